@@ -1,0 +1,108 @@
+"""Characters and class indices of a CTC output, and the blank between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from crnn_ctc.errors import InputError
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """The K classes of a CTC output (Graves et al. 2006): K - 1 characters and one blank.
+
+    The alphabet owns the blank: nothing else in the package knows which index it has. The blank's
+    placeholder in ``symbols`` is never part of a text.
+
+    Args:
+        symbols: one character a class, in class order, the blank's placeholder among them.
+        blank: index of the blank in ``symbols``.
+
+    Raises:
+        InputError: a character occurs twice, or ``blank`` is no index of ``symbols``.
+    """
+
+    symbols: str
+    blank: int
+    _index: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.blank < len(self.symbols):
+            raise InputError(
+                f"alphabet: blank {self.blank} is not a class index; "
+                f"give one from 0 to {len(self.symbols) - 1}"
+            )
+        repeated = sorted({c for c in self.symbols if self.symbols.count(c) > 1})
+        if repeated:
+            raise InputError(f"alphabet: {repeated[0]!r} occurs twice; list every character once")
+        index = {c: i for i, c in enumerate(self.symbols) if i != self.blank}
+        object.__setattr__(self, "_index", index)
+
+    def __len__(self) -> int:
+        """K, the number of classes, the blank included."""
+        return len(self.symbols)
+
+    def __contains__(self, character: object) -> bool:
+        return character in self._index
+
+    @property
+    def characters(self) -> str:
+        """The K - 1 characters that a text may hold, in class order."""
+        return self.symbols[: self.blank] + self.symbols[self.blank + 1 :]
+
+    def encode(self, text: str) -> list[int]:
+        """Class indices of ``text``, one a character.
+
+        Raises:
+            InputError: ``text`` holds a character that is not in the alphabet.
+        """
+        try:
+            return [self._index[c] for c in text]
+        except KeyError as error:
+            raise InputError(
+                f"label {text!r}: {error.args[0]!r} is not in the alphabet; "
+                "correct the label or train with an alphabet that holds it"
+            ) from None
+
+    def decode(self, classes: Iterable[int]) -> str:
+        """The text of class indices that hold no blank: the inverse of :meth:`encode`.
+
+        Raises:
+            InputError: an index is the blank or outside 0 .. K - 1.
+        """
+        indices = list(classes)
+        for i in indices:
+            if i == self.blank or not 0 <= i < len(self.symbols):
+                raise InputError(f"class {i} stands for no character; collapse the path first")
+        return "".join(self.symbols[i] for i in indices)
+
+    def collapse(self, path: Sequence[int]) -> list[int]:
+        """The CTC map B (Graves et al. 2006, section 3.1): merge repeats, then drop blanks.
+
+        Args:
+            path: T class indices, one a time step.
+        """
+        return [
+            c
+            for t, c in enumerate(path)
+            if c != self.blank and (t == 0 or path[t - 1] != c)
+        ]
+
+    def steps_needed(self, text: str) -> int:
+        """The fewest time steps T that can spell ``text``: its length, and a blank a repeat."""
+        return len(text) + sum(a == b for a, b in zip(text, text[1:], strict=False))
+
+
+#: Ten digits; the blank comes last, as in the model project.
+DIGITS = Alphabet("0123456789#", blank=10)
+
+#: The 78 classes of Chinese plates, in the model project's order; the blank comes first.
+PLATES = Alphabet(
+    "#京沪津渝冀晋蒙辽吉黑苏浙皖闽赣鲁豫鄂湘粤桂琼川贵云藏陕甘青宁新"
+    "学警港澳挂使领民航危0123456789ABCDEFGHJKLMNPQRSTUVWXYZ险品",
+    blank=0,
+)
+
+#: The alphabets that a recipe may name.
+ALPHABETS = {"DIGITS": DIGITS, "PLATES": PLATES}

@@ -1,0 +1,28 @@
+"""Random numbers that are a function of (seed, stream) alone.
+
+A batch of step s depends on the seed and on s, on nothing that was drawn before: resuming needs no
+loader state, processes need not agree on anything, and a protocol is the same on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def uniforms(seed: int, stream: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Numbers uniform on [0, 1).
+
+    They come from Philox's raw output (Salmon et al. 2011), which numpy promises never to change;
+    the streams of its distributions may change with a release.
+
+    Args:
+        seed: of the run or of the protocol, 0 or more.
+        stream: which numbers of that seed: the step, say.
+        shape: of the result.
+    """
+    generator = np.random.Philox(key=np.array([seed, stream], np.uint64))
+    raw = np.asarray(generator.random_raw(math.prod(shape)), np.uint64)
+    return ((raw >> np.uint64(11)) * 2.0**-53).reshape(shape)

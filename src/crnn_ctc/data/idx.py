@@ -1,0 +1,64 @@
+"""The IDX files of MNIST and EMNIST: a header that says type and shape, then the numbers.
+
+Source of the format: Y. LeCun, C. Cortes, C. Burges, "The MNIST database", file formats.
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crnn_ctc.errors import InputError
+
+_UNSIGNED_BYTE = 0x08
+
+
+def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """The array of unsigned bytes in an IDX file, gzipped or not.
+
+    Args:
+        path: the file; gzip is recognised by its content, not by its name.
+        dimensions: how many the array must have: 3 for images, 1 for labels.
+
+    Returns:
+        uint8 array of the shape that the header states.
+
+    Raises:
+        InputError: the file is missing, is not IDX of unsigned bytes, or is cut short.
+    """
+    try:
+        raw = path.read_bytes()
+        if raw[:2] == b"\x1f\x8b":
+            raw = gzip.decompress(raw)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; fetch it with: crnn-ctc data emnist DIR") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: broken gzip ({error}); download it again") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+    expected = (_UNSIGNED_BYTE << 8) | dimensions
+    if len(raw) < 4 or (magic := struct.unpack(">I", raw[:4])[0]) != expected:
+        found = f"{magic:#010x}" if len(raw) >= 4 else f"{len(raw)} bytes"
+        raise InputError(
+            f"{path}: not an IDX file of {dimensions} dimensions "
+            f"(magic {found}, not {expected:#010x}); download it again"
+        )
+    start = 4 + 4 * dimensions
+    if len(raw) < start:
+        raise InputError(f"{path}: its header is cut short; download it again")
+    shape = struct.unpack(f">{dimensions}I", raw[4:start])
+    size = 1
+    for extent in shape:  # Python's integers: a hostile header cannot overflow them
+        size *= extent
+    if len(raw) - start != size:
+        raise InputError(
+            f"{path}: holds {len(raw) - start} bytes of data where its header promises {size}; "
+            "download it again"
+        )
+    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)

@@ -1,0 +1,357 @@
+"""The training loop, from top to bottom.
+
+AdamW (Loshchilov and Hutter 2019) on a one-cycle schedule (Smith and Topin 2018), gradients
+clipped, weights averaged exponentially; what is chosen and exported are the averaged weights.
+Every random choice is a function of the seed and the step, so that a run goes on after a kill as if
+nothing had been, with any number of processes.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import accelerate
+import numpy as np
+import tomli_w
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from crnn_ctc import __version__
+from crnn_ctc.alphabet import Alphabet
+from crnn_ctc.data.source import Source, Validation, open_source
+from crnn_ctc.decode import greedy_texts
+from crnn_ctc.errors import InputError
+from crnn_ctc.evaluation.metrics import measure
+from crnn_ctc.net.build import build
+from crnn_ctc.net.crnn import scale_pixels
+from crnn_ctc.training import checkpoint, precision
+from crnn_ctc.training.recipe import Recipe, Training
+from crnn_ctc.training.record import Record
+
+STATE = Path("last") / "state.safetensors"
+BEST = Path("best.safetensors")
+RECIPE = Path("recipe.toml")
+
+
+class Interrupted(Exception):
+    """Ctrl-C or a polite kill: the state is saved, the run can go on."""
+
+
+def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float:
+    """Train the network of ``recipe`` on ``data`` into the folder ``run``.
+
+    Args:
+        recipe: what to train.
+        data: folder with the recipe's data.
+        run: folder for the results; it must not hold a run yet, unless ``resume``.
+        resume: go on from ``run``'s last checkpoint, or begin where there is none yet.
+
+    Returns:
+        The best exact match on the validation set, a fraction.
+
+    Raises:
+        InputError: the data, the folder or the recipe cannot be used.
+        Interrupted: after Ctrl-C; the state was saved.
+    """
+    network = build(recipe)  # before the data: a recipe that cannot train fails at once
+    source, validation = open_source(recipe, data)
+    plan, alphabet = recipe.training, recipe.characters
+    state = checkpoint.load_tensors(run / STATE) if resume and (run / STATE).exists() else None
+
+    device = accelerate.PartialState().device
+    accelerator = Accelerator(mixed_precision=precision.resolve(plan.precision, device))
+    if accelerator.is_main_process:
+        _open_run(run, recipe, accelerator, resume)
+    torch.set_flush_denormal(True)  # numbers below 1e-38 cost a CPU a hundred times the others
+
+    torch.manual_seed(recipe.seed)
+    network = build(recipe).to(device, memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(_groups(network, plan), plan.learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, plan.learning_rate, plan.steps, pct_start=plan.warmup
+    )
+    averaged = AveragedModel(network, multi_avg_fn=_average(plan.ema_decay), use_buffers=True)
+    model, optimizer = accelerator.prepare(network, optimizer)
+    step, best, window = 0, -1.0, Window()
+    if state is not None:
+        step, best = _restore(state, network, averaged, optimizer, accelerator)
+        window.load(state[1]["window"])
+        schedule.last_epoch = step - 1  # the rate is a closed form of the step
+        schedule.step()
+
+    def save() -> None:
+        if accelerator.is_main_process:
+            _save(run, network, averaged, optimizer, accelerator, step, best, window)
+
+    size, rank, world = plan.batch_size, accelerator.process_index, accelerator.num_processes
+    if size % world:
+        raise InputError(
+            f"batch of {size} cannot be shared by {world} processes; "
+            "set training.batch_size to a multiple"
+        )
+    part = slice(rank * size // world, (rank + 1) * size // world)
+    every = max(1, plan.steps // plan.validations)
+
+    with Record(run, plan.steps, step) if accelerator.is_main_process else _Silence() as record, \
+            _signals() as stopped:
+        while step < plan.steps:
+            images, texts = source.batch(step, size, part)
+            torch.manual_seed((recipe.seed + step * world + rank) % 2**63)  # dropout's
+            model.train()
+            log_probs = model(scale_pixels(torch.from_numpy(images).to(device)))
+            loss = ctc_loss(log_probs, texts, alphabet)
+            accelerator.backward(loss)
+            norm = accelerator.clip_grad_norm_(model.parameters(), plan.clip_norm)
+            optimizer.step()
+            optimizer.zero_grad()
+            rate = schedule.get_last_lr()[0]
+            step += 1
+            if step < plan.steps:
+                schedule.step()
+            averaged.update_parameters(network)
+
+            window.add(accelerator.reduce(loss.detach(), "mean").item(), size)
+            record.advance(step)
+            if step % plan.log_steps == 0:
+                record.write(
+                    "train", step, **window.take(), learning_rate=rate, gradient_norm=float(norm)
+                )
+            if step % every == 0 or step == plan.steps:
+                if accelerator.is_main_process:
+                    numbers = validate(averaged.module, validation, alphabet, device)
+                    record.write("validation", step, **numbers)
+                    if numbers["exact_match"] >= best:
+                        best = numbers["exact_match"]
+                        _save_best(run, averaged.module, recipe, step, numbers)
+                accelerator.wait_for_everyone()
+                window.restart()
+                save()
+            elif step % plan.checkpoint_steps == 0:
+                save()
+            if stopped:
+                save()
+                raise Interrupted(f"stopped at step {step} of {plan.steps}; the state is saved")
+    return best
+
+
+def ctc_loss(log_probs: Tensor, texts: list[str], alphabet: Alphabet) -> Tensor:
+    """CTC loss (Graves et al. 2006, equation 12), a text's divided by its length, in float32.
+
+    A text that T cannot hold counts 0 instead of infinity.
+
+    Args:
+        log_probs: float32 (N, T, K).
+        texts: N labels.
+        alphabet: of K classes.
+    """
+    labels = [alphabet.encode(text) for text in texts]
+    n, steps, _ = log_probs.shape
+    return nn.functional.ctc_loss(
+        log_probs.float().transpose(0, 1),
+        torch.tensor([c for label in labels for c in label], dtype=torch.long),
+        input_lengths=torch.full((n,), steps, dtype=torch.long),
+        target_lengths=torch.tensor([len(label) for label in labels], dtype=torch.long),
+        blank=alphabet.blank,
+        zero_infinity=True,
+    )
+
+
+@torch.inference_mode()
+def validate(
+    network: nn.Module,
+    validation: Validation,
+    alphabet: Alphabet,
+    device: torch.device,
+    batch_size: int = 250,
+) -> dict[str, float]:
+    """Exact match and CER of ``network`` on a fixed set, in float32, read as the product reads."""
+    network.eval()
+    texts: list[str] = []
+    for start in range(0, len(validation.texts), batch_size):
+        images = torch.from_numpy(validation.images[start : start + batch_size]).to(device)
+        log_probs = network(scale_pixels(images)).cpu().numpy()
+        texts += greedy_texts(log_probs, alphabet)
+    metrics = measure(texts, validation.texts)
+    return {"exact_match": metrics.exact_match, "cer": metrics.cer}
+
+
+class Window:
+    """Mean loss and speed since the last log line."""
+
+    def __init__(self) -> None:
+        self._losses: list[float] = []
+        self._images = 0
+        self._since = time.perf_counter()
+
+    def add(self, loss: float, images: int) -> None:
+        """One step's."""
+        if not math.isfinite(loss):
+            raise InputError(
+                "the loss is no longer a number; lower training.learning_rate, "
+                "or set training.precision=float32"
+            )
+        self._losses.append(loss)
+        self._images += images
+
+    def take(self) -> dict[str, float]:
+        """The numbers so far, and a fresh start."""
+        seconds = time.perf_counter() - self._since
+        numbers = {
+            "loss": float(np.mean(self._losses)),
+            "images_per_second": self._images / max(seconds, 1e-9),
+        }
+        self._losses = []
+        self.restart()
+        return numbers
+
+    def restart(self) -> None:
+        """Leave the time spent elsewhere out of the speed."""
+        self._images, self._since = 0, time.perf_counter()
+
+    def state(self) -> list[float]:
+        """What a checkpoint keeps."""
+        return self._losses
+
+    def load(self, losses: list[float]) -> None:
+        """Go on from a checkpoint."""
+        self._losses = list(losses)
+
+
+class _Silence:
+    """The record of a process that is not the main one."""
+
+    def __enter__(self) -> _Silence:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def advance(self, step: int) -> None: ...
+
+    def write(self, kind: str, step: int, **numbers: float) -> None: ...
+
+
+def _groups(network: nn.Module, plan: Training) -> list[dict[str, Any]]:
+    """Weights decay; biases and norms do not."""
+    parameters = list(network.parameters())
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": plan.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _average(decay: float) -> Callable[[Any, Any, Any], None]:
+    """Exponential averaging that forgets the first, bad weights soon.
+
+    The decay grows as (1 + n) / (10 + n), as in TensorFlow's ExponentialMovingAverage: a short run
+    would else be judged by what it began with.
+    """
+
+    @torch.no_grad()
+    def update(averages: list[Tensor], values: list[Tensor], n: Tensor | int) -> None:
+        share = 1 - min(decay, (1 + int(n)) / (10 + int(n)))
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, values, share)
+        else:
+            torch._foreach_copy_(averages, values)  # counters
+
+    return update
+
+
+def _open_run(run: Path, recipe: Recipe, accelerator: Accelerator, resume: bool) -> None:
+    if (run / RECIPE).exists() and not resume:
+        raise InputError(f"{run}: holds a run already; go on with --resume, or choose another --run")
+    facts = {
+        "crnn_ctc": __version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "accelerate": accelerate.__version__,
+        "numpy": np.__version__,
+        "device": str(accelerator.device),
+        "processes": accelerator.num_processes,
+        "threads": torch.get_num_threads(),
+        "precision": accelerator.mixed_precision,
+    }
+    values = recipe.model_dump()
+    checkpoint.write_atomically(run / RECIPE, tomli_w.dumps(values).encode())
+    checkpoint.write_atomically(run / "versions.toml", tomli_w.dumps(facts).encode())
+
+
+def _save(
+    run: Path,
+    network: nn.Module,
+    averaged: AveragedModel,
+    optimizer: torch.optim.Optimizer,
+    accelerator: Accelerator,
+    step: int,
+    best: float,
+    window: Window,
+) -> None:
+    tensors = {
+        **checkpoint.prefixed("network", network.state_dict()),
+        **checkpoint.prefixed("averaged", averaged.state_dict()),
+        **checkpoint.prefixed("optimizer", checkpoint.optimizer_tensors(optimizer)),
+    }
+    scaler = accelerator.scaler.state_dict() if accelerator.scaler else None
+    facts = {"step": step, "best": best, "window": window.state(), "scaler": scaler}
+    checkpoint.save_tensors(run / STATE, tensors, facts)
+
+
+def _restore(
+    state: tuple[dict[str, Tensor], dict[str, Any]],
+    network: nn.Module,
+    averaged: AveragedModel,
+    optimizer: torch.optim.Optimizer,
+    accelerator: Accelerator,
+) -> tuple[int, float]:
+    tensors, facts = state
+    try:
+        network.load_state_dict(checkpoint.under("network", tensors))
+        averaged.load_state_dict(checkpoint.under("averaged", tensors))
+        checkpoint.load_optimizer(optimizer, checkpoint.under("optimizer", tensors))
+    except (RuntimeError, ValueError):
+        raise InputError(
+            "the checkpoint is of another network; resume with the recipe it was begun with"
+        ) from None
+    if accelerator.scaler and facts["scaler"]:
+        accelerator.scaler.load_state_dict(facts["scaler"])
+    return int(facts["step"]), float(facts["best"])
+
+
+def _save_best(
+    run: Path, network: nn.Module, recipe: Recipe, step: int, numbers: dict[str, float]
+) -> None:
+    facts = {"recipe": recipe.model_dump(), "step": step, "validation": numbers}
+    checkpoint.save_tensors(run / BEST, network.state_dict(), facts)
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collect Ctrl-C and termination instead of dying in the middle of a step.
+
+    A second one is not waited for.
+    """
+    caught: list[int] = []
+    before = {}
+
+    def catch(number: int, frame: FrameType | None) -> None:
+        caught.append(number)
+        for known, handler in before.items():
+            signal.signal(known, handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, catch)
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

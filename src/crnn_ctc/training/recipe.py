@@ -1,0 +1,168 @@
+"""A recipe: all that decides a trained model, in one TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from crnn_ctc.alphabet import ALPHABETS, Alphabet
+from crnn_ctc.errors import InputError
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A part of a recipe: unknown keys and wrong types are errors, and nothing changes later."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Network(Section):
+    """Which network; see :mod:`crnn_ctc.net.crnn`."""
+
+    architecture: Literal["CRNN", "CRNN_Tiny"]
+    rnn: Literal["gru", "lstm"] = "gru"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class Input(Section):
+    """The pictures that the network takes, in pixels."""
+
+    height: Positive
+    width: Positive
+    channels: Literal[1, 3]
+
+
+class DigitsData(Section):
+    """Rows of EMNIST or MNIST digits; see :class:`crnn_ctc.data.sequences.SequenceSource`."""
+
+    kind: Literal["digits"]
+    per_sequence: Positive = 5
+    clean: Share = 0.0
+    elastic: Annotated[float, Field(ge=0, le=8)] = 0.0
+    shear: Annotated[float, Field(ge=0, le=1)] = 0.0
+    validation: Annotated[float, Field(gt=0, le=0.5)] = 0.03
+    validation_sequences: Positive = 2_000
+
+    def steps_needed(self) -> int:
+        """T for the hardest label: one digit over and over, with a blank between each two."""
+        return 2 * self.per_sequence - 1
+
+
+class Training(Section):
+    """How long and how fast to train."""
+
+    images: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.05
+    warmup: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    clip_norm: Annotated[float, Field(gt=0)] = 5.0
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
+    log_steps: Positive = 50
+    checkpoint_steps: Positive = 200
+    validations: Positive = 25
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return max(1, self.images // self.batch_size)
+
+
+class Recipe(Section):
+    """A recipe, checked."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    description: str = ""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    alphabet: Literal["DIGITS", "PLATES"]
+    network: Network
+    input: Input
+    data: DigitsData
+    training: Training
+
+    @property
+    def characters(self) -> Alphabet:
+        """The alphabet that ``alphabet`` names."""
+        return ALPHABETS[self.alphabet]
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.data.kind == "digits":
+            if (self.input.height, self.input.channels) != (32, 1):
+                raise ValueError("digits are 32 pixels high and grey: set input to 32 and 1")
+            if self.input.width != 32 * self.data.per_sequence:
+                raise ValueError(
+                    f"{self.data.per_sequence} digits of 32 pixels need input.width = "
+                    f"{32 * self.data.per_sequence}, not {self.input.width}"
+                )
+        return self
+
+
+def shipped() -> list[str]:
+    """Names of the recipes that come with the package."""
+    folder = files("crnn_ctc") / "recipes"
+    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
+
+
+def load(source: str | Path, changes: list[str] | None = None) -> Recipe:
+    """The recipe of a shipped name or a file, with ``key.key=value`` changes applied.
+
+    Raises:
+        InputError: no such recipe, not TOML, an unknown key, a wrong type, a value out of range.
+    """
+    name = str(source)
+    if name in shipped():
+        text = (files("crnn_ctc") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
+    else:
+        try:
+            text = Path(source).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise InputError(
+                f"{name}: no such recipe; give a file or one of: {', '.join(shipped())}"
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{name}: cannot be read as a recipe ({error})") from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{name}: not TOML: {error}") from None
+    for change in changes or []:
+        _change(values, change)
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{name}: {_one_line(error)}") from None
+
+
+def _change(values: dict[str, Any], change: str) -> None:
+    key, equals, value = change.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"--set {change}: write it as key=value, for example training.images=1000")
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise InputError(f"--set {change}: {section} is a value, not a section")
+        values = inner
+    try:
+        values[last] = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        values[last] = value  # a bare word: --set network.rnn=lstm
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "recipe"
+    what = {
+        "extra_forbidden": "unknown key; see the shipped recipes for the known ones",
+        "missing": "is missing",
+    }.get(first["type"], first["msg"].removeprefix("Value error, "))
+    more = error.error_count() - 1
+    return f"{where}: {what}" + (f" (and {more} more)" if more else "")

@@ -1,0 +1,124 @@
+"""What a run leaves behind: metrics.jsonl, TensorBoard events, a picture of its curves."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch.utils.tensorboard import SummaryWriter
+
+Row = dict[str, Any]
+
+
+class Record:
+    """Writes rows of numbers to all places at once; a context manager.
+
+    Args:
+        folder: of the run.
+        steps: of the whole run.
+        step: to go on from; what an earlier process wrote beyond it is dropped.
+    """
+
+    def __init__(self, folder: Path, steps: int, step: int) -> None:
+        self._path = folder / "metrics.jsonl"
+        self.rows = [row for row in read_rows(self._path) if row["step"] <= step]
+        text = "".join(json.dumps(row) + "\n" for row in self.rows)
+        self._path.write_text(text, encoding="utf-8")
+        self._file = self._path.open("a", encoding="utf-8")
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+        self._curves = folder / "curves.png"
+        self._console = Console(file=sys.stderr)
+        self._progress = Progress(
+            TextColumn("step {task.completed}/{task.total}"),
+            BarColumn(bar_width=20),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=steps, completed=step)
+        self._shown: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+        self._file.close()
+        self._board.close()
+
+    def advance(self, step: int) -> None:
+        """Move the progress bar."""
+        self._progress.update(self._task, completed=step)
+
+    def write(self, kind: str, step: int, **numbers: float) -> None:
+        """Add a row: ``kind`` is ``train`` or ``validation``."""
+        row: Row = {"kind": kind, "step": step, **numbers}
+        self.rows.append(row)
+        self._file.write(json.dumps(row) + "\n")
+        self._file.flush()
+        for name, number in numbers.items():
+            self._board.add_scalar(f"{kind}/{name}", number, step)
+        shown = ("loss", "learning_rate", "images_per_second", "exact_match")
+        self._shown |= {k: f"{k} {numbers[k]:.4g}" for k in shown if k in numbers}
+        self._progress.update(self._task, description="  ".join(self._shown.values()))
+        if not self._console.is_terminal:
+            line = "  ".join(f"{name} {number:.4g}" for name, number in numbers.items())
+            print(f"{kind} step {step}  {line}", file=sys.stderr, flush=True)
+        if kind == "validation":
+            draw_curves(self.rows, self._curves)
+
+    def say(self, text: str) -> None:
+        """A line above the progress bar."""
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a ``metrics.jsonl``; a last line that a kill cut short is left out."""
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
+
+
+def draw_curves(rows: list[Row], path: Path) -> None:
+    """Draw loss and exact match against steps, to a PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    train = [row for row in rows if row["kind"] == "train"]
+    validation = [row for row in rows if row["kind"] == "validation"]
+    axes.plot([r["step"] for r in train], [r["loss"] for r in train], color="tab:blue", lw=1)
+    axes.set(xlabel="step", ylabel="CTC loss (training)", yscale="log")
+    axes.yaxis.label.set_color("tab:blue")
+    wrong = axes.twinx()
+    wrong.plot(
+        [r["step"] for r in validation],
+        [max(100 * (1 - r["exact_match"]), 0.01) for r in validation],
+        color="tab:red",
+        marker=".",
+    )
+    wrong.set(ylabel="wrong texts in % (validation)", yscale="log")
+    wrong.yaxis.label.set_color("tab:red")
+    axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)

@@ -1,3 +1,34 @@
 """Read a short line of text from a picture, in milliseconds, on an ordinary CPU."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from crnn_ctc.alphabet import DIGITS, PLATES, Alphabet
+from crnn_ctc.errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from crnn_ctc.reader import Character, Reader, Reading
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "DIGITS",
+    "PLATES",
+    "Alphabet",
+    "Character",
+    "InputError",
+    "MissingExtraError",
+    "Reader",
+    "Reading",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # onnxruntime takes 0.15 s to import: only who reads pays for it
+    if name in {"Character", "Reader", "Reading"}:
+        from crnn_ctc import reader
+
+        return getattr(reader, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

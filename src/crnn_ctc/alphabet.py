@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from crnn_ctc.errors import InputError
 
@@ -83,15 +84,11 @@ class Alphabet:
         Args:
             path: T class indices, one a time step.
         """
-        return [
-            c
-            for t, c in enumerate(path)
-            if c != self.blank and (t == 0 or path[t - 1] != c)
-        ]
+        return [c for t, c in enumerate(path) if c != self.blank and (t == 0 or path[t - 1] != c)]
 
     def steps_needed(self, text: str) -> int:
         """The fewest time steps T that can spell ``text``: its length, and a blank a repeat."""
-        return len(text) + sum(a == b for a, b in zip(text, text[1:], strict=False))
+        return len(text) + sum(a == b for a, b in pairwise(text))
 
 
 #: Ten digits; the blank comes last, as in the model project.

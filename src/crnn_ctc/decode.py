@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,10 +69,7 @@ def greedy(log_probs: NDArray[np.float32], alphabet: Alphabet) -> list[Decoded]:
     """
     paths = best_path(log_probs)
     peaks = np.exp(log_probs.max(axis=-1))
-    spans = [
-        _runs(path, peak, alphabet.blank)
-        for path, peak in zip(paths, peaks, strict=True)
-    ]
+    spans = [_runs(path, peak, alphabet.blank) for path, peak in zip(paths, peaks, strict=True)]
     labels = [[span.class_index for span in row] for row in spans]
     confidences = label_probabilities(log_probs, labels, alphabet.blank)
     return [
@@ -85,7 +83,7 @@ def _runs(path: NDArray[np.int64], peak: NDArray[np.float32], blank: int) -> lis
     edges = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
     return [
         Span(int(path[start]), start, end, float(peak[start:end].max()))
-        for start, end in zip(edges, edges[1:], strict=False)
+        for start, end in pairwise(edges)
         if end > start and path[start] != blank
     ]
 

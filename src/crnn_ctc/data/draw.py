@@ -25,4 +25,4 @@ def uniforms(seed: int, stream: int, shape: tuple[int, ...]) -> NDArray[np.float
     """
     generator = np.random.Philox(key=np.array([seed, stream], np.uint64))
     raw = np.asarray(generator.random_raw(math.prod(shape)), np.uint64)
-    return ((raw >> np.uint64(11)) * 2.0**-53).reshape(shape)
+    return np.asarray((raw >> np.uint64(11)) * 2.0**-53, np.float64).reshape(shape)

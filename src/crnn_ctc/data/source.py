@@ -17,9 +17,7 @@ from crnn_ctc.training.recipe import Recipe
 class Source(Protocol):
     """Endless training batches, each a function of the seed and its step alone."""
 
-    def batch(
-        self, step: int, size: int, part: slice = ...
-    ) -> tuple[NDArray[np.uint8], list[str]]:
+    def batch(self, step: int, size: int, part: slice = ...) -> tuple[NDArray[np.uint8], list[str]]:
         """Images uint8 (n, H, W, C) and n texts: the ``part`` of batch ``step``."""
 
 

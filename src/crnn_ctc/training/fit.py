@@ -28,26 +28,26 @@ from torch.optim.swa_utils import AveragedModel
 
 from crnn_ctc import __version__
 from crnn_ctc.alphabet import Alphabet
-from crnn_ctc.data.source import Source, Validation, open_source
+from crnn_ctc.data.source import Validation, open_source
 from crnn_ctc.decode import greedy_texts
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.metrics import measure
 from crnn_ctc.net.build import build
 from crnn_ctc.net.crnn import scale_pixels
 from crnn_ctc.training import checkpoint, precision
-from crnn_ctc.training.recipe import Recipe, Training
-from crnn_ctc.training.record import Record
+from crnn_ctc.training.recipe import Recipe, Training, load
+from crnn_ctc.training.record import Record, Silence
 
 STATE = Path("last") / "state.safetensors"
 BEST = Path("best.safetensors")
 RECIPE = Path("recipe.toml")
 
 
-class Interrupted(Exception):
+class Interrupted(KeyboardInterrupt):
     """Ctrl-C or a polite kill: the state is saved, the run can go on."""
 
 
-def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float:
+def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float | None:
     """Train the network of ``recipe`` on ``data`` into the folder ``run``.
 
     Args:
@@ -57,7 +57,8 @@ def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float:
         resume: go on from ``run``'s last checkpoint, or begin where there is none yet.
 
     Returns:
-        The best exact match on the validation set, a fraction.
+        The best exact match on the validation set, a fraction; None in a process that is not the
+        main one.
 
     Raises:
         InputError: the data, the folder or the recipe cannot be used.
@@ -68,14 +69,17 @@ def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float:
     plan, alphabet = recipe.training, recipe.characters
     state = checkpoint.load_tensors(run / STATE) if resume and (run / STATE).exists() else None
 
-    device = accelerate.PartialState().device
+    device: torch.device = accelerate.PartialState().device
     accelerator = Accelerator(mixed_precision=precision.resolve(plan.precision, device))
+    _check_run(run, recipe, resume)
+    accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        _open_run(run, recipe, accelerator, resume)
+        _open_run(run, recipe, accelerator)
     torch.set_flush_denormal(True)  # numbers below 1e-38 cost a CPU a hundred times the others
 
     torch.manual_seed(recipe.seed)
-    network = build(recipe).to(device, memory_format=torch.channels_last)
+    network = build(recipe).to(device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(_groups(network, plan), plan.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, plan.learning_rate, plan.steps, pct_start=plan.warmup
@@ -89,8 +93,10 @@ def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float:
         schedule.last_epoch = step - 1  # the rate is a closed form of the step
         schedule.step()
 
+    is_main = accelerator.is_main_process
+
     def save() -> None:
-        if accelerator.is_main_process:
+        if is_main:
             _save(run, network, averaged, optimizer, accelerator, step, best, window)
 
     size, rank, world = plan.batch_size, accelerator.process_index, accelerator.num_processes
@@ -102,8 +108,7 @@ def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float:
     part = slice(rank * size // world, (rank + 1) * size // world)
     every = max(1, plan.steps // plan.validations)
 
-    with Record(run, plan.steps, step) if accelerator.is_main_process else _Silence() as record, \
-            _signals() as stopped:
+    with Record(run, plan.steps, step) if is_main else Silence() as record, _signals() as stopped:
         while step < plan.steps:
             images, texts = source.batch(step, size, part)
             torch.manual_seed((recipe.seed + step * world + rank) % 2**63)  # dropout's
@@ -114,20 +119,20 @@ def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float:
             norm = accelerator.clip_grad_norm_(model.parameters(), plan.clip_norm)
             optimizer.step()
             optimizer.zero_grad()
-            rate = schedule.get_last_lr()[0]
+            rate = float(schedule.get_last_lr()[0])
             step += 1
             if step < plan.steps:
                 schedule.step()
             averaged.update_parameters(network)
 
-            window.add(accelerator.reduce(loss.detach(), "mean").item(), size)
+            window.add(accelerator.reduce(loss.detach(), "mean"), size)
             record.advance(step)
             if step % plan.log_steps == 0:
                 record.write(
                     "train", step, **window.take(), learning_rate=rate, gradient_norm=float(norm)
                 )
             if step % every == 0 or step == plan.steps:
-                if accelerator.is_main_process:
+                if is_main:
                     numbers = validate(averaged.module, validation, alphabet, device)
                     record.write("validation", step, **numbers)
                     if numbers["exact_match"] >= best:
@@ -141,7 +146,7 @@ def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float:
             if stopped:
                 save()
                 raise Interrupted(f"stopped at step {step} of {plan.steps}; the state is saved")
-    return best
+    return best if is_main else None
 
 
 def ctc_loss(log_probs: Tensor, texts: list[str], alphabet: Alphabet) -> Tensor:
@@ -189,30 +194,32 @@ class Window:
     """Mean loss and speed since the last log line."""
 
     def __init__(self) -> None:
-        self._losses: list[float] = []
+        self._losses: list[Tensor] = []  # on the device: reading one would wait for it
         self._images = 0
         self._since = time.perf_counter()
 
-    def add(self, loss: float, images: int) -> None:
-        """One step's."""
+    def add(self, loss: Tensor, images: int) -> None:
+        """One step's loss (), and its pictures."""
+        self._losses.append(loss)
+        self._images += images
+
+    def take(self) -> dict[str, float]:
+        """The numbers so far, and a fresh start.
+
+        Raises:
+            InputError: the loss is infinite or no number: the run is lost.
+        """
+        loss = float(np.mean(self.state()))
         if not math.isfinite(loss):
             raise InputError(
                 "the loss is no longer a number; lower training.learning_rate, "
                 "or set training.precision=float32"
             )
-        self._losses.append(loss)
-        self._images += images
-
-    def take(self) -> dict[str, float]:
-        """The numbers so far, and a fresh start."""
         seconds = time.perf_counter() - self._since
-        numbers = {
-            "loss": float(np.mean(self._losses)),
-            "images_per_second": self._images / max(seconds, 1e-9),
-        }
+        speed = self._images / max(seconds, 1e-9)
         self._losses = []
         self.restart()
-        return numbers
+        return {"loss": loss, "images_per_second": speed}
 
     def restart(self) -> None:
         """Leave the time spent elsewhere out of the speed."""
@@ -220,24 +227,11 @@ class Window:
 
     def state(self) -> list[float]:
         """What a checkpoint keeps."""
-        return self._losses
+        return [float(loss) for loss in self._losses]
 
     def load(self, losses: list[float]) -> None:
         """Go on from a checkpoint."""
-        self._losses = list(losses)
-
-
-class _Silence:
-    """The record of a process that is not the main one."""
-
-    def __enter__(self) -> _Silence:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def advance(self, step: int) -> None: ...
-
-    def write(self, kind: str, step: int, **numbers: float) -> None: ...
+        self._losses = [torch.tensor(loss) for loss in losses]
 
 
 def _groups(network: nn.Module, plan: Training) -> list[dict[str, Any]]:
@@ -267,9 +261,22 @@ def _average(decay: float) -> Callable[[Any, Any, Any], None]:
     return update
 
 
-def _open_run(run: Path, recipe: Recipe, accelerator: Accelerator, resume: bool) -> None:
-    if (run / RECIPE).exists() and not resume:
-        raise InputError(f"{run}: holds a run already; go on with --resume, or choose another --run")
+def _check_run(run: Path, recipe: Recipe, resume: bool) -> None:
+    """A run is neither overwritten nor gone on with by another recipe."""
+    if not (run / RECIPE).exists():
+        return
+    if not resume:
+        raise InputError(f"{run}: holds a run already; give --resume to go on, or another --run")
+    before, now = load(run / RECIPE).model_dump(), recipe.model_dump()
+    changed = [key for key in now if now[key] != before[key]]
+    if changed:
+        raise InputError(
+            f"{run}: was begun with another recipe ({', '.join(changed)} differ); "
+            f"resume with {run / RECIPE}"
+        )
+
+
+def _open_run(run: Path, recipe: Recipe, accelerator: Accelerator) -> None:
     facts = {
         "crnn_ctc": __version__,
         "python": platform.python_version(),
@@ -341,9 +348,9 @@ def _signals() -> Iterator[list[int]]:
     A second one is not waited for.
     """
     caught: list[int] = []
-    before = {}
+    before: dict[signal.Signals, Any] = {}
 
-    def catch(number: int, frame: FrameType | None) -> None:
+    def catch(number: int, _: FrameType | None) -> None:
         caught.append(number)
         for known, handler in before.items():
             signal.signal(known, handler)

@@ -10,7 +10,7 @@ Precision = Literal["no", "bf16", "fp16"]
 
 
 def resolve(wanted: str, device: torch.device) -> Precision:
-    """accelerate's name of the precision that a recipe asks for.
+    """Accelerate's name of the precision that a recipe asks for.
 
     ``auto`` is bf16 where the hardware multiplies it, fp16 on older GPUs, float32 elsewhere: a CPU
     without bf16 instructions emulates them, several times slower.

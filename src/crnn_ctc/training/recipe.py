@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from crnn_ctc.alphabet import ALPHABETS, Alphabet
 from crnn_ctc.errors import InputError
+from crnn_ctc.image import Ink
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -42,12 +43,18 @@ class DigitsData(Section):
     """Rows of EMNIST or MNIST digits; see :class:`crnn_ctc.data.sequences.SequenceSource`."""
 
     kind: Literal["digits"]
+    trained_on: str = "handwritten digits of EMNIST (NIST Special Database 19)"
     per_sequence: Positive = 5
     clean: Share = 0.0
     elastic: Annotated[float, Field(ge=0, le=8)] = 0.0
     shear: Annotated[float, Field(ge=0, le=1)] = 0.0
     validation: Annotated[float, Field(gt=0, le=0.5)] = 0.03
     validation_sequences: Positive = 2_000
+
+    @property
+    def ink(self) -> Ink:
+        """EMNIST and MNIST show light ink on black."""
+        return "light"
 
     def steps_needed(self) -> int:
         """T for the hardest label: one digit over and over, with a blank between each two."""
@@ -80,6 +87,7 @@ class Recipe(Section):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     description: str = ""
+    licence: str = "Apache-2.0"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     alphabet: Literal["DIGITS", "PLATES"]
     network: Network
@@ -108,7 +116,9 @@ class Recipe(Section):
 def shipped() -> list[str]:
     """Names of the recipes that come with the package."""
     folder = files("crnn_ctc") / "recipes"
-    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
+    return sorted(
+        f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")
+    )
 
 
 def load(source: str | Path, changes: list[str] | None = None) -> Recipe:

@@ -80,9 +80,20 @@ class Record:
         if kind == "validation":
             draw_curves(self.rows, self._curves)
 
-    def say(self, text: str) -> None:
-        """A line above the progress bar."""
-        self._console.print(text, highlight=False, soft_wrap=True)
+
+class Silence:
+    """The record of a process that is not the main one."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def advance(self, step: int) -> None:
+        """Nothing."""
+
+    def write(self, kind: str, step: int, **numbers: float) -> None:
+        """Nothing."""
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -1,0 +1,36 @@
+"""crnn-ctc data: fetching and preparing what recipes train on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Fetch and prepare training data.", no_args_is_help=True)
+
+
+@app.callback()
+def options() -> None:
+    """Fetch and prepare training data."""
+
+
+@app.command("emnist")
+def emnist(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the digits go.")],
+    mirrors: Annotated[
+        list[str] | None,
+        typer.Option("--mirror", metavar="URL", help="Try this address first; may be repeated."),
+    ] = None,
+) -> None:
+    """Fetch EMNIST's digits from NIST, 562 MB, and keep their four files.
+
+    A folder that holds them already, gzipped or not, is used as it is.
+    """
+    from crnn_ctc.cli.extras import needs
+
+    with needs("download", "downloading"):
+        from crnn_ctc.data.emnist import fetch
+
+    for split, count in fetch(folder, mirrors or []).items():
+        print(f"{folder}: {count:,} {split} digits")

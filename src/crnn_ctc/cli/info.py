@@ -1,0 +1,111 @@
+"""crnn-ctc info: what a model or a recipe is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from crnn_ctc.card import Card
+    from crnn_ctc.training.recipe import Recipe
+
+
+def info(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL|RECIPE",
+            help="A shipped model, a model file, a run folder, a shipped recipe or a TOML file.",
+        ),
+    ],
+    as_recipe: Annotated[
+        bool, typer.Option("--recipe", help="The shipped recipe, where a model has its name.")
+    ] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="Each layer (needs torch).")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The card as JSON.")] = False,
+) -> None:
+    """Layers, parameters, gradients and GFLOPs, and the model's card."""
+    from crnn_ctc.cli.models import open_model
+    from crnn_ctc.reader import shipped
+
+    recipe = as_recipe or name.endswith(".toml")
+    if recipe or not (name in shipped() or Path(name).exists()):
+        recipe_info(name, layers)
+        return
+    card = open_model(name).card
+    if as_json:
+        print(json.dumps(json.loads(card.to_json()), indent=2, ensure_ascii=False))
+        return
+    print(card.line())
+    print_card(card)
+    if layers:
+        from crnn_ctc.cli.extras import needs
+
+        with needs("train", "listing layers"):
+            from crnn_ctc.training.recipe import Recipe
+        print_layers(Recipe.model_validate(card.recipe))
+
+
+def recipe_info(name: str, layers: bool) -> None:
+    """What a recipe would train."""
+    from crnn_ctc.cli.extras import needs
+
+    with needs("train", "building a recipe's network"):
+        from crnn_ctc.net.build import build
+        from crnn_ctc.training.recipe import load
+        from crnn_ctc.training.trained import make_card
+
+    recipe = load(name)
+    card = make_card(recipe, build(recipe), {"step": 0, "validation": {}})
+    print(replace(card, metrics={}).line())
+    print_card(replace(card, metrics={}))
+    plan = recipe.training
+    print(
+        f"training      {plan.images:,} pictures in {plan.steps:,} steps of {plan.batch_size}, "
+        f"learning rate {plan.learning_rate:g}"
+    )
+    if layers:
+        print_layers(recipe)
+
+
+def print_card(card: Card) -> None:
+    """A card, for people."""
+    colour = {1: "grey", 3: "RGB"}[card.channels]
+    rows = {
+        "description": card.description,
+        "architecture": card.architecture,
+        "input": f"{card.width}x{card.height} pixels, {colour}, uint8 (N, H, W, C)",
+        "output": f"log-probabilities (N, {card.steps}, {len(card.alphabet)})",
+        "alphabet": f"{card.alphabet.characters} and the blank at {card.alphabet.blank}",
+        "grammar": card.grammar or "any text",
+        "trained on": card.data,
+        "licence": card.licence,
+        "written by": f"crnn-ctc {card.version}",
+    }
+    for key, value in rows.items():
+        if value:
+            print(f"{key:<12}  {value}")
+    if card.metrics:
+        match = card.metrics["validation"].get("exact_match")
+        step = card.metrics["step"]
+        print(f"validation    exact match {100 * match:.2f} % at step {step:,}")
+
+
+def print_layers(recipe: Recipe) -> None:
+    """Each layer of a recipe's network."""
+    from crnn_ctc.net.build import build
+    from crnn_ctc.net.summary import summarize
+
+    size = recipe.input
+    summary = summarize(build(recipe), size.channels, size.height, size.width)
+    print(f"\n{'layer':<8} {'kind':<12} {'output':>16} {'parameters':>12} {'MMAC':>9}")
+    for layer in summary.layers:
+        shape = " x ".join(map(str, layer.shape))
+        print(
+            f"{layer.name:<8} {layer.kind:<12} {shape:>16} {layer.parameters:>12,} "
+            f"{layer.macs / 1e6:>9.2f}"
+        )

@@ -1,0 +1,53 @@
+"""The command line: one module a verb, each light to import."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from crnn_ctc import __version__
+from crnn_ctc.cli import data, evaluate, export, info, predict, train
+from crnn_ctc.errors import InputError
+
+app = typer.Typer(
+    name="crnn-ctc",
+    help="Read a short line of text from a picture; train such a reader on your own pictures.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("predict")(predict.predict)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
+app.command("info")(info.info)
+app.add_typer(data.app, name="data")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"crnn-ctc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and stop."
+    ),
+) -> None:
+    """Read a short line of text from a picture; train such a reader on your own pictures."""
+
+
+def run() -> None:
+    """Run the command line: what a user got wrong is one line and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    run()

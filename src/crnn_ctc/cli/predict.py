@@ -1,0 +1,275 @@
+"""crnn-ctc predict: pictures in, text with a confidence out."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import time
+import unicodedata
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from crnn_ctc.cli.sources import Named
+    from crnn_ctc.reader import Reader, Reading
+
+
+class Format(StrEnum):
+    """How readings are printed."""
+
+    TABLE = "table"
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+
+
+def predict(
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Pictures, folders, globs; - is standard input."),
+    ],
+    model: Annotated[
+        str, typer.Option(help="Name of a shipped model, or a model file.")
+    ] = "digits-tiny",
+    output: Annotated[
+        Format, typer.Option("--format", help="table, text (bare texts), json or csv.")
+    ] = Format.TABLE,
+    save: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write annotated pictures here.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 32,
+    threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
+) -> None:
+    """Read the text in pictures.
+
+    A picture that cannot be read is reported and the rest is read; the exit code is then 2.
+    """
+    from crnn_ctc.cli.sources import expand
+    from crnn_ctc.reader import Reader
+
+    reader = Reader(model, threads)
+    album = Album(save) if save else None
+    read = failed = 0
+    started = time.perf_counter()
+    with _progress(paths) as progress:
+        printer = PRINTERS[output]()
+        for named, reading in read_all(reader, expand(paths), batch_size):
+            progress.advance()
+            printer.row(named.name, reading)
+            if reading.error is None:
+                read += 1
+                if album:
+                    album.add(named, reading)
+            else:
+                failed += 1
+                print(f"error: {reading.error}", file=sys.stderr)
+        printer.end()
+    seconds = time.perf_counter() - started
+    summary = f"{_count(read, 'picture')} read with {reader.card.name}"
+    if read:
+        summary += f", {1e3 * seconds / (read + failed):.1f} ms a picture"
+    if failed:
+        summary += f"; {failed} could not be read"
+    print(summary, file=sys.stderr)
+    if album:
+        print(album.summary(), file=sys.stderr)
+    if failed or (album and album.error):
+        raise typer.Exit(2)
+
+
+def read_all(
+    reader: Reader, sources: Iterable[Named], batch_size: int
+) -> Iterator[tuple[Named, Reading]]:
+    """Each source with its reading, in order."""
+    waiting = iter(sources)
+    while batch := list(islice(waiting, batch_size)):
+        yield from zip(
+            batch, reader.read([n.source for n in batch], batch_size=batch_size), strict=True
+        )
+
+
+class Album:
+    """Writes annotated pictures; what cannot be written is said once and stops no reading.
+
+    Args:
+        folder: to write to; made where it is missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: set[str] = set()
+        self._saved = 0
+        self.error: str | None = None
+
+    def add(self, named: Named, reading: Reading) -> None:
+        """Write the annotated picture of one reading."""
+        from crnn_ctc.annotate import annotate
+        from crnn_ctc.image import load
+
+        if self.error:
+            return
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            sheet = annotate(load(named.source), reading, named.name)
+            sheet.save(self._folder / self._free_name(named.name))
+            self._saved += 1
+        except OSError as error:
+            self.error = (
+                f"{self._folder}: cannot be written ({error.strerror or error}); "
+                "free space or choose another folder"
+            )
+            print(f"error: {self.error}", file=sys.stderr)
+
+    def _free_name(self, name: str) -> str:
+        """Pictures of one name in two folders must not overwrite each other."""
+        stem = "stdin" if name == "-" else Path(name).stem
+        free, number = f"{stem}.png", 2
+        while free in self._names:
+            free, number = f"{stem}-{number}.png", number + 1
+        self._names.add(free)
+        return free
+
+    def summary(self) -> str:
+        """Where the pictures are."""
+        return f"{_count(self._saved, 'annotated picture')} in {self._folder}"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
+class Table:
+    """Columns for people; the path comes last, so that no column need be as wide as the widest."""
+
+    def __init__(self) -> None:
+        print(f"{'text':<12}  confidence       ms  path")
+
+    def row(self, name: str, reading: Reading) -> None:
+        """One line."""
+        text = "(error)" if reading.error else reading.text or "(no text)"
+        # a Chinese character is two columns wide on a terminal
+        wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+        confidence = "" if reading.error else f"{100 * reading.confidence:.2f} %"
+        print(f"{text:<{12 - wide}}  {confidence:>10}  {reading.ms:7.2f}  {name}")
+
+    def end(self) -> None:
+        """Nothing more."""
+
+
+class Text:
+    """Bare texts, a line a picture; empty where it could not be read."""
+
+    def row(self, name: str, reading: Reading) -> None:
+        """One line."""
+        del name
+        print(reading.text)
+
+    def end(self) -> None:
+        """Nothing more."""
+
+
+class Json:
+    """An array of objects, written as they come."""
+
+    def __init__(self) -> None:
+        self._before = "["
+
+    def row(self, name: str, reading: Reading) -> None:
+        """One object."""
+        values: dict[str, Any] = {
+            "path": name,
+            "text": reading.text,
+            "confidence": round(reading.confidence, 6),
+            "ms": round(reading.ms, 3),
+            "characters": [
+                {
+                    "text": c.text,
+                    "confidence": round(c.confidence, 6),
+                    "start": round(c.start, 1),
+                    "end": round(c.end, 1),
+                }
+                for c in reading.characters
+            ],
+        }
+        if reading.error is not None:
+            values["error"] = reading.error
+        print(self._before, json.dumps(values, ensure_ascii=False), sep="\n", end="")
+        self._before = ","
+
+    def end(self) -> None:
+        """Close the array."""
+        print("[]" if self._before == "[" else "\n]")
+
+
+class Csv:
+    """Comma-separated values with a header."""
+
+    def __init__(self) -> None:
+        self._writer = csv.writer(sys.stdout, lineterminator="\n")
+        self._writer.writerow(["path", "text", "confidence", "ms", "error"])
+
+    def row(self, name: str, reading: Reading) -> None:
+        """One line."""
+        numbers = [f"{reading.confidence:.6f}", f"{reading.ms:.3f}"]
+        self._writer.writerow([name, reading.text, *numbers, reading.error or ""])
+
+    def end(self) -> None:
+        """Nothing more."""
+
+
+PRINTERS: dict[Format, type[Table | Text | Json | Csv]] = {
+    Format.TABLE: Table,
+    Format.TEXT: Text,
+    Format.JSON: Json,
+    Format.CSV: Csv,
+}
+
+
+class _NoProgress:
+    """Where nobody watches."""
+
+    def __enter__(self) -> _NoProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def advance(self) -> None: ...
+
+
+class _Progress(_NoProgress):
+    """A bar on the terminal, while the readings go elsewhere."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
+
+        self._bar = Progress(
+            SpinnerColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(file=sys.stderr),
+            transient=True,
+        )
+        self._task = self._bar.add_task("reading", total=None)
+
+    def __enter__(self) -> _Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def advance(self) -> None:
+        self._bar.advance(self._task)
+
+
+def _progress(paths: list[str]) -> _NoProgress:
+    """A bar where a person waits for many pictures; rich is not loaded for a single one."""
+    many = len(paths) > 1 or not Path(paths[0]).is_file()
+    return _Progress() if many and sys.stderr.isatty() else _NoProgress()

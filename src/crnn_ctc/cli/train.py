@@ -1,0 +1,59 @@
+"""crnn-ctc train: a recipe and data in, a run folder out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crnn_ctc.errors import InputError
+
+_RESUME = "go on with the same command and --resume"
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(help="Name of a shipped recipe, or a TOML file.", metavar="RECIPE")
+    ],
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder with the recipe's data.")],
+    run: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the results: runs/NAME.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; may be repeated."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where the run was stopped or killed.")
+    ] = False,
+) -> None:
+    """Train a reader.
+
+    Several devices or hosts: accelerate launch --num_processes N -m crnn_ctc train RECIPE ...
+    """
+    # read once, when torch loads OpenMP: threads that spin while they wait make training forty
+    # times slower as soon as anything else runs on the machine
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from crnn_ctc.cli.extras import needs
+
+    with needs("train", "training"):
+        from crnn_ctc.training.fit import Interrupted, fit
+        from crnn_ctc.training.recipe import load
+
+    plan = load(recipe, changes)
+    folder = run or Path("runs") / plan.name
+    try:
+        best = fit(plan, data, folder, resume)
+    except Interrupted as stop:
+        print(f"{stop}; {_RESUME}", file=sys.stderr)
+        raise typer.Exit(130) from None
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written ({error.strerror or error}); {_RESUME}"
+        ) from error
+    if best is not None:
+        print(f"best exact match on the validation set: {100 * best:.2f} %", file=sys.stderr)
+        print(f"next: crnn-ctc export {folder}", file=sys.stderr)

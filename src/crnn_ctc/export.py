@@ -1,0 +1,185 @@
+"""From a run folder to the one-file model: pictures in, log-probabilities out, its card inside.
+
+The graph is checked against torch before it is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from crnn_ctc.card import KEY, Card
+from crnn_ctc.errors import InputError
+from crnn_ctc.net.crnn import CRNN, scale_pixels
+from crnn_ctc.reader import open_session
+from crnn_ctc.training.checkpoint import write_atomically
+from crnn_ctc.training.trained import Trained
+
+TOLERANCE = 1e-4
+"""The largest difference of a log-probability that the check lets pass."""
+
+BATCHES = (1, 2, 64)
+"""Batch sizes that the check runs."""
+
+_SMALL = 64
+"""Tensors of fewer numbers are not worth a node of their own."""
+
+
+class FromPixels(nn.Module):
+    """A network that begins with pixels, as the model file does."""
+
+    def __init__(self, network: CRNN) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """uint8 (N, H, W, C) to float32 (N, T, K)."""
+        return self.network(scale_pixels(images))  # type: ignore[no-any-return]
+
+
+def export(
+    run: Path, out: Path, changes: dict[str, str] | None = None, half: bool = False
+) -> tuple[Card, float]:
+    """Write the model file of a run.
+
+    Args:
+        run: folder of a training run.
+        out: the file to write, ``NAME.onnx``; its name becomes the model's.
+        changes: fields of the card to set: description, data, licence.
+        half: store weights as float16, half the size; the arithmetic stays float32.
+
+    Returns:
+        The card, and the largest difference to torch in any log-probability.
+
+    Raises:
+        InputError: the run has no weights, the file cannot be written, or the exported graph
+            differs from torch by more than 1e-4.
+    """
+    if out.suffix != ".onnx":
+        raise InputError(f"{out}: name the model file NAME.onnx")
+    unknown = set(changes or {}) - {"description", "data", "licence"}
+    if unknown:
+        raise InputError(f"--card {min(unknown)}: set description, data or licence")
+    trained = Trained(run)
+    card = replace(trained.card, name=out.stem, **(changes or {}))  # type: ignore[arg-type]
+    network = trained.network
+    fold_norms(network)
+    if half:
+        round_to_half(network)
+    model = to_onnx(network, card)
+    if half:
+        store_as_half(model)
+    content = model.SerializeToString()
+    difference = parity(network, card, content)
+    if not difference <= TOLERANCE:
+        raise InputError(
+            f"{out}: not written: the exported graph differs from torch by {difference:.1e} "
+            f"(limit {TOLERANCE:.0e}); report this with the versions in {run / 'versions.toml'}"
+        )
+    write_atomically(out, content)
+    return card, difference
+
+
+def fold_norms(network: CRNN) -> None:
+    """Multiply each batch norm into the convolution before it, in place."""
+    layers = list(network.cnn)
+    for place, layer in enumerate(layers):
+        if isinstance(layer, nn.BatchNorm2d):
+            before = layers[place - 1]
+            assert isinstance(before, nn.Conv2d)
+            layers[place - 1] = fuse_conv_bn_eval(before, layer)
+            layers[place] = nn.Identity()
+    network.cnn = nn.Sequential(*layers)
+
+
+def round_to_half(network: CRNN) -> None:
+    """Round weights to what float16 can hold, so that storing them so loses nothing more."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim > 1:
+                parameter.copy_(parameter.half().float())
+
+
+def to_onnx(network: CRNN, card: Card) -> onnx.ModelProto:
+    """Trace the network into ONNX, with a free batch and the card in its metadata."""
+    example = torch.zeros(2, card.height, card.width, card.channels, dtype=torch.uint8)
+    quiet = logging.getLogger("torch.onnx")
+    level = quiet.level
+    quiet.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the exporter's own insides
+            program = torch.onnx.export(
+                FromPixels(network).eval(),
+                (example,),
+                dynamo=True,
+                input_names=["images"],
+                output_names=["log_probs"],
+                dynamic_shapes={"images": {0: torch.export.Dim("N", min=1, max=1 << 16)}},
+                verbose=False,
+            )
+    finally:
+        quiet.setLevel(level)
+    assert program is not None
+    model: onnx.ModelProto = program.model_proto
+    model.producer_name = "crnn-ctc"
+    model.producer_version = card.version
+    model.doc_string = card.description
+    # what the exporter notes of where each node came from names files of this machine
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    for value in (*model.graph.value_info, *model.graph.initializer):
+        del value.metadata_props[:]
+    del model.graph.metadata_props[:]
+    helper.set_model_props(model, {KEY: card.to_json()})
+    return model
+
+
+def store_as_half(model: onnx.ModelProto) -> None:
+    """Store the weights as float16, each widened by a Cast that ONNX Runtime folds on loading."""
+    casts = []
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < _SMALL:
+            continue
+        if not np.array_equal(values.astype(np.float16).astype(np.float32), values):
+            continue  # a bias or a norm: few, and kept as they are
+        wide = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{wide}_half"))
+        casts.append(helper.make_node("Cast", [f"{wide}_half"], [wide], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def parity(network: CRNN, card: Card, content: bytes) -> float:
+    """The largest difference between torch and ONNX Runtime in any log-probability.
+
+    The pictures are seeded noise of changing contrast: they exercise every weight.
+    """
+    session = open_session(content, threads=1)
+    random = np.random.default_rng(0)
+    model = FromPixels(network).eval()
+    worst = 0.0
+    for n in BATCHES:
+        shape = (n, card.height, card.width, card.channels)
+        reach = random.integers(1, 256, size=(n, 1, 1, 1))
+        images = (random.random(shape) * reach).astype(np.uint8)
+        with torch.inference_mode():
+            expected: NDArray[np.float32] = model(torch.from_numpy(images)).numpy()
+        got: Any = session.run(["log_probs"], {"images": images})[0]
+        if got.shape != expected.shape:
+            return float("inf")
+        worst = max(worst, float(np.abs(got - expected).max()))
+    return worst

@@ -1,0 +1,114 @@
+"""Layers, parameters, gradients and GFLOPs of a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from crnn_ctc.net.crnn import CRNN
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One module that does arithmetic.
+
+    Attributes:
+        name: its place in the network.
+        kind: its class.
+        shape: of its output for one picture.
+        parameters: count.
+        macs: multiplications, each with its addition, for one picture.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A network in numbers.
+
+    Attributes:
+        layers: modules that do arithmetic, in the order they run.
+        modules: count of all modules, containers included, as the model project counts layers.
+        parameters: count.
+        gradients: count of those that training changes.
+    """
+
+    layers: tuple[Layer, ...]
+    modules: int
+    parameters: int
+    gradients: int
+
+    @property
+    def macs(self) -> int:
+        """Multiplications for one picture, in convolutions, recurrent and linear layers."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def gflops(self) -> float:
+        """Two operations a multiplication, in units of 10^9."""
+        return 2 * self.macs / 1e9
+
+    def line(self, name: str) -> str:
+        """The line that users of the model project know."""
+        return (
+            f"{name} summary: {self.modules} layers, {self.parameters} parameters, "
+            f"{self.gradients} gradients, {self.gflops:.1f} GFLOPs"
+        )
+
+
+def summarize(network: CRNN, channels: int, height: int, width: int) -> Summary:
+    """Run one blank picture through ``network`` and count."""
+    layers: list[Layer] = []
+
+    def note(name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
+        out = output[0] if isinstance(output, tuple) else output
+        assert isinstance(out, Tensor)
+        layers.append(
+            Layer(
+                name,
+                type(module).__name__,
+                tuple(out.shape[1:]),
+                sum(p.numel() for p in module.parameters()),
+                _macs(module, inputs[0], out),
+            )
+        )
+
+    hooks = [
+        module.register_forward_hook(lambda m, i, o, name=name: note(name, m, i, o))
+        for name, module in network.named_modules()
+        if not list(module.children())
+    ]
+    training = network.training
+    network.eval()
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        network(torch.zeros(1, channels, height, width, device=device))
+    network.train(training)
+    for hook in hooks:
+        hook.remove()
+    parameters = list(network.parameters())
+    return Summary(
+        tuple(layers),
+        len(list(network.modules())),
+        sum(p.numel() for p in parameters),
+        sum(p.numel() for p in parameters if p.requires_grad),
+    )
+
+
+def _macs(module: nn.Module, inputs: Tensor, output: Tensor) -> int:
+    if isinstance(module, nn.Conv2d):
+        kernel = module.weight[0].numel()
+        return kernel * output[0].numel()
+    if isinstance(module, nn.RNNBase):
+        weights = sum(p.numel() for name, p in module.named_parameters() if "weight" in name)
+        return weights * inputs.shape[1]
+    if isinstance(module, nn.Linear):
+        return module.weight.numel() * (output[0].numel() // module.out_features)
+    return 0

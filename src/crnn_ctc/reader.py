@@ -1,0 +1,187 @@
+"""Reader: one model file, pictures in, readings out. ONNX Runtime; no torch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from crnn_ctc import image as pictures
+from crnn_ctc.card import KEY, Card
+from crnn_ctc.decode import Decoded, greedy
+from crnn_ctc.errors import InputError
+from crnn_ctc.image import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """One character of a reading.
+
+    Attributes:
+        text: the character.
+        confidence: from 0 to 1.
+        start: left edge, in pixels of the picture that was read.
+        end: right edge, likewise.
+    """
+
+    text: str
+    confidence: float
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read in a picture, or why nothing could be.
+
+    Attributes:
+        text: the line of text; empty where there is none, or an error.
+        confidence: P(text | picture), from 0 to 1.
+        characters: one a character of ``text``.
+        ms: milliseconds that the picture took, its share of a batch.
+        error: one line that says what is wrong with the picture; None where it was read.
+    """
+
+    text: str
+    confidence: float
+    characters: tuple[Character, ...] = ()
+    ms: float = 0.0
+    error: str | None = None
+
+
+def shipped() -> list[str]:
+    """Names of the models that come with the package."""
+    folder = files("crnn_ctc") / "models"
+    return sorted(
+        f.name.removesuffix(".onnx") for f in folder.iterdir() if f.name.endswith(".onnx")
+    )
+
+
+class Reader:
+    """Reads pictures with one model.
+
+    Args:
+        model: name of a shipped model, or a model file.
+        threads: of ONNX Runtime; a small network is fastest on one, which is the default.
+
+    Raises:
+        InputError: no such model, or not a model file of this package.
+    """
+
+    def __init__(self, model: str | Path = "digits-tiny", threads: int = 1) -> None:
+        self._session, self.card = _open(model, threads)
+
+    def __call__(self, source: Source) -> Reading:
+        """Read one picture.
+
+        Raises:
+            InputError: the picture cannot be read.
+        """
+        started = time.perf_counter()
+        image = pictures.load(source)
+        decoded = greedy(self.log_probs(self.fit(image)[None]), self.card.alphabet)[0]
+        return self._reading(decoded, image.shape[1], (time.perf_counter() - started) * 1e3)
+
+    def read(self, sources: Iterable[Source], batch_size: int = 32) -> Iterator[Reading]:
+        """Read many pictures, one reading each, in order.
+
+        A picture that cannot be read yields a reading with its ``error``; the rest is read. No more
+        than ``batch_size`` pictures are in memory at once.
+        """
+        if batch_size < 1:
+            raise InputError(f"batch size {batch_size}: give 1 or more")
+        waiting = iter(sources)
+        while batch := list(islice(waiting, batch_size)):
+            yield from self._read_batch(batch)
+
+    def _read_batch(self, sources: list[Source]) -> list[Reading]:
+        started = time.perf_counter()
+        fitted: list[NDArray[np.uint8]] = []
+        widths: list[int] = []
+        errors: dict[int, str] = {}
+        for place, source in enumerate(sources):
+            try:
+                image = pictures.load(source)
+            except InputError as error:
+                errors[place] = str(error)
+            else:
+                fitted.append(self.fit(image))
+                widths.append(image.shape[1])
+        decoded = greedy(self.log_probs(np.stack(fitted)), self.card.alphabet) if fitted else []
+        ms = (time.perf_counter() - started) * 1e3 / len(sources)
+        good = (self._reading(d, w, ms) for d, w in zip(decoded, widths, strict=True))
+        return [
+            Reading("", 0.0, ms=ms, error=errors[place]) if place in errors else next(good)
+            for place in range(len(sources))
+        ]
+
+    def fit(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """RGB uint8 (H, W, 3) as the model takes it; see :func:`crnn_ctc.image.fit`."""
+        card = self.card
+        return pictures.fit(image, card.height, card.width, card.channels, card.ink)
+
+    def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The network alone: uint8 (N, H, W, C) to float32 (N, T, K)."""
+        out = self._session.run(["log_probs"], {"images": images})[0]
+        return np.asarray(out, np.float32)
+
+    def _reading(self, decoded: Decoded, width: int, ms: float) -> Reading:
+        scale = width / self.card.steps
+        characters = tuple(
+            Character(text, span.confidence, span.start * scale, span.end * scale)
+            for text, span in zip(decoded.text, decoded.spans, strict=True)
+        )
+        return Reading(decoded.text, decoded.confidence, characters, ms)
+
+
+def open_session(model: str | bytes, threads: int) -> Any:
+    """An ONNX Runtime session on the CPU, of a file or of its content.
+
+    Raises:
+        InputError: not a model.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # threads that spin while they wait slow down whatever else runs on the machine
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors share no base but Exception
+        reason = str(error).strip().splitlines()[0][:160]
+        name = model if isinstance(model, str) else "model"
+        raise InputError(
+            f"{name}: not a model file ({reason}); give a file that crnn-ctc export wrote"
+        ) from None
+
+
+def _open(model: str | Path, threads: int) -> tuple[Any, Card]:
+    name = str(model)
+    if name in shipped():
+        with as_file(files("crnn_ctc") / "models" / f"{name}.onnx") as path:
+            session = open_session(str(path), threads)
+    elif Path(model).is_file():
+        session = open_session(name, threads)
+    else:
+        raise InputError(f"{name}: no such model; give a file or one of: {', '.join(shipped())}")
+    card = Card.from_json(session.get_modelmeta().custom_metadata_map.get(KEY), name)
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    expected = [card.height, card.width, card.channels]
+    if (
+        [i.name for i in inputs] != ["images"]
+        or [o.name for o in outputs] != ["log_probs"]
+        or inputs[0].type != "tensor(uint8)"
+        or list(inputs[0].shape[1:]) != expected
+    ):
+        raise InputError(f"{name}: its graph is not what its card says; export it again")
+    return session, card

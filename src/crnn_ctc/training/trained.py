@@ -1,0 +1,79 @@
+"""A run folder as a model: its averaged weights, read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from crnn_ctc import __version__
+from crnn_ctc.card import Card
+from crnn_ctc.errors import InputError
+from crnn_ctc.net.build import build
+from crnn_ctc.net.crnn import CRNN, scale_pixels
+from crnn_ctc.net.summary import summarize
+from crnn_ctc.training.checkpoint import load_tensors
+from crnn_ctc.training.fit import BEST
+from crnn_ctc.training.recipe import Recipe
+
+
+class Trained:
+    """The best weights of a run, on the CPU, in float32.
+
+    Args:
+        run: a run folder.
+
+    Raises:
+        InputError: not a run folder, or it holds no weights yet.
+    """
+
+    def __init__(self, run: Path) -> None:
+        if not (run / BEST).is_file():
+            raise InputError(
+                f"{run}: no {BEST.name} in it; give a run folder that train has validated once"
+            )
+        tensors, facts = load_tensors(run / BEST)
+        try:
+            self.recipe = Recipe.model_validate(facts["recipe"])
+            self.network: CRNN = build(self.recipe)
+            self.network.load_state_dict(tensors)
+        except (ValidationError, KeyError, RuntimeError):
+            raise InputError(
+                f"{run / BEST}: its weights do not belong to its recipe; train again"
+            ) from None
+        self.network.eval()
+        self.card = make_card(self.recipe, self.network, facts)
+
+    def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 (N, H, W, C) to float32 (N, T, K)."""
+        with torch.inference_mode():
+            return self.network(scale_pixels(torch.from_numpy(images))).numpy()  # type: ignore[no-any-return]
+
+
+def make_card(recipe: Recipe, network: CRNN, facts: dict[str, Any]) -> Card:
+    """The card of a network that ``recipe`` made."""
+    size = recipe.input
+    summary = summarize(network, size.channels, size.height, size.width)
+    return Card(
+        name=recipe.name,
+        alphabet=recipe.characters,
+        height=size.height,
+        width=size.width,
+        channels=size.channels,
+        ink=recipe.data.ink,
+        steps=network.steps(size.width),
+        architecture=f"{recipe.network.architecture}, {recipe.network.rnn.upper()}",
+        layers=summary.modules,
+        parameters=summary.parameters,
+        gflops=round(summary.gflops, 4),
+        description=recipe.description,
+        data=recipe.data.trained_on,
+        licence=recipe.licence,
+        version=__version__,
+        recipe=recipe.model_dump(),
+        metrics={"step": facts["step"], "validation": facts["validation"]},
+    )

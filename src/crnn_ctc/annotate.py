@@ -19,7 +19,7 @@ def confidence_colour(confidence: float) -> str:
     return _GOOD if confidence >= 0.95 else _FAIR if confidence >= 0.5 else _POOR
 
 
-def annotate(image: NDArray[np.uint8], reading: Reading, name: str = "") -> Image.Image:
+def annotate(image: NDArray[np.uint8], reading: Reading) -> Image.Image:
     """Draw a reading over the picture it was read in.
 
     The picture is enlarged or shrunk to 640 pixels wide. Above it stand the text, its confidence
@@ -28,15 +28,14 @@ def annotate(image: NDArray[np.uint8], reading: Reading, name: str = "") -> Imag
     Args:
         image: RGB, uint8 (H, W, 3).
         reading: of that picture.
-        name: a caption.
     """
     height, width = image.shape[:2]
     scale = _WIDTH / width
     picture = Image.fromarray(image).resize(
         (_WIDTH, max(1, round(height * scale))), Image.Resampling.BICUBIC
     )
-    head, letters, foot = 64, 34, 26 if name else 8
-    sheet = Image.new("RGB", (_WIDTH, head + letters + picture.height + foot), _PAPER)
+    head, letters = 64, 34
+    sheet = Image.new("RGB", (_WIDTH, head + letters + picture.height), _PAPER)
     sheet.paste(picture, (0, head + letters))
     draw = ImageDraw.Draw(sheet)
 
@@ -53,8 +52,6 @@ def annotate(image: NDArray[np.uint8], reading: Reading, name: str = "") -> Imag
     for left, right in zip(reading.characters, reading.characters[1:], strict=False):
         x = (left.end + right.start) / 2 * scale
         draw.line((x, head + 6, x, bottom), "#2f80ed", 2)
-    if name:
-        draw.text((12, bottom + foot / 2), name, "#5a6068", _font(16), anchor="lm")
     return sheet
 
 

@@ -16,7 +16,7 @@ Source = str | Path | bytes | Image.Image | NDArray[np.uint8]
 """What a picture may be given as: a path, the bytes of a file, a PIL image, or an array."""
 
 Ink = Literal["light", "any"]
-"""``light``: the text is lighter than its ground, and pictures that are not are inverted."""
+"""``light``: light text on black, and other grounds are brought to that; ``any``: as it is."""
 
 MAX_PIXELS = 50_000_000
 """Larger pictures are refused: decompressed, they would fill the memory."""
@@ -120,8 +120,9 @@ def fit(
     """A picture as a model takes it. Training, evaluation and reading all come through here.
 
     The picture is stretched to ``width`` x ``height`` (bilinear, averaging where it shrinks), made
-    grey by ITU-R 601 where ``channels`` is 1, and inverted where ``ink`` is ``light`` but its rim
-    is light. A picture of the right size, kind and ink comes back bit for bit.
+    grey by ITU-R 601 where ``channels`` is 1, and where ``ink`` is ``light``, its ground, which is
+    what most of its rim shows, is made black. A picture of the right size, kind and ink comes back
+    bit for bit.
 
     Args:
         image: RGB, uint8 (H, W, 3).
@@ -139,12 +140,28 @@ def fit(
     if picture.size != (width, height):
         picture = picture.resize((width, height), Image.Resampling.BILINEAR)
     out = np.asarray(picture, np.uint8).reshape(height, width, channels)
-    if ink == "light" and _rim(out) > 127.5:
-        out = 255 - out
-    return out
+    return _on_black(out) if ink == "light" else out
 
 
-def _rim(image: NDArray[np.uint8]) -> float:
-    """Mean of the outermost pixels: the ground, where the text has a margin."""
+def _on_black(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Light text on black, uint8 (H, W, C), whatever ink and paper it had."""
+    if np.mean(_rim(image)) > 127.5:
+        image = 255 - image
+    # text that touches the rim stays below a quarter of it, shading of the paper does not
+    ground = np.percentile(_rim(image), 75)
+    if ground == 0:
+        return image
+    # the ground's own noise must not be stretched into strokes where there is no text
+    reach = max(np.percentile(image, 99) - ground, _LEAST_CONTRAST)
+    stretched = (image.astype(np.float32) - ground) * (255 / reach)
+    return np.asarray(np.rint(stretched).clip(0, 255), np.uint8)
+
+
+_LEAST_CONTRAST = 64
+"""Levels between ground and ink; less is not stretched to the full 255."""
+
+
+def _rim(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The outermost pixels."""
     edges = (image[0], image[-1], image[1:-1, 0], image[1:-1, -1])
-    return float(np.concatenate([edge.ravel() for edge in edges]).mean())
+    return np.concatenate([edge.ravel() for edge in edges])

@@ -40,6 +40,6 @@ def export(
     print(written.line())
     print(f"{file}  {file.stat().st_size / 1e6:.2f} MB")
     print(
-        f"differs from torch by at most {difference:.1e} in any log-probability "
+        f"differs from torch by at most {difference:.1e} in any probability "
         f"(limit {exporting.TOLERANCE:.0e}; batches of {', '.join(map(str, exporting.BATCHES))})"
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import sys
-import time
 import unicodedata
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
@@ -56,11 +55,12 @@ def predict(
     reader = Reader(model, threads)
     album = Album(save) if save else None
     read = failed = 0
-    started = time.perf_counter()
+    ms = 0.0
     with _progress(paths) as progress:
         printer = PRINTERS[output]()
         for named, reading in read_all(reader, expand(paths), batch_size):
             progress.advance()
+            ms += reading.ms
             printer.row(named.name, reading)
             if reading.error is None:
                 read += 1
@@ -70,10 +70,9 @@ def predict(
                 failed += 1
                 print(f"error: {reading.error}", file=sys.stderr)
         printer.end()
-    seconds = time.perf_counter() - started
     summary = f"{_count(read, 'picture')} read with {reader.card.name}"
     if read:
-        summary += f", {1e3 * seconds / (read + failed):.1f} ms a picture"
+        summary += f", {ms / (read + failed):.1f} ms a picture"
     if failed:
         summary += f"; {failed} could not be read"
     print(summary, file=sys.stderr)
@@ -116,7 +115,7 @@ class Album:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            sheet = annotate(load(named.source), reading, named.name)
+            sheet = annotate(load(named.source), reading)
             sheet.save(self._folder / self._free_name(named.name))
             self._saved += 1
         except OSError as error:

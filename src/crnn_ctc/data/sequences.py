@@ -52,7 +52,7 @@ def warp(
 
     Args:
         images: uint8 (M, 32, 32).
-        angle: degrees (M,).
+        angle: degrees, clockwise (M,).
         scale: 1 keeps the size (M,).
         shift: whole pixels in x and y, (M, 2).
         shear: pixels in x per pixel in y (M,).
@@ -80,8 +80,8 @@ def warp(
     source_y = (source_y + SIZE * _ONE) >> 16
 
     inside = ((source_x | source_y) & ~(SIZE - 1)) == 0  # both in 0 .. 31, in one test
-    index = ((source_y & (SIZE - 1)) * SIZE + (source_x & (SIZE - 1))).reshape(m, -1)
-    taken = np.take_along_axis(images.reshape(m, -1), index, axis=1).reshape(images.shape)
+    index = ((source_y & (SIZE - 1)) * SIZE + (source_x & (SIZE - 1))).reshape(m, SIZE * SIZE)
+    taken = np.take_along_axis(images.reshape(m, SIZE * SIZE), index, axis=1).reshape(images.shape)
     return np.asarray(taken * inside, np.uint8)
 
 

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from crnn_ctc import InputError
+from crnn_ctc.data.digits import Digits
+from crnn_ctc.data.sequences import protocol
+from crnn_ctc.image import fit, load
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def picture() -> Image.Image:
+    x, y = np.meshgrid(np.arange(40), np.arange(20))
+    return Image.fromarray(np.stack([6 * x, 12 * y, 255 - 6 * x], -1).astype(np.uint8))
+
+
+def test_every_kind_of_source_is_the_same_picture(picture: Image.Image, tmp_path: Path) -> None:
+    path = tmp_path / "车牌 照片.png"  # paths with Chinese characters and spaces
+    picture.save(path)
+    expected = np.asarray(picture)
+    for source in (path, str(path), path.read_bytes(), picture, expected):
+        got = load(source)
+        assert got.dtype == np.uint8
+        np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WebP", "GIF", "PPM", "JPEG"])
+def test_formats(picture: Image.Image, kind: str) -> None:
+    options = {"lossless": True} if kind == "WebP" else {}
+    got = load(encoded(picture, kind, **options)).astype(int)
+    lossy = kind in {"JPEG", "GIF"}
+    assert np.abs(got - np.asarray(picture)).mean() < (12 if lossy else 0.1)
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "RGBA", "LA", "YCbCr", "I", "F", "I;16"])
+def test_modes(mode: str) -> None:
+    grey = Image.fromarray(np.tile(np.array([[0, 255]], np.uint8), (20, 20)))
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    elif mode == "F":
+        image = Image.fromarray(np.asarray(grey).astype(np.float32) / 255)
+    else:
+        image = grey.convert(mode)
+    kind = "TIFF" if mode in {"CMYK", "F", "YCbCr", "I"} else "PNG"
+    got = load(encoded(image, kind))
+    assert got.shape == (20, 40, 3)
+    assert got[:, 0::2].max() < 10
+    assert got[:, 1::2].min() > 245
+
+
+def test_transparency_is_laid_on_white() -> None:
+    image = Image.new("RGBA", (20, 10), (255, 0, 0, 0))
+    assert (load(encoded(image)) == 255).all()
+    palette = Image.new("P", (20, 10), 0)
+    assert (load(encoded(palette, transparency=0)) == 255).all()
+
+
+def test_exif_turns_the_picture_upright(picture: Image.Image) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held turned
+    turned = picture.transpose(Image.Transpose.ROTATE_90)
+    got = load(encoded(turned, "PNG", exif=exif))
+    np.testing.assert_array_equal(got, np.asarray(picture))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "empty file"),
+        (b"no picture at all, but text", "not a picture"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "picture"),
+    ],
+)
+def test_what_is_no_picture(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "x.png"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=says) as caught:
+        load(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "TIFF", "WebP"])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_truncated_pictures(picture: Image.Image, kind: str, share: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    content = encoded(Image.fromarray(noise), kind)
+    with pytest.raises(InputError, match="picture"):
+        load(content[: int(len(content) * share)])
+
+
+def test_missing_file_and_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        load(tmp_path / "missing.png")
+    with pytest.raises(InputError, match="a folder"):
+        load(tmp_path)
+    with pytest.raises(InputError):
+        load("nul\0byte.png")
+
+
+def test_a_bomb_is_refused_before_it_is_decoded() -> None:
+    bomb = encoded(Image.new("1", (20_000, 20_000)))
+    assert len(bomb) < 100_000
+    with pytest.raises(InputError, match="limit of 50 megapixels"):
+        load(bomb)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (200, 3), (3, 200)])
+def test_too_small(size: tuple[int, int]) -> None:
+    with pytest.raises(InputError, match="hold no text"):
+        load(encoded(Image.new("RGB", size)))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((9, 9), np.float32), np.zeros((9, 9, 4), np.uint8), np.zeros(9, np.uint8)],
+)
+def test_arrays_of_another_kind(array: NDArray[np.generic]) -> None:
+    with pytest.raises(InputError, match="give uint8"):
+        load(array)
+
+
+def test_one_preprocessing_for_training_evaluation_and_reading(small_digits: Digits) -> None:
+    """A row of digits, as training composes and evaluation keeps it, read back from a file."""
+    for name in ("clean", "distorted"):
+        images, _ = protocol(small_digits, name, 20)
+        for row in images:
+            saved = load(encoded(Image.fromarray(row[..., 0])))
+            np.testing.assert_array_equal(fit(saved, 32, 160, 1, "light"), row)
+
+
+def test_fit_sizes_and_channels(picture: Image.Image) -> None:
+    image = load(picture)
+    assert fit(image, 48, 168, 3).shape == (48, 168, 3)
+    assert fit(image, 32, 160, 1).shape == (32, 160, 1)
+    np.testing.assert_array_equal(fit(image, 20, 40, 3), image)
+
+
+@pytest.fixture
+def strokes() -> NDArray[np.uint8]:
+    light = np.zeros((32, 160, 3), np.uint8)
+    light[8:24, 40:60] = 255
+    light[4:28, 100:104] = 255
+    return light
+
+
+def test_dark_ink_is_inverted_for_models_of_light_ink(strokes: NDArray[np.uint8]) -> None:
+    np.testing.assert_array_equal(fit(255 - strokes, 32, 160, 1, "light"), strokes[..., :1])
+    np.testing.assert_array_equal(fit(strokes, 32, 160, 1, "light"), strokes[..., :1])
+    np.testing.assert_array_equal(fit(255 - strokes, 32, 160, 1, "any"), 255 - strokes[..., :1])
+
+
+def test_shaded_paper_becomes_black(strokes: NDArray[np.uint8]) -> None:
+    shade = np.linspace(215, 245, 160)[None, :, None]
+    photo = np.where(strokes > 0, 60, shade).astype(np.uint8)
+    got = fit(photo, 32, 160, 1, "light")[..., 0].astype(int)
+    assert np.median(got) == 0
+    assert got[8:24, 40:60].min() > 200
+    assert got[strokes[..., 0] == 0].max() < 40
+
+
+def test_an_empty_page_stays_empty() -> None:
+    noise = np.random.default_rng(0).normal(230, 3, (32, 160, 1)).clip(0, 255)
+    page = np.repeat(noise.astype(np.uint8), 3, axis=2)
+    assert fit(page, 32, 160, 1, "light").max() < 64

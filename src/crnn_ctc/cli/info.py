@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from crnn_ctc.card import Card
-    from crnn_ctc.training.recipe import Recipe
 
 
 def info(
@@ -43,11 +42,7 @@ def info(
     print(card.line())
     print_card(card)
     if layers:
-        from crnn_ctc.cli.extras import needs
-
-        with needs("train", "listing layers"):
-            from crnn_ctc.training.recipe import Recipe
-        print_layers(Recipe.model_validate(card.recipe))
+        print_layers(card.recipe)
 
 
 def recipe_info(name: str, layers: bool) -> None:
@@ -69,7 +64,7 @@ def recipe_info(name: str, layers: bool) -> None:
         f"learning rate {plan.learning_rate:g}"
     )
     if layers:
-        print_layers(recipe)
+        print_layers(recipe.model_dump())
 
 
 def print_card(card: Card) -> None:
@@ -95,11 +90,16 @@ def print_card(card: Card) -> None:
         print(f"validation    exact match {100 * match:.2f} % at step {step:,}")
 
 
-def print_layers(recipe: Recipe) -> None:
-    """Each layer of a recipe's network."""
-    from crnn_ctc.net.build import build
-    from crnn_ctc.net.summary import summarize
+def print_layers(values: dict[str, Any]) -> None:
+    """Each layer of the network that a recipe's ``values`` make."""
+    from crnn_ctc.cli.extras import needs
 
+    with needs("train", "listing layers"):
+        from crnn_ctc.net.build import build
+        from crnn_ctc.net.summary import summarize
+        from crnn_ctc.training.recipe import Recipe
+
+    recipe = Recipe.model_validate(values)
     size = recipe.input
     summary = summarize(build(recipe), size.channels, size.height, size.width)
     print(f"\n{'layer':<8} {'kind':<12} {'output':>16} {'parameters':>12} {'MMAC':>9}")

@@ -254,6 +254,8 @@ class _Progress(_NoProgress):
             TimeElapsedColumn(),
             console=Console(file=sys.stderr),
             transient=True,
+            # rows above the bar where both are on the terminal; untouched rows in a pipe
+            redirect_stdout=sys.stdout.isatty(),
         )
         self._task = self._bar.add_task("reading", total=None)
 

@@ -69,7 +69,9 @@ def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float | 
     plan, alphabet = recipe.training, recipe.characters
     state = checkpoint.load_tensors(run / STATE) if resume and (run / STATE).exists() else None
 
-    device: torch.device = accelerate.PartialState().device
+    # without this, several processes on CPUs would each train alone
+    state_of_all = accelerate.PartialState(cpu=not torch.accelerator.is_available())
+    device: torch.device = state_of_all.device
     accelerator = Accelerator(mixed_precision=precision.resolve(plan.precision, device))
     _check_run(run, recipe, resume)
     accelerator.wait_for_everyone()

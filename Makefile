@@ -1,0 +1,40 @@
+# Two commands do everything: make demo, make test.
+PYTHON ?= python3
+# named exactly: a bare torch may bring gigabytes of CUDA
+TORCH ?= torch==2.13.0
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test format clean
+
+demo: .venv/installed  ## read examples/ with the shipped model
+	.venv/bin/crnn-ctc predict examples --save demo
+	@echo "annotated pictures: $(CURDIR)/demo"
+
+test: .venv-dev/installed  ## lint, types and tests
+	.venv-dev/bin/ruff check .
+	.venv-dev/bin/ruff format --check .
+	.venv-dev/bin/mypy
+	OMP_NUM_THREADS=1 .venv-dev/bin/python -m pytest
+
+# for reading: no torch
+.venv/installed: pyproject.toml $(shell find src -name '*.py' -o -name '*.onnx' -o -name '*.toml')
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --upgrade pip
+	.venv/bin/pip install --quiet --force-reinstall --no-deps .
+	.venv/bin/pip install --quiet .
+	@touch $@
+
+# for training, tests and work on the package itself
+.venv-dev/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-dev
+	.venv-dev/bin/pip install --quiet --upgrade pip
+	.venv-dev/bin/pip install --quiet "$(TORCH)"
+	.venv-dev/bin/pip install --quiet --editable ".[train,dev]"
+	@touch $@
+
+format: .venv-dev/installed
+	.venv-dev/bin/ruff check --fix .
+	.venv-dev/bin/ruff format .
+
+clean:
+	rm -rf .venv .venv-dev demo build dist

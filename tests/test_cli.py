@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pty
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import EXAMPLES, command, run_cli
+
+PICTURES = sorted(p for p in EXAMPLES.iterdir() if p.suffix in {".png", ".jpg"})
+TEXTS = [p.name[:5] for p in PICTURES]
+
+
+def test_table_of_a_folder() -> None:
+    done = run_cli("predict", EXAMPLES)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.decode().splitlines()
+    assert lines[0].split() == ["text", "confidence", "ms", "path"]
+    assert [line.split()[0] for line in lines[1:]] == TEXTS
+    assert all(str(p) in line for p, line in zip(PICTURES, lines[1:], strict=True))
+    assert f"{len(PICTURES)} pictures read with digits-tiny".encode() in done.stderr
+    assert b"ms a picture" in done.stderr
+    assert b"\x1b" not in done.stdout + done.stderr  # no colours, no bar in a pipe
+
+
+def test_json() -> None:
+    done = run_cli("predict", "--format", "json", *PICTURES, "missing.png")
+    assert done.returncode == 2
+    items = json.loads(done.stdout)
+    assert [item["text"] for item in items] == [*TEXTS, ""]
+    for item, path in zip(items, PICTURES, strict=False):
+        assert item["path"] == str(path)
+        assert 0.9 < item["confidence"] <= 1
+        assert item["ms"] > 0
+        assert [c["text"] for c in item["characters"]] == list(item["text"])
+        assert "error" not in item
+    assert items[-1]["path"] == "missing.png"
+    assert "no such file" in items[-1]["error"]
+    assert b"1 could not be read" in done.stderr
+
+
+def test_text_and_csv() -> None:
+    done = run_cli("predict", "--format", "text", *PICTURES[:2], "missing.png")
+    assert done.stdout.decode() == f"{TEXTS[0]}\n{TEXTS[1]}\n\n"
+    done = run_cli("predict", "--format", "csv", *PICTURES[:2], "missing.png")
+    table = list(csv.DictReader(io.StringIO(done.stdout.decode())))
+    assert [row["text"] for row in table] == [*TEXTS[:2], ""]
+    assert [bool(row["error"]) for row in table] == [False, False, True]
+
+
+def test_standard_input_globs_and_odd_paths(tmp_path: Path) -> None:
+    folder = tmp_path / "车牌 and spaces" / "内"
+    folder.mkdir(parents=True)
+    shutil.copy(PICTURES[0], folder / "数字 一.png")
+    shutil.copy(PICTURES[1], folder / "b.PNG")
+    (folder / "notes.txt").write_text("not a picture, and not named like one")
+    done = run_cli("predict", "--format", "json", "-", "车牌*/内/*.png", tmp_path, cwd=tmp_path,
+                   stdin=PICTURES[2].read_bytes())  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    items = json.loads(done.stdout)
+    assert [item["text"] for item in items] == [TEXTS[2], TEXTS[0], TEXTS[1], TEXTS[0]]
+    assert items[0]["path"] == "-"
+    assert items[1]["path"] == "车牌 and spaces/内/数字 一.png"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("missing.png", "no such file"), ("*.none", "no such file"), (".", "a folder"),
+     ("text.png", "not a picture"), ("empty.png", "empty file"), ("cut.jpg", "broken picture")],
+)  # fmt: skip
+def test_bad_pictures_are_one_line_and_exit_code_2(tmp_path: Path, name: str, says: str) -> None:
+    photo = next(p for p in PICTURES if p.suffix == ".jpg")
+    if name != ".":
+        (tmp_path / "text.png").write_text("hello")
+        (tmp_path / "empty.png").write_bytes(b"")
+        (tmp_path / "cut.jpg").write_bytes(photo.read_bytes()[:2000])
+    done = run_cli("predict", photo, name, photo, cwd=tmp_path)
+    errors = done.stderr.decode().splitlines()
+    assert done.returncode == 2
+    assert len([line for line in errors if line.startswith("error:")]) == 1
+    assert says in errors[0]
+    assert name in errors[0]
+    assert "2 pictures read" in errors[1]
+    assert "1 could not be read" in errors[1]
+    rows = done.stdout.decode().splitlines()[1:]
+    assert [row.split()[0] for row in rows] == [photo.name[:5], "(error)", photo.name[:5]]
+
+
+def test_save_writes_annotated_pictures(tmp_path: Path) -> None:
+    twin = tmp_path / "other" / PICTURES[0].name
+    twin.parent.mkdir()
+    shutil.copy(PICTURES[0], twin)
+    done = run_cli("predict", PICTURES[0], twin, "--save", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    stem = PICTURES[0].stem
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [f"{stem}-2.png", f"{stem}.png"]
+    assert str(tmp_path / "out") in done.stderr.decode()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_folder_that_cannot_be_written_stops_no_reading(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    done = run_cli("predict", *PICTURES[:2], "--save", blocked)
+    assert done.returncode == 2
+    assert done.stderr.decode().count("cannot be written") == 1
+    assert "2 pictures read" in done.stderr.decode()
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / f"{PICTURES[0].stem}.png").symlink_to("/dev/full")
+    done = run_cli("predict", PICTURES[0], "--save", full)
+    assert done.returncode == 2
+    assert "No space left" in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+
+
+def test_progress_on_a_terminal() -> None:
+    ours, theirs = pty.openpty()
+    done = subprocess.run(command("predict", EXAMPLES), stdout=subprocess.PIPE, stderr=theirs,
+                          env={**os.environ, "TERM": "xterm"}, check=True)  # fmt: skip
+    os.close(theirs)
+    shown = os.read(ours, 100_000)
+    os.close(ours)
+    assert b"\x1b[" in shown
+    assert done.stdout.decode().split()[4] == TEXTS[0]
+
+
+def test_a_reader_of_the_output_may_go_away() -> None:
+    many = [str(PICTURES[0])] * 3000
+    process = subprocess.Popen(command("predict", *many), stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)  # fmt: skip
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert b"Traceback" not in process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60) != 0
+
+
+#: Runs the command line where importing these fails, as where they are not installed.
+WITHOUT = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {names!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Missing())
+from crnn_ctc.cli.main import run
+sys.argv = ["crnn-ctc", *{arguments!r}]
+run()
+"""
+
+TRAINING = {
+    "accelerate", "cv2", "matplotlib", "onnx", "onnxscript", "pooch", "safetensors",
+    "scipy", "tensorboard", "tomli_w", "torch",
+}  # fmt: skip
+
+
+def run_without(names: set[str], *arguments: object) -> subprocess.CompletedProcess[bytes]:
+    program = WITHOUT.format(names=names, arguments=[str(a) for a in arguments])
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+
+
+def test_reading_needs_no_torch(small_emnist: Path, tmp_path: Path) -> None:
+    done = run_without(TRAINING, "predict", PICTURES[0], "--save", tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = run_without(TRAINING, "evaluate", "digits-tiny", small_emnist)
+    assert done.returncode == 0, done.stderr
+    done = run_without(TRAINING, "info", "digits-tiny")
+    assert done.returncode == 0, done.stderr
+
+
+def test_one_picture_loads_only_what_it_needs() -> None:
+    slow = TRAINING | {"rapidfuzz", "rich", "onnxscript", "tqdm", "requests"}
+    done = run_without(slow, "predict", PICTURES[0])
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        (["train", "digits-tiny", "--data", "x"], "train"),
+        (["export", "x"], "train"),
+        (["info", "digits-tiny", "--layers"], "train"),
+        (["evaluate", ".", "x"], "train"),
+        (["data", "emnist", "x"], "download"),
+    ],
+)
+def test_a_missing_extra_is_named(arguments: list[str], extra: str) -> None:
+    done = run_without(TRAINING, *arguments)
+    assert done.returncode == 2
+    assert f'pip install "crnn-ctc[{extra}]"'.encode() in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_evaluate(small_emnist: Path, small_run: Path, small_model: Path, tmp_path: Path) -> None:
+    measured = []
+    for model in (small_model, small_run):
+        file = tmp_path / "measures.json"
+        done = run_cli("evaluate", model, small_emnist, "--json", file, "--protocol", "clean")
+        assert done.returncode == 0, done.stderr
+        values = json.loads(file.read_text())
+        measured.append(values)
+        assert values["n"] == 5000
+        assert values["protocol"] == "clean"
+        low, high = values["interval95"]
+        assert 0 <= low <= values["exact_match"] <= high <= 1
+        assert 0 <= values["cer"] <= 1
+        assert len(values["by_position"]) == 1
+        assert f"{100 * values['exact_match']:.2f} %" in done.stdout.decode()
+    assert measured[0]["exact_match"] == measured[1]["exact_match"]
+    assert measured[0]["exact_match"] > 0.9  # printed digits, which it was trained on
+
+
+def test_evaluate_says_what_is_wrong(small_emnist: Path, tmp_path: Path) -> None:
+    for arguments, says in (
+        (["digits-tiny", tmp_path], "holds no test digits"),
+        (["nothing", small_emnist], "no such model"),
+        ([tmp_path, small_emnist], "no best.safetensors"),
+        (["digits-tiny", small_emnist, "--json", tmp_path], "cannot be written"),
+    ):
+        done = run_cli("evaluate", *arguments)
+        assert done.returncode == 2
+        assert says in done.stderr.decode()
+        assert "Traceback" not in done.stderr.decode()
+
+
+def test_info_of_a_model_and_of_a_recipe() -> None:
+    done = run_cli("info", "digits-tiny")
+    assert done.stdout.decode().splitlines()[0] == (
+        "digits-tiny summary: 22 layers, 427467 parameters, 427467 gradients, 0.1 GFLOPs"
+    )
+    assert b"CRNN_Tiny, GRU" in done.stdout
+    done = run_cli("info", "digits-tiny", "--json")
+    assert json.loads(done.stdout)["alphabet"]["blank"] == 10
+    pytest.importorskip("torch")
+    done = run_cli("info", "digits", "--recipe", "--layers")
+    assert done.stdout.decode().splitlines()[0] == (
+        "digits summary: 29 layers, 7924363 parameters, 7924363 gradients, 2.2 GFLOPs"
+    )
+    assert b"GRU" in done.stdout
+    done = run_cli("info", "digits-lstm")
+    assert b"CRNN, LSTM" in done.stdout
+    assert run_cli("info", "nothing").returncode == 2
+
+
+def test_usage_errors_have_exit_code_2() -> None:
+    assert run_cli("predict").returncode == 2
+    assert run_cli("predict", "x", "--format", "xml").returncode == 2
+    assert run_cli("predict", PICTURES[0], "--batch-size", "0").returncode == 2
+    assert run_cli("predict", PICTURES[0], "--model", "nothing").returncode == 2
+    assert run_cli("--version").stdout.decode().startswith("crnn-ctc 0.")
+
+
+def test_a_read_only_run_folder(small_emnist: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    done = run_cli("train", "digits-tiny", "--data", small_emnist, "--run", blocked / "run")
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+    if os.geteuid() != 0:  # root writes everywhere
+        locked = tmp_path / "locked"
+        locked.mkdir()
+        locked.chmod(stat.S_IRUSR | stat.S_IXUSR)
+        done = run_cli("train", "digits-tiny", "--data", small_emnist, "--run", locked / "run")
+        assert done.returncode == 2

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import run_cli
+from crnn_ctc import InputError, Reader
+from crnn_ctc.card import KEY, Card
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
+from crnn_ctc import export as exporting  # noqa: E402
+from crnn_ctc.net.crnn import scale_pixels  # noqa: E402
+from crnn_ctc.training.trained import Trained  # noqa: E402
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 64])
+def test_the_file_computes_what_torch_does(small_run: Path, small_model: Path, n: int) -> None:
+    reader, network = Reader(small_model), Trained(small_run).network
+    images = exporting.specimens(n, reader.card)
+    with torch.inference_mode():
+        expected = network(scale_pixels(torch.from_numpy(images))).numpy()
+    got = reader.log_probs(images)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(np.exp(got), np.exp(expected), atol=1e-4)
+    np.testing.assert_array_equal(got.argmax(-1), expected.argmax(-1))
+
+
+def test_one_file_says_all(small_model: Path) -> None:
+    model = onnx.load(small_model)
+    assert [i.name for i in model.graph.input] == ["images"]
+    assert [o.name for o in model.graph.output] == ["log_probs"]
+    size = model.graph.input[0].type.tensor_type
+    assert size.elem_type == onnx.TensorProto.UINT8
+    assert size.shape.dim[0].dim_param  # a free batch
+    assert [d.dim_value for d in size.shape.dim][1:] == [32, 32, 1]
+    assert not any(i.external_data for i in model.graph.initializer)
+    card = json.loads({p.key: p.value for p in model.metadata_props}[KEY])
+    assert card["alphabet"] == {"symbols": "0123456789#", "blank": 10}
+    assert card["recipe"]["training"]["images"] == 3200
+    assert card["metrics"]["step"] > 0
+    assert card["licence"] == "Apache-2.0"
+    assert card["name"] == "small"
+
+
+def test_no_path_of_the_exporting_machine_is_in_the_file(small_model: Path) -> None:
+    content = small_model.read_bytes()
+    assert b"site-packages" not in content
+    assert b".py" not in content
+    assert str(Path.home()).encode() not in content
+
+
+def test_half_is_half_the_size_and_reads_the_same(
+    small_run: Path, small_model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "half.onnx"
+    card, difference = exporting.export(small_run, out, {"data": "printed"}, half=True)
+    assert difference <= 1e-4
+    assert card.data == "printed"
+    assert out.stat().st_size < 0.6 * small_model.stat().st_size
+    images = exporting.specimens(32, card)
+    whole, half = Reader(small_model).log_probs(images), Reader(out).log_probs(images)
+    assert np.abs(np.exp(whole) - np.exp(half)).max() < 0.05
+    assert (whole.argmax(-1) == half.argmax(-1)).mean() > 0.99
+
+
+def test_a_graph_that_differs_is_not_written(
+    small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = exporting.to_onnx
+
+    def wrong(network: object, card: Card) -> object:
+        model = honest(network, card)  # type: ignore[arg-type]
+        for tensor in model.graph.initializer:
+            values = onnx.numpy_helper.to_array(tensor)
+            if values.dtype == np.float32 and values.size > 1000:
+                spoilt = values + 0.05
+                tensor.CopyFrom(onnx.numpy_helper.from_array(spoilt, tensor.name))
+        return model
+
+    monkeypatch.setattr(exporting, "to_onnx", wrong)
+    with pytest.raises(InputError, match="differs from torch by"):
+        exporting.export(small_run, tmp_path / "x.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--out", "model.pt"], "NAME.onnx"),
+        (["--card", "colour=red"], "set description, data or licence"),
+        (["--card", "licence"], "key=value"),
+    ],
+)
+def test_what_cannot_be_exported(
+    small_run: Path, tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    done = run_cli("export", small_run, *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr.decode()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no best.safetensors"):
+        exporting.export(tmp_path, tmp_path / "x.onnx")
+
+
+def test_cards_come_back_whole(small_model: Path) -> None:
+    card = Reader(small_model).card
+    assert Card.from_json(card.to_json(), "x") == card
+    assert card.line() == (
+        f"small summary: 22 layers, 427467 parameters, 427467 gradients, {card.gflops:.1f} GFLOPs"
+    )
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda text: None, "its card is missing"),
+        (lambda text: text[: len(text) // 2], "its card is damaged"),
+        (lambda text: "[]", "its card is damaged"),
+        (lambda text: text.replace('"blank": 10', '"blank": 99'), "blank 99"),
+        (lambda text: text.replace('"height": 32', '"height": "32"'), "its card is damaged"),
+        (lambda text: text.replace('"format": 1', '"format": 2'), "upgrade"),
+        (lambda text: text.replace('"channels": 1', '"channels": 4'), "its card is damaged"),
+    ],
+)
+def test_damaged_cards(small_model: Path, damage: object, says: str) -> None:
+    text = Reader(small_model).card.to_json()
+    with pytest.raises(InputError, match=says):
+        Card.from_json(damage(text), "x.onnx")  # type: ignore[operator]
+
+
+def test_a_card_of_another_graph(small_model: Path, tmp_path: Path) -> None:
+    model = onnx.load(small_model)
+    card = dataclasses.replace(Reader(small_model).card, width=64)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {KEY: card.to_json()})
+    onnx.save(model, tmp_path / "x.onnx")
+    with pytest.raises(InputError, match="not what its card says"):
+        Reader(tmp_path / "x.onnx")

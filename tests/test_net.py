@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import pytest
+
+from crnn_ctc import DIGITS, InputError
+
+torch = pytest.importorskip("torch")
+
+from crnn_ctc.net.build import build  # noqa: E402
+from crnn_ctc.net.crnn import ARCHITECTURES, CRNN, CRNN_Tiny, scale_pixels  # noqa: E402
+from crnn_ctc.net.summary import summarize  # noqa: E402
+from crnn_ctc.training.fit import ctc_loss  # noqa: E402
+from crnn_ctc.training.recipe import load  # noqa: E402
+
+DIGIT_ROWS = (1, 32, 160, 11)
+PLATES = (3, 48, 168, 78)
+
+
+@pytest.mark.parametrize(
+    ("network", "size", "modules", "parameters", "gflops"),
+    [
+        (CRNN_Tiny, DIGIT_ROWS, 22, 427_467, "0.1"),
+        (CRNN, DIGIT_ROWS, 29, 7_924_363, "2.2"),
+        (CRNN_Tiny, PLATES, 22, 1_042_318, "0.3"),
+        (CRNN, PLATES, 29, 15_083_854, "4.0"),
+    ],
+)
+def test_counts_of_the_model_project(
+    network: type[CRNN], size: tuple[int, int, int, int], modules: int, parameters: int, gflops: str
+) -> None:
+    channels, height, width, classes = size
+    summary = summarize(network(channels, height, classes), channels, height, width)
+    assert (summary.modules, summary.parameters, summary.gradients) == (
+        modules,
+        parameters,
+        parameters,
+    )
+    assert f"{summary.gflops:.1f}" == gflops
+
+
+def test_gradients_are_those_that_train() -> None:
+    network = CRNN_Tiny(1, 32, 11)
+    for parameter in network.cnn.parameters():
+        parameter.requires_grad = False
+    summary = summarize(network, 1, 32, 160)
+    assert summary.gradients == summary.parameters - sum(
+        p.numel() for p in network.cnn.parameters()
+    )
+
+
+@pytest.mark.parametrize("name", ["CRNN", "CRNN_Tiny"])
+@pytest.mark.parametrize("rnn", ["gru", "lstm"])
+@pytest.mark.parametrize(("height", "width"), [(32, 64), (48, 101), (64, 37)])
+def test_shapes(name: str, rnn: str, height: int, width: int) -> None:
+    kind = ARCHITECTURES[name]
+    network = kind(3, height, 7, rnn).eval()  # type: ignore[arg-type]
+    with torch.inference_mode():
+        log_probs = network(torch.rand(2, 3, height, width))
+    assert log_probs.shape == (2, kind.steps(width), 7)
+    assert log_probs.dtype == torch.float32
+    torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(2, kind.steps(width)))
+
+
+def test_log_softmax_is_float32_under_autocast() -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        log_probs = CRNN_Tiny(1, 32, 11)(torch.rand(2, 1, 32, 64))
+    assert log_probs.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("kind", "height"), [(CRNN_Tiny, 36), (CRNN_Tiny, 8), (CRNN, 40), (CRNN, 16)]
+)
+def test_impossible_heights(kind: type[CRNN], height: int) -> None:
+    with pytest.raises(InputError, match=f"height {height}.*multiple of {kind.reduction}"):
+        kind(1, height, 11)
+
+
+def test_pixels_are_scaled_and_stay_channels_last() -> None:
+    pixels = torch.randint(0, 256, (2, 32, 40, 3), dtype=torch.uint8)
+    images = scale_pixels(pixels)
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(images, pixels.permute(0, 3, 1, 2).float() / 255)
+    assert (images.min() >= 0, images.max() <= 1) == (True, True)
+
+
+def test_too_few_time_steps_are_an_error_before_training() -> None:
+    # 160 pixels make 39 steps of the large network, 20 digits need 39 with their repeats
+    assert build(load("digits", ["data.per_sequence=20", "input.width=640"])).steps(640) >= 39
+    from crnn_ctc.net import build as module
+
+    recipe = load("digits", ["data.per_sequence=1", "input.width=32"])
+    short = recipe.model_copy(update={"input": recipe.input.model_copy(update={"width": 8})})
+    assert CRNN.steps(8) == 1
+    module.build(short)  # one step spells one digit
+    long = recipe.model_copy(
+        update={"data": recipe.data.model_copy(update={"per_sequence": 5}), "input": short.input}
+    )
+    with pytest.raises(InputError, match=r"T = 1 time steps .* needs 9"):
+        module.build(long)
+
+
+def test_loss_is_torchs_and_never_infinite() -> None:
+    log_probs = torch.randn(3, 6, 11).log_softmax(-1).requires_grad_()
+    loss = ctc_loss(log_probs, ["12", "3", "4444444"], DIGITS)  # the last one does not fit
+    expected = [
+        torch.nn.functional.ctc_loss(
+            log_probs[i : i + 1].transpose(0, 1),
+            torch.tensor([[int(c) for c in text]]),
+            torch.tensor([6]),
+            torch.tensor([len(text)]),
+            blank=10,
+        )
+        for i, text in enumerate(["12", "3"])
+    ]
+    torch.testing.assert_close(loss, sum(expected) / 3)
+    loss.backward()
+    assert torch.isfinite(log_probs.grad).all()

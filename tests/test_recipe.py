@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crnn_ctc import InputError
+
+pytest.importorskip("pydantic")
+
+from crnn_ctc.training.recipe import load, shipped
+
+
+@pytest.mark.parametrize("name", ["digits", "digits-lstm", "digits-tiny", "digits-tiny-lstm"])
+def test_shipped_recipes(name: str) -> None:
+    recipe = load(name)
+    assert recipe.name == name
+    assert recipe.network.rnn == ("lstm" if "lstm" in name else "gru")
+    assert recipe.network.architecture == ("CRNN_Tiny" if "tiny" in name else "CRNN")
+
+
+def test_every_shipped_recipe_loads() -> None:
+    assert len(shipped()) >= 4
+    for name in shipped():
+        load(name)
+
+
+def test_set_changes_a_value() -> None:
+    recipe = load("digits-tiny", ["training.images=1000", "network.rnn=lstm", "seed=9"])
+    assert (recipe.training.images, recipe.network.rnn, recipe.seed) == (1000, "lstm", 9)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("training.imagse=1000", "training.imagse: unknown key"),
+        ("colour=3", "colour: unknown key"),
+        ("training.images=many", "training.images: .*integer"),
+        ('training.images="1000"', "training.images: .*integer"),
+        ("training.images=0", "training.images: .*greater than 0"),
+        ("training.images=1.5", "training.images: .*integer"),
+        ("training.warmup=1.0", "training.warmup: .*less than 1"),
+        ("training.learning_rate=-1.0", "training.learning_rate: .*greater than 0"),
+        ("network.architecture=VGG", "network.architecture: .*CRNN"),
+        ("network.dropout=1.0", "network.dropout: .*less than 1"),
+        ("alphabet=GREEK", "alphabet: "),
+        ("name=../x", "name: "),
+        ("data.per_sequence=6", "need input.width = 192"),
+        ("input.channels=3", "grey"),
+        ("training", "key=value"),
+        ("name.first=x", "a value, not a section"),
+    ],
+)
+def test_bad_changes_are_named(change: str, says: str) -> None:
+    with pytest.raises(InputError, match=says) as caught:
+        load("digits-tiny", [change])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"name = ", "not TOML"),
+        (b"\xff\xfe", "cannot be read"),
+        (b"name = 'x'\n", "is missing"),
+    ],
+)
+def test_bad_files_are_named(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "r.toml"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=says) as caught:
+        load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_recipe_names_the_shipped_ones() -> None:
+    with pytest.raises(InputError, match="digits-tiny"):
+        load("digit-tiny")

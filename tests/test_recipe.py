@@ -47,6 +47,8 @@ def test_set_changes_a_value() -> None:
         ("name=../x", "name: "),
         ("data.per_sequence=6", "need input.width = 192"),
         ("input.channels=3", "grey"),
+        ("training.restarts=[9000000]", "restarts must rise"),
+        ("training.restarts=[500000, 400000]", "restarts must rise"),
         ("training", "key=value"),
         ("name.first=x", "a value, not a section"),
     ],

@@ -26,7 +26,14 @@ from crnn_ctc.training.checkpoint import (  # noqa: E402
 )
 
 # dropout and several checkpoints: what a resumed run could get wrong
-PLAN = (*SMALL, "training.images=1600", "network.dropout=0.2", "training.checkpoint_steps=3")
+PLAN = (
+    *SMALL,
+    "training.images=1600",
+    "network.dropout=0.2",
+    "training.checkpoint_steps=3",
+    "training.restarts=[800]",
+    "training.warmup=0.3",
+)
 
 
 def rows(run: Path) -> list[dict[str, float]]:
@@ -65,8 +72,11 @@ def test_a_run_leaves_all_that_it_promises(uninterrupted: Path) -> None:
     assert versions["torch"] == torch.__version__
     train = [row for row in rows(uninterrupted) if row["kind"] == "train"]
     assert [row["step"] for row in train] == list(range(5, 101, 5))
-    assert train[0]["learning_rate"] < max(row["learning_rate"] for row in train)
-    assert train[-1]["learning_rate"] < 1e-5
+    rates = [row["learning_rate"] for row in train]
+    assert rates[0] < max(rates)
+    assert rates[9] < 1e-5  # the end of the first cycle
+    assert max(rates[10:]) == pytest.approx(1.5e-3, rel=0.1)  # the second is half as high
+    assert rates[-1] < 1e-5
     assert train[-1]["loss"] < train[0]["loss"]
     assert {"network", "averaged", "optimizer"} == {
         name.split(".")[0] for name in load_tensors(uninterrupted / "last/state.safetensors")[0]

@@ -12,6 +12,8 @@ import math
 import platform
 import signal
 import time
+import warnings
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,17 +85,13 @@ def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float | 
     network = build(recipe).to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(_groups(network, plan), plan.learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, plan.learning_rate, plan.steps, pct_start=plan.warmup
-    )
     averaged = AveragedModel(network, multi_avg_fn=_average(plan.ema_decay), use_buffers=True)
     model, optimizer = accelerator.prepare(network, optimizer)
     step, best, window = 0, -1.0, Window()
     if state is not None:
         step, best = _restore(state, network, averaged, optimizer, accelerator)
         window.load(state[1]["window"])
-        schedule.last_epoch = step - 1  # the rate is a closed form of the step
-        schedule.step()
+    schedule = one_cycle(optimizer, plan, step)
 
     is_main = accelerator.is_main_process
 
@@ -123,7 +121,9 @@ def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float | 
             optimizer.zero_grad()
             rate = float(schedule.get_last_lr()[0])
             step += 1
-            if step < plan.steps:
+            if step in plan.cycles:
+                schedule = one_cycle(optimizer, plan, step)
+            else:
                 schedule.step()
             averaged.update_parameters(network)
 
@@ -149,6 +149,27 @@ def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float | 
                 save()
                 raise Interrupted(f"stopped at step {step} of {plan.steps}; the state is saved")
     return best if is_main else None
+
+
+def one_cycle(
+    optimizer: torch.optim.Optimizer, plan: Training, step: int
+) -> torch.optim.lr_scheduler.OneCycleLR:
+    """The schedule of the cycle that ``step`` lies in, as if it had run up to there.
+
+    The rate is a closed form of the step, so no state of it need be kept.
+    """
+    cycle = min(bisect_right(plan.cycles, step), len(plan.cycles) - 1) - 1
+    first, last = plan.cycles[cycle : cycle + 2]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, plan.learning_rate / 2**cycle, last - first, pct_start=plan.warmup
+    )
+    if first < step < last:
+        schedule.last_epoch = step - first - 1
+        with warnings.catch_warnings():
+            # torch warns of a schedule ahead of its optimiser; here both have run before
+            warnings.simplefilter("ignore")
+            schedule.step()
+    return schedule
 
 
 def ctc_loss(log_probs: Tensor, texts: list[str], alphabet: Alphabet) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -62,9 +63,14 @@ class DigitsData(Section):
 
 
 class Training(Section):
-    """How long and how fast to train."""
+    """How long and how fast to train.
+
+    The learning rate runs through one cycle, and through another, half as high, from each image
+    count in ``restarts`` (warm restarts: Loshchilov and Hutter 2017).
+    """
 
     images: Positive
+    restarts: Annotated[tuple[Positive, ...], Field(strict=False)] = ()
     batch_size: Positive
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.05
@@ -80,6 +86,17 @@ class Training(Section):
     def steps(self) -> int:
         """Optimiser steps of the whole run."""
         return max(1, self.images // self.batch_size)
+
+    @property
+    def cycles(self) -> tuple[int, ...]:
+        """The step that each cycle begins at, and the last one ends before."""
+        return (0, *(images // self.batch_size for images in self.restarts), self.steps)
+
+    @model_validator(mode="after")
+    def _cycles_follow(self) -> Self:
+        if any(a >= b for a, b in pairwise(self.cycles)):
+            raise ValueError("restarts must rise, and lie between 0 and images")
+        return self
 
 
 class Recipe(Section):

@@ -5,6 +5,7 @@ The bundled typefaces are subsets under the SIL Open Font License; ``fonts/READM
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -119,16 +120,17 @@ def _thicken(mask: NDArray[np.uint8], pixels: float) -> NDArray[np.uint8]:
 
 
 @cache
-def _typeface(name: str) -> ImageFont.FreeTypeFont:
-    path = resources.files("crnn_ctc") / "fonts" / name
-    with path.open("rb") as file:
-        return ImageFont.truetype(file, _EM)
+def typeface(name: str, size: int) -> ImageFont.FreeTypeFont:
+    """A bundled typeface at ``size`` pixels an em."""
+    data = (resources.files("crnn_ctc") / "fonts" / name).read_bytes()
+    return ImageFont.truetype(io.BytesIO(data), size)
 
 
+@cache
 def _typeset(name: str, character: str) -> NDArray[np.uint8]:
     picture = Image.new("L", (2 * _EM, 2 * _EM))
     place = (_EM // 2, _EM // 4)
-    ImageDraw.Draw(picture).text(place, character, font=_typeface(name), fill=255)
+    ImageDraw.Draw(picture).text(place, character, font=typeface(name, _EM), fill=255)
     slant = _OBLIQUE.get(name)
     if slant:
         upright = (1, -slant, slant * _EM, 0, 1, 0)

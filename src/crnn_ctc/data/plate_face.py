@@ -54,7 +54,7 @@ def draw_face(plate: PlateText, style: Style, draws: Draws) -> Face:
     height = 220 if kind in _TWO_ROW else 140
     frame: Frame = ("none", "thin", "thick", "lettered")[
         min(3, int(np.searchsorted((0.55, 0.75, 0.9), draws.next())))
-    ]  # type: ignore[assignment]
+    ]
     border = draws.chance(0.85) and kind != "hazard"
     ink, plate_layer, frame_layer, detail = (
         layer.copy() for layer in _blank(width, height, border, frame, draws.below(4))
@@ -144,8 +144,8 @@ def _blank(
     detail = np.full(shape, NEUTRAL, np.uint8)
     _rounded(plate, 0, 0, width, height, 8, 255, -1)
     if border:
-        inset, pen = 2.5 + variant, 2 + (variant & 1)
-        _rounded(ink, inset, inset, width - inset, height - inset, 8, 235, pen)
+        inset, pen, strength = 2.5 + variant, 2 - (variant & 1), 240 - 40 * (variant % 3)
+        _rounded(ink, inset, inset, width - inset, height - inset, 8, strength, pen)
     if frame != "none":
         side = {"thin": 7, "thick": 16, "lettered": 14}[frame] + variant
         below = 27 if frame == "lettered" else side

@@ -20,6 +20,7 @@ from crnn_ctc.data.plate_textures import clouds, surroundings
 
 _Colour = tuple[float, float, float]
 _Field = NDArray[np.float32]
+"""(height, width), or (3, height, width) for a colour each: planes of one colour are fast."""
 
 #: Reflectance of plate and ink, RGB, 1 is white; about what cameras make of the paint.
 _PAINTS: dict[Kind, tuple[_Colour, _Colour]] = {
@@ -29,7 +30,7 @@ _PAINTS: dict[Kind, tuple[_Colour, _Colour]] = {
     "trailer": ((0.97, 0.76, 0.28), (0.10, 0.09, 0.09)),
     "coach": ((0.97, 0.78, 0.30), (0.10, 0.09, 0.09)),
     "hazard": ((0.97, 0.62, 0.20), (0.12, 0.08, 0.08)),
-    "green": ((0.40, 0.86, 0.62), (0.08, 0.09, 0.09)),
+    "green": ((0.26, 0.78, 0.47), (0.08, 0.09, 0.09)),
     "green_large": ((0.35, 0.82, 0.55), (0.08, 0.09, 0.09)),
     "police": ((0.95, 0.95, 0.95), (0.08, 0.08, 0.09)),
     "cross_border": ((0.07, 0.07, 0.08), (0.95, 0.95, 0.95)),
@@ -53,31 +54,30 @@ def see(
     seen = cv2.remap(
         face.layers, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_CONSTANT, (0, 0, 0, NEUTRAL)
     )
-    ink, plate, frame, detail = cv2.split(seen.astype(np.float32) * np.float32(1 / 255))
+    layers = cv2.split(np.asarray(seen, np.float32) * np.float32(1 / 255))
+    ink, plate, frame, detail = (np.asarray(layer, np.float32) for layer in layers)
 
     if draws.chance(0.15):  # paint rubbed off
-        ink *= 1 - _stain(height, width, draws, 0, draws.between(0.8, 2.2)) * draws.between(0.4, 1)
+        bare = _stain(height, width, draws, 0, draws.between(1.1, 2.4))
+        ink *= 1 - bare * np.float32(draws.between(0.3, 0.85))
     scene = _behind(height, width, draws)
     _lay(scene, _paint(face, kind, x, y, draws), plate)
     _lay(scene, _ink(face, kind, x, draws), ink * plate)
     _lay(scene, _frame_colour(draws), frame)
     _emboss(scene, ink, draws)
-    scene += (detail - NEUTRAL / 255)[..., None] * np.float32(draws.between(0.4, 1.1))
-    if draws.chance(0.25):  # mud, dust
-        mud = _stain(height, width, draws, draws.below(4), draws.between(0.6, 2.0))
+    scene += (detail - np.float32(NEUTRAL / 255)) * np.float32(draws.between(0.4, 1.1))
+    if draws.chance(0.2):  # mud, dust
+        mud = _stain(height, width, draws, draws.below(4), draws.between(0.9, 2.2))
         tone = draws.between(0.15, 0.6)
-        _lay(scene, (tone * 1.1, tone, tone * 0.85), mud * np.float32(draws.between(0.3, 0.95)))
-    return _light(scene, height, width, draws)
+        _lay(scene, (tone * 1.1, tone, tone * 0.85), mud * np.float32(draws.between(0.2, 0.75)))
+    return np.asarray(cv2.merge(list(_light(scene, height, width, draws))), np.float32)
 
 
 def _view(face: Face, height: int, width: int, draws: Draws) -> tuple[_Field, _Field]:
     """Where each pixel of the crop comes from in the face's layers."""
     w, h = face.width, face.height
     way = draws.next()
-    if way < 0.40:
-        corners = _rectified(w, h, draws)
-    else:
-        corners = _boxed(w, h, draws, loose=way > 0.92)
+    corners = _rectified(h, draws) if way < 0.4 else _boxed(w, h, draws, loose=way > 0.95)
     target = corners * np.array([width, height], np.float32)
     source = (np.array([(0, 0), (w, 0), (w, h), (0, h)], np.float32) + MARGIN) * SCALE
     m = cv2.getPerspectiveTransform(target.astype(np.float32), source).astype(np.float32)
@@ -101,10 +101,11 @@ def _pixels(height: int, width: int) -> tuple[_Field, _Field]:
     return x[:1], y[:, :1]
 
 
-def _rectified(w: int, h: int, draws: Draws) -> _Field:
+def _rectified(h: int, draws: Draws) -> _Field:
     """Corners of the plate in a crop already straightened, badly: shares of the crop, (4, 2)."""
-    left, right = (draws.bell() * 0.022 + 0.0 for _ in range(2))
-    top, bottom = (draws.bell() * 0.07 - 0.03 for _ in range(2))
+    left, right = (draws.bell() * 0.022 for _ in range(2))
+    inside = 0.4 if h > 200 else 1.0  # two rows fill their plate
+    top, bottom = ((draws.bell() * 0.07 - 0.03) * inside for _ in range(2))
     corners = np.array(
         [(left, top), (1 - right, top), (1 - right, 1 - bottom), (left, 1 - bottom)]
     )
@@ -134,18 +135,22 @@ def _boxed(w: int, h: int, draws: Draws, loose: bool) -> _Field:
     quad = np.array(corners)
     low, size = quad.min(0), np.ptp(quad, axis=0)
     if loose:
-        sides = [draws.between(0.02, 0.28) for _ in range(4)]
+        sides = [draws.between(0.02, 0.2) for _ in range(4)]
     else:
         sides = [0.012 + draws.bell() * 0.018 for _ in range(4)]
     before, after = np.array(sides[:2]), np.array(sides[2:])
-    return ((quad - low) / size * (1 - before - after) + before).astype(np.float32)
+    return np.asarray((quad - low) / size * (1 - before - after) + before, np.float32)
 
 
 def _lay(scene: _Field, colour: _Colour | _Field, cover: _Field) -> None:
     """Paint ``colour`` over ``scene`` where ``cover`` is 1."""
-    over = np.asarray(colour, np.float32) - scene
-    over *= cover[..., None]
+    over = (_plane(colour) if isinstance(colour, tuple) else colour) - scene
+    over *= cover
     scene += over
+
+
+def _plane(colour: _Colour | list[float]) -> _Field:
+    return np.array(colour, np.float32)[:, None, None]
 
 
 def _vary(colour: _Colour, draws: Draws, by: float) -> _Colour:
@@ -165,17 +170,17 @@ def _paint(face: Face, kind: Kind, x: _Field, y: _Field, draws: Draws) -> _Colou
     if kind in ("yellow", "yellow_two_row", "trailer", "coach", "hazard"):
         return base[0], base[1] - draws.next() ** 3 * 0.35, max(0.0, base[2] + draws.bell() * 0.09)
     if kind == "green":
-        pale = np.array([0.88, 0.95, 0.91], np.float32)
+        pale = _plane(_vary((0.90, 0.96, 0.92), draws, 0.02))
         down = np.clip(y / np.float32(face.height * SCALE) - np.float32(MARGIN / face.height), 0, 1)
-        strong = np.array(base, np.float32) - np.float32(draws.between(0, 0.2))
+        strong = _plane(base) - np.float32(draws.between(0, 0.2))
         strong[1] += np.float32(0.1)
-        share = np.sqrt(down) if draws.chance(0.5) else down
-        return np.asarray(pale + share[..., None] * (strong - pale), np.float32)
+        share = down * down if draws.chance(0.4) else down
+        return np.asarray(pale + share * (strong - pale), np.float32)
     if kind == "green_large":
         edge = (MARGIN + draws.between(118, 140)) * SCALE
-        green = np.clip(x - np.float32(edge), 0, 1)[..., None]
-        yellow = np.array(_vary(_YELLOW, draws, 0.04), np.float32)
-        return np.asarray(yellow + green * (np.array(base, np.float32) - yellow), np.float32)
+        green = np.clip(x - np.float32(edge), 0, 1)
+        yellow = _plane(_vary(_YELLOW, draws, 0.04))
+        return np.asarray(yellow + green * (_plane(base) - yellow), np.float32)
     return base
 
 
@@ -187,16 +192,14 @@ def _ink(face: Face, kind: Kind, x: _Field, draws: Draws) -> _Colour | _Field:
     if face.accent is None or draws.chance(0.1):
         return ink
     low, high = face.accent
-    red = ((x > low) & (x < high)).astype(np.float32)[..., None]
-    normal = np.array(ink, np.float32)
-    return np.asarray(normal + red * (np.array(_RED, np.float32) - normal), np.float32)
+    red = ((x > low) & (x < high)).astype(np.float32)
+    normal = _plane(ink)
+    return np.asarray(normal + red * (_plane(_RED) - normal), np.float32)
 
 
 def _frame_colour(draws: Draws) -> _Colour:
-    if draws.chance(0.6):
-        tone = draws.between(0.02, 0.2)  # black plastic
-    else:
-        tone = draws.between(0.4, 0.9)  # chrome
+    low, high = (0.02, 0.2) if draws.chance(0.6) else (0.4, 0.9)  # black plastic, chrome
+    tone = draws.between(low, high)
     return _vary((tone, tone, tone), draws, 0.02)
 
 
@@ -205,14 +208,14 @@ def _emboss(scene: _Field, ink: _Field, draws: Draws) -> None:
     if draws.chance(0.5):
         strength = np.float32(draws.between(0.05, 0.35))
         edge = ink[1:, 1:] - ink[:-1, :-1] if draws.chance(0.7) else ink[1:, :-1] - ink[:-1, 1:]
-        scene[1:, 1:] += (edge * strength)[..., None]
+        scene[:, 1:, 1:] += edge * strength
 
 
 def _behind(height: int, width: int, draws: Draws) -> _Field:
     """What is round the plate."""
     bank = surroundings(height, width)
     k, top, left = draws.below(len(bank)), draws.below(height), draws.below(width)
-    cut = bank[k, top : top + height, left : left + width]
+    cut = bank[k, :, top : top + height, left : left + width]
     return np.asarray(cut * np.float32(draws.between(0.3, 1.1) / 255), np.float32)
 
 
@@ -231,8 +234,8 @@ def _stain(height: int, width: int, draws: Draws, k: int, above: float) -> _Fiel
 
 def _light(scene: _Field, height: int, width: int, draws: Draws) -> _Field:
     """Exposure, cast, shadow, glare, haze, and what the camera makes of colour."""
-    night = draws.chance(0.12)
-    exposure = draws.between(0.30, 0.65) if night else 0.92 + 0.22 * draws.bell()
+    night = draws.chance(0.08)
+    exposure = draws.between(0.40, 0.70) if night else 0.94 + 0.19 * draws.bell()
     exposure = min(max(exposure, 0.3), 1.55)
     cast = [1 + draws.bell() * 0.06 for _ in range(3)]
     if draws.chance(0.2):  # street lamps, cheap white balance
@@ -249,25 +252,25 @@ def _light(scene: _Field, height: int, width: int, draws: Draws) -> _Field:
         ) * math.sin(theta)
         along = along + _cloud(height, width, 4, draws) * np.float32(draws.next() ** 2 * 0.3)
         shade = np.clip(along * np.float32(draws.between(4, 40)), 0, 1)
-        field *= 1 - shade * np.float32(draws.between(0.2, 0.65))
-    scene *= field[..., None]
-    scene *= np.array(cast, np.float32)
+        field *= 1 - shade * np.float32(draws.between(0.2, 0.55))
+    scene *= field
+    scene *= _plane(cast)
     if draws.chance(0.12):  # sun or headlamps mirrored
         px, py = _pixels(height, width)
         sx, sy = draws.between(0.08, 0.4) * width, draws.between(0.2, 1.0) * height
         gx = np.exp(-(((px - draws.next() * width) / np.float32(sx)) ** 2))
         gy = np.exp(-(((py - draws.next() * height) / np.float32(sy)) ** 2))
-        scene += (gy * gx * np.float32(draws.between(0.2, 0.9)))[..., None]
-    haze = draws.next() ** 2.5 * 0.5
+        scene += gy * gx * np.float32(draws.between(0.2, 0.9))
+    haze = draws.next() ** 2.5 * 0.42
     air = draws.between(0.25, 0.75) * exposure
     scene *= np.float32(1 - haze)
     scene += np.float32(haze * air)
-    saturation = 0.06 if draws.chance(0.04) else 1.0 + 0.25 * draws.bell()
+    saturation = 0.06 if draws.chance(0.04) else 1.18 + 0.24 * draws.bell()
     if abs(saturation - 1) > 0.02:
-        grey = scene @ np.array([0.30, 0.59, 0.11], np.float32)
-        scene -= grey[..., None]
+        grey = sum(np.float32(w) * p for w, p in zip((0.30, 0.59, 0.11), scene, strict=True))
+        scene -= grey
         scene *= np.float32(saturation)
-        scene += grey[..., None]
+        scene += grey
     if draws.chance(0.25):  # a camera that spreads or squeezes the tones
         gain, middle = draws.between(0.6, 1.7), draws.between(0.3, 0.6)
         scene -= np.float32(middle)

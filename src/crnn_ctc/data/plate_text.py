@@ -1,11 +1,12 @@
 """What stands on a plate: strings of every kind that the PLATES alphabet can spell.
 
-After GA36-2018 and what came before it and is still driven. Not here: 应急 (white, emergency), whose
-characters the alphabet does not hold, and military plates, likewise.
+After GA36-2018 and what came before it and is still driven. Not here: 应急 (white, emergency) and
+military plates, whose characters the alphabet does not hold.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -77,9 +78,9 @@ ISSUERS: Mapping[str, str] = {
 PROVINCES = "".join(ISSUERS)
 
 _DIGITS = "0123456789"
-_LETTERS_IN_FIVE = (0.20, 0.33, 0.45, 0.02)
-"""Shares of 0, 1, 2 and 3 letters among a serial's five: near those of real crops, where GA36's
-later orders (three letters) have hardly begun."""
+_LETTERS_IN_FIVE = (0.20, 0.53, 0.98, 1.0)
+"""Shares, added up, of 0, 1, 2 and 3 letters among a serial's five: near those of real crops, where
+the later orders of GA36 (three letters) have hardly begun."""
 _ENERGY = "DDDDDFFFFFABCEGHJK"  # D and F came first, the others (GA36-2018) when those ran out
 _ANY_LETTER = 0.1  # issuing letters beyond the table: new ones appear
 
@@ -130,16 +131,19 @@ TEXT_DRAWS = 24
 """How many numbers :func:`draw_text` may use."""
 
 
-def shares(weights: Mapping[str, float], known: Sequence[str], what: str) -> tuple[float, ...]:
+def shares(
+    weights: Mapping[Kind, float] | Mapping[str, float], known: Sequence[str], what: str
+) -> tuple[float, ...]:
     """Cumulative shares of ``known`` from weights; what is not named has none.
 
     Raises:
         InputError: a name is not known, a weight is below 0, or all are 0.
     """
-    unknown = sorted(set(weights) - set(known))
+    named: dict[str, float] = {**weights}
+    unknown = sorted(set(named) - set(known))
     if unknown:
         raise InputError(f"{what} {unknown[0]!r} is not known; choose from {', '.join(known)}")
-    values = np.array([weights.get(name, 0.0) for name in known], np.float64)
+    values = np.array([named.get(name, 0.0) for name in known], np.float64)
     if not np.isfinite(values).all() or values.min() < 0 or values.sum() <= 0:
         raise InputError(f"{what} weights must be 0 or more, and one above 0")
     return tuple((values.cumsum() / values.sum()).tolist())
@@ -147,7 +151,7 @@ def shares(weights: Mapping[str, float], known: Sequence[str], what: str) -> tup
 
 def pick(cumulative: Sequence[float], u: float) -> int:
     """The index whose share ``u`` falls into."""
-    return min(int(np.searchsorted(cumulative, u, "right")), len(cumulative) - 1)
+    return min(bisect_right(cumulative, u), len(cumulative) - 1)
 
 
 def draw_text(draws: Draws, kind: Kind, province: str) -> PlateText:
@@ -186,8 +190,7 @@ def draw_text(draws: Draws, kind: Kind, province: str) -> PlateText:
 
 def _serial(draws: Draws, length: int, most_letters: int) -> str:
     """Digits, with letters in some places: at most ``most_letters``."""
-    wanted = pick(tuple(np.cumsum(_LETTERS_IN_FIVE)), draws.next())
-    letters = min(wanted, most_letters)
+    letters = min(pick(_LETTERS_IN_FIVE, draws.next()), most_letters)
     serial = [draws.one_of(_DIGITS) for _ in range(length)]
     for _ in range(letters):  # two may fall on one place: one letter less, as often happens
         at = draws.below(length)

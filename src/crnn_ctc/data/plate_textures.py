@@ -18,14 +18,14 @@ _REACH = 3
 def _normal(stream: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """About normal with deviation 1: the sum of four uniforms."""
     four = uniforms(_SEED, stream, (4, *shape)).sum(0)
-    return ((four - 2) * 3**0.5).astype(np.float32)
+    return np.asarray((four - 2) * 3**0.5, np.float32)
 
 
 @cache
 def grain(height: int, width: int) -> NDArray[np.float32]:
-    """White noise of deviation 1, float32 (3 height, 3 width, 3): sensor noise, partly of colour."""
+    """White noise of deviation 1, float32 (3 height, 3 width, 3), partly of colour."""
     shape = (_REACH * height, _REACH * width)
-    field = 0.75 * _normal(1, (*shape, 1)) + 0.66 * _normal(2, (*shape, 3))
+    field = 0.88 * _normal(1, (*shape, 1)) + 0.48 * _normal(2, (*shape, 3))
     field.setflags(write=False)
     return np.asarray(field, np.float32)
 
@@ -48,7 +48,7 @@ _SURROUNDINGS = 48
 
 @cache
 def surroundings(height: int, width: int) -> NDArray[np.uint8]:
-    """What is round a plate: paint, grilles, bumpers, road. uint8 (48, 2 height, 2 width, 3)."""
+    """What is round a plate: paint, grilles, bumpers, road. uint8 (48, 3, 2 height, 2 width)."""
     h, w = 2 * height, 2 * width
     y, x = np.mgrid[0:h, 0:w].astype(np.float32)
     pictures = []
@@ -68,13 +68,13 @@ def surroundings(height: int, width: int) -> NDArray[np.uint8]:
         slope += rough / rough.std() * 25 * u[17]
         picture = base + slope[..., None] * (0.8 + 0.4 * u[18:21]).astype(np.float32)
         pictures.append(np.clip(picture, 0, 255).astype(np.uint8))
-    stack = np.stack(pictures)
+    stack = np.stack(pictures).transpose(0, 3, 1, 2).copy()
     stack.setflags(write=False)
     return stack
 
 
 _ANGLES = 12
-MOTIONS = (3, 5, 7, 9, 11)
+MOTIONS = (3, 5, 7, 9)
 
 
 @cache

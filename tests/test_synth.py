@@ -23,6 +23,7 @@ from crnn_ctc.data.glyphs import HAN, HAN_FACES, LATIN, LATIN_FACES, SLOTS, WEIG
 from crnn_ctc.data.plate_text import ISSUERS, KIND_WEIGHTS, PROVINCES
 from crnn_ctc.data.synth import PlateSynthesizer
 
+TEXTS = "3d3991f1f4535afe142ccf98107383a22b0d0f86d6649e195d8a330e717108c3"
 GA36 = Path(__file__).parents[2] / "shared" / "data" / "glyphs" / "ga36"
 needs_ga36 = pytest.mark.skipif(not GA36.is_dir(), reason="no glyph folder here")
 

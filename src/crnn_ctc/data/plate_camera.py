@@ -49,8 +49,8 @@ def expose(scene: NDArray[np.float32], draws: Draws) -> NDArray[np.uint8]:
         pixels = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     if (h, w) != (height, width):
         how = _UP[draws.below(len(_UP))]
-        pixels = cv2.resize(pixels, (width, height), interpolation=how)
-    return np.asarray(pixels, np.uint8)
+        pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
+    return pixels
 
 
 def _blur(scene: NDArray[np.float32], unit: float, draws: Draws) -> NDArray[np.float32]:

@@ -139,7 +139,7 @@ def shares(
     Raises:
         InputError: a name is not known, a weight is below 0, or all are 0.
     """
-    named: dict[str, float] = {**weights}
+    named: dict[str, float] = {str(name): weight for name, weight in weights.items()}
     unknown = sorted(set(named) - set(known))
     if unknown:
         raise InputError(f"{what} {unknown[0]!r} is not known; choose from {', '.join(known)}")

@@ -83,7 +83,7 @@ def glyph(style: Style, character: str, slot: Slot) -> NDArray[np.uint8]:
         mask = _boxed(picture, width, height)
     elif character in HAN:
         mask = _boxed(_typeset(style.han, character), width, height)
-        pen = (style.weight - 10.0) * SCALE / 5
+        pen = (style.weight - 10.0) * SCALE / 8
         mask = _thicken(mask, pen)
     elif style.latin is not None:
         mask = _boxed(_typeset(style.latin, character), width, height)

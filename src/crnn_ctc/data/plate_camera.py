@@ -31,12 +31,16 @@ def expose(scene: NDArray[np.float32], draws: Draws) -> NDArray[np.uint8]:
     if draws.chance(0.85):
         noise = grain(height, width)
         top, left = draws.below(2 * height), draws.below(2 * width)
-        strength = 0.6 + 9 * draws.next() ** 3
+        strength = 0.6 + 7.5 * draws.next() ** 3
         small = np.add(small, noise[top : top + h, left : left + w] * np.float32(strength))
     if draws.chance(0.22):  # a camera's own sharpening, halos and all
         amount = draws.between(0.3, 1.5)
         soft = cv2.GaussianBlur(small, (0, 0), draws.between(0.7, 1.6) * unit)
         small = np.asarray(cv2.addWeighted(small, 1 + amount, soft, -amount, 0), np.float32)
+    if draws.chance(0.08):  # tones pulled apart, as old recorders do
+        middle = np.float32(small.mean())
+        small = (small - middle) * np.float32(draws.between(1.4, 2.2))
+        small += max(middle, np.float32(draws.between(70, 110)))
     spread = float(small[::2, ::2, 1].std())
     if spread < _LEAST_SPREAD:  # no detector finds, and nobody labels, what cannot be seen
         gain = _LEAST_SPREAD / max(spread, 2.0)

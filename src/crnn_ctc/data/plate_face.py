@@ -211,7 +211,7 @@ def _screw(detail: NDArray[np.uint8], width: int, height: int, draws: Draws) -> 
     """Bolts in the slots: caps lighter or darker than the plate, with a shadow."""
     where = draws.below(6)  # 0: none; 1, 2: above only; 3 to 5: above and below
     value = int(draws.between(20, 250))
-    radius = round(draws.between(5, 10) * SCALE)
+    radius = round(draws.between(5, 12) * SCALE)
     apart = 105 + draws.between(-5, 5)
     lines = (10 + draws.between(-2, 4), height - 10 + draws.between(-4, 2))
     if where == 0:

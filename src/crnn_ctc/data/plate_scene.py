@@ -39,7 +39,7 @@ _PAINTS: dict[Kind, tuple[_Colour, _Colour]] = {
     "foreign": ((0.07, 0.07, 0.08), (0.95, 0.95, 0.95)),
     "airport": ((0.05, 0.42, 0.25), (0.95, 0.95, 0.95)),
 }
-_RED = (0.85, 0.10, 0.12)
+_RED = (0.92, 0.13, 0.14)
 _YELLOW = (0.97, 0.80, 0.25)
 
 
@@ -48,7 +48,7 @@ def see(
 ) -> NDArray[np.float32]:
     """The light that comes from the crop of a plate: float32 (height, width, 3), 255 is white.
 
-    At most 90 numbers of ``draws`` are used.
+    At most 220 numbers of ``draws`` are used.
     """
     x, y = _view(face, height, width, draws)
     seen = cv2.remap(
@@ -105,11 +105,12 @@ def _rectified(h: int, draws: Draws) -> _Field:
     """Corners of the plate in a crop already straightened, badly: shares of the crop, (4, 2)."""
     left, right = (draws.bell() * 0.022 for _ in range(2))
     inside = 0.4 if h > 200 else 1.0  # two rows fill their plate
-    top, bottom = ((draws.bell() * 0.07 - 0.03) * inside for _ in range(2))
+    top = (draws.bell() * 0.07 - 0.02) * inside
+    bottom = (draws.bell() * 0.08 - 0.045) * inside
     corners = np.array(
         [(left, top), (1 - right, top), (1 - right, 1 - bottom), (left, 1 - bottom)]
     )
-    slant = draws.bell() * 0.010
+    slant = draws.bell() * 0.015
     corners[:, 0] += np.array([slant, slant, -slant, -slant])
     tilt = draws.bell() * 0.025
     corners[:, 1] += np.array([tilt, -tilt, -tilt, tilt])
@@ -125,7 +126,7 @@ def _boxed(w: int, h: int, draws: Draws, loose: bool) -> _Field:
     cr, sr = math.cos(math.radians(roll)), math.sin(math.radians(roll))
     cy, sy = math.cos(math.radians(yaw)), math.sin(math.radians(yaw))
     cp, sp = math.cos(math.radians(pitch)), math.sin(math.radians(pitch))
-    shear = math.radians(yaw) * math.radians(pitch) * draws.between(-0.5, 1.5)
+    shear = math.radians(yaw) * math.radians(pitch) + draws.bell() * 0.10  # by the lens, the mount
     for x, y in ((-w / 2, -h / 2), (w / 2, -h / 2), (w / 2, h / 2), (-w / 2, h / 2)):
         x, depth = x * cy, x * sy
         y, depth = y * cp - depth * sp, y * sp + depth * cp
@@ -244,7 +245,7 @@ def _light(scene: _Field, height: int, width: int, draws: Draws) -> _Field:
         cast = [c * (1 + (s - 1) * draws.between(0.3, 1)) for c, s in zip(cast, warm, strict=True)]
     field = _cloud(height, width, 5, draws) * np.float32(draws.next() ** 2 * 0.22)
     field += np.float32(exposure)
-    if draws.chance(0.22):  # a shadow's edge across
+    if draws.chance(0.15):  # a shadow's edge across
         px, py = _pixels(height, width)
         theta = draws.between(0, 2 * math.pi)
         along = (px / width - draws.next()) * math.cos(theta) * 3.5 + (

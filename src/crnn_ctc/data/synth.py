@@ -27,7 +27,7 @@ from crnn_ctc.data.plate_text import (
 )
 from crnn_ctc.errors import InputError
 
-_PICTURE_DRAWS = 256
+_PICTURE_DRAWS = 320
 _EVENLY = dict.fromkeys(PROVINCES, 1.0)
 
 

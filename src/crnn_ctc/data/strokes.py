@@ -112,21 +112,25 @@ _FINE = 4  # pixels a millimetre, before it is reduced
 
 
 def draw_strokes(
-    character: str, width: int, height: int, weight: float, footed: bool = False
+    character: str,
+    box: tuple[float, float],
+    size: tuple[int, int],
+    weight: float,
+    footed: bool = False,
 ) -> NDArray[np.uint8]:
     """A digit or letter as an ink mask, 255 where the ink is.
 
     Args:
         character: one of 0-9, A-Z without I and O.
-        width: of the box, pixels.
-        height: of the box, pixels.
-        weight: of the pen, millimetres in a character of 45 x 90.
+        box: width and height of the character, millimetres; the pen is round in any.
+        size: width and height of the mask, pixels.
+        weight: of the pen, millimetres.
         footed: draw 1 with its flag, as on new-energy plates.
 
     Returns:
-        uint8 (height, width).
+        uint8 (size[1], size[0]).
     """
-    w, h = 45 * _FINE, 90 * _FINE
+    w, h = (round(side * _FINE) for side in box)
     pen = max(1, round(weight * _FINE))
     canvas = np.zeros((h, w), np.uint8)
     scale = np.array([w - pen, h - pen], np.float64)
@@ -134,4 +138,4 @@ def draw_strokes(
     for path in paths:
         points = np.rint((np.array(path) * scale + pen / 2) * 16).astype(np.int32)
         cv2.polylines(canvas, [points], False, 255, pen, cv2.LINE_AA, shift=4)
-    return np.asarray(cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(canvas, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,67 @@
+"""A grid of drawn plates with their texts below: to look at before training on them."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from crnn_ctc.data.glyphs import HAN_FACES, typeface
+from crnn_ctc.data.plate_text import Kind
+from crnn_ctc.data.synth import PlateSynthesizer
+
+_GAP = 6
+_CAPTION = 20
+_PAPER, _INK = (250, 250, 250), (40, 40, 40)
+_SEARCH = 4_000  # samples looked through for kinds that are seldom drawn
+
+
+def contact_sheet(
+    synthesizer: PlateSynthesizer,
+    rows: int = 12,
+    columns: int = 8,
+    start: int = 0,
+    every_kind: bool = False,
+) -> NDArray[np.uint8]:
+    """Samples ``start`` and on in a grid, each with its text below.
+
+    Args:
+        synthesizer: what draws them.
+        rows: of the grid.
+        columns: of the grid.
+        start: the first sample.
+        every_kind: pass over samples so that all kinds are shown equally often, in turn.
+
+    Returns:
+        uint8 RGB (H, W, 3).
+    """
+    wanted = rows * columns
+    indices = _in_turn(synthesizer, start, wanted) if every_kind else range(start, start + wanted)
+    cell_w, cell_h = synthesizer.width + _GAP, synthesizer.height + _CAPTION + _GAP
+    sheet = Image.new("RGB", (columns * cell_w + _GAP, rows * cell_h + _GAP), _PAPER)
+    pen = ImageDraw.Draw(sheet)
+    font = typeface(HAN_FACES[0], 15)
+    for place, i in enumerate(indices):
+        image, text, _ = synthesizer.sample(i)
+        x, y = _GAP + place % columns * cell_w, _GAP + place // columns * cell_h
+        sheet.paste(Image.fromarray(image), (x, y))
+        middle = (x + synthesizer.width / 2, y + synthesizer.height + _CAPTION / 2)
+        pen.text(middle, text, _INK, font, anchor="mm")
+    return np.asarray(sheet)
+
+
+def _in_turn(synthesizer: PlateSynthesizer, start: int, wanted: int) -> list[int]:
+    """Indices of samples whose kinds take turns."""
+    waiting: dict[Kind, list[int]] = {}
+    for i in range(start, start + _SEARCH):
+        waiting.setdefault(synthesizer.text(i).kind, []).append(i)
+    kinds = sorted(waiting)
+    chosen: list[int] = []
+    for turn in count():
+        before = len(chosen)
+        chosen += [waiting[kind][turn] for kind in kinds if turn < len(waiting[kind])]
+        if len(chosen) >= wanted or len(chosen) == before:
+            return chosen[:wanted]
+    raise AssertionError("count() does not end")

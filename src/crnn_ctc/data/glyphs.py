@@ -1,0 +1,187 @@
+"""Characters of plates as ink masks: from strokes, bundled typefaces, or a folder of pictures.
+
+The bundled typefaces are subsets under the SIL Open Font License; ``fonts/README.md`` says of what.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from crnn_ctc.alphabet import PLATES
+from crnn_ctc.data.strokes import draw_strokes
+from crnn_ctc.errors import InputError
+
+Slot = Literal["row", "green", "upper", "lower"]
+"""Where a character stands: a one-row plate, a new-energy one, a row of a two-row plate."""
+
+#: Width and height of a character, millimetres (GA36-2018).
+SLOTS: dict[Slot, tuple[float, float]] = {
+    "row": (45, 90),
+    "green": (43, 90),
+    "upper": (80, 60),
+    "lower": (65, 110),
+}
+SCALE = 0.6
+"""Pixels a millimetre of a plate's face, before it is seen from anywhere."""
+
+HAN = "".join(c for c in PLATES.characters if ord(c) > 127)
+LATIN = "".join(c for c in PLATES.characters if ord(c) < 128)
+
+#: Weights of the pen, millimetres: new paint to thick.
+WEIGHTS = (8.5, 10.0, 11.5, 13.0)
+HAN_FACES = ("plate-han-sans.otf", "plate-han-condensed.ttf")
+LATIN_FACES = ("plate-latin-condensed.otf", "plate-latin-din.ttf")
+
+_OBLIQUE = {"plate-han-condensed.ttf": 0.141}  # slant to take back, pixels in x a pixel in y
+_EM = 160
+_PREFIXES: dict[Slot, tuple[str, ...]] = {
+    "row": ("140",),
+    "green": ("green", "140"),
+    "upper": ("220_up", "220", "140"),
+    "lower": ("220_down", "220", "140"),
+}
+
+
+@dataclass(frozen=True)
+class Style:
+    """What a plate's characters are made from.
+
+    Args:
+        han: bundled typeface of the Chinese characters, one of ``HAN_FACES``.
+        latin: bundled typeface of digits and letters, one of ``LATIN_FACES``; None: strokes.
+        weight: of the pen, millimetres; of Chinese characters: of what they are thickened by.
+        folder: pictures that go before both, where they hold the character.
+    """
+
+    han: str = HAN_FACES[0]
+    latin: str | None = None
+    weight: float = 11.5
+    folder: Path | None = None
+
+
+@lru_cache(maxsize=20_000)
+def glyph(style: Style, character: str, slot: Slot) -> NDArray[np.uint8]:
+    """A character as an ink mask: uint8 (height, width) of ``slot``, 255 where the ink is.
+
+    Raises:
+        InputError: the folder of ``style`` cannot be used.
+    """
+    width, height = slot_pixels(slot)
+    picture = _from_folder(style.folder, character, slot) if style.folder else None
+    if picture is not None:
+        mask = _boxed(picture, width, height)
+    elif character in HAN:
+        mask = _boxed(_typeset(style.han, character), width, height)
+        pen = (style.weight - 10.0) * SCALE / 8
+        mask = _thicken(mask, pen)
+    elif style.latin is not None:
+        mask = _boxed(_typeset(style.latin, character), width, height)
+    else:
+        mask = draw_strokes(
+            character, SLOTS[slot], (width, height), style.weight, slot == "green"
+        )
+    mask.setflags(write=False)  # it is shared
+    return mask
+
+
+def slot_pixels(slot: Slot) -> tuple[int, int]:
+    """Width and height of a mask of ``slot``."""
+    width, height = SLOTS[slot]
+    return round(width * SCALE), round(height * SCALE)
+
+
+def _boxed(ink: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """Cut to the ink and stretch to the box; what is thin as a 1 keeps its shape."""
+    rows, columns = np.flatnonzero(ink.max(1) > 127), np.flatnonzero(ink.max(0) > 127)
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    inner = width
+    if ink.shape[1] < 0.3 * ink.shape[0]:
+        inner = min(width, max(1, round(ink.shape[1] * height / ink.shape[0])))
+    mask = cv2.resize(ink, (inner, height), interpolation=cv2.INTER_AREA)
+    left = (width - inner) // 2
+    return np.pad(mask, ((0, 0), (left, width - inner - left)))
+
+
+def _thicken(mask: NDArray[np.uint8], pixels: float) -> NDArray[np.uint8]:
+    """Widen the ink sideways (or narrow it, below 0) by a fraction of a pixel."""
+    change = cv2.dilate if pixels > 0 else cv2.erode
+    other = change(mask, np.ones((1, 3), np.uint8))
+    share = min(1.0, abs(pixels))
+    return np.asarray(cv2.addWeighted(mask, 1 - share, other, share, 0), np.uint8)
+
+
+@cache
+def typeface(name: str, size: int) -> ImageFont.FreeTypeFont:
+    """A bundled typeface at ``size`` pixels an em."""
+    data = (resources.files("crnn_ctc") / "fonts" / name).read_bytes()
+    return ImageFont.truetype(io.BytesIO(data), size)
+
+
+@cache
+def _typeset(name: str, character: str) -> NDArray[np.uint8]:
+    picture = Image.new("L", (2 * _EM, 2 * _EM))
+    place = (_EM // 2, _EM // 4)
+    ImageDraw.Draw(picture).text(place, character, font=typeface(name, _EM), fill=255)
+    slant = _OBLIQUE.get(name)
+    if slant:
+        upright = (1, -slant, slant * _EM, 0, 1, 0)
+        picture = picture.transform(
+            picture.size, Image.Transform.AFFINE, upright, Image.Resampling.BILINEAR
+        )
+    return np.asarray(picture)
+
+
+def _from_folder(folder: Path, character: str, slot: Slot) -> NDArray[np.uint8] | None:
+    pictures = folder_glyphs(folder)
+    for prefix in _PREFIXES[slot]:
+        path = pictures.get(f"{prefix}_{character}")
+        if path is not None:
+            return _read(path)
+    return None
+
+
+@cache
+def folder_glyphs(folder: Path) -> dict[str, Path]:
+    """The pictures of a glyph folder by their names, such as ``140_皖`` or ``220_up_A``.
+
+    The layout is that of Pengfei8324/chinese_license_plate_generator: dark characters on white, in
+    the folder or its ``font_model``; prefix 140 for one-row plates, green for new-energy ones, 220
+    for two-row ones (220_up, 220_down: letters of a row).
+
+    Raises:
+        InputError: there is no such folder, or it lacks a digit or letter.
+    """
+    root = folder / "font_model" if (folder / "font_model").is_dir() else folder
+    if not root.is_dir():
+        raise InputError(f"{folder}: no such folder; name one that holds pictures like 140_A.jpg")
+    named = re.compile(r"(140|green|220|220_up|220_down)_.\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
+    found = {path.stem: path for path in sorted(root.iterdir()) if named.fullmatch(path.name)}
+    missing = [c for c in LATIN if f"140_{c}" not in found]
+    if missing:
+        raise InputError(
+            f"{folder}: no picture 140_{missing[0]}.jpg ({len(missing)} of {len(LATIN)} digits and "
+            "letters missing); name a folder that holds them all"
+        )
+    return found
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    try:
+        with Image.open(path) as picture:
+            grey = 255 - np.asarray(picture.convert("L"))
+    except OSError:
+        raise InputError(f"{path}: not a readable picture; remove or replace it") from None
+    if grey.max() < 128:
+        raise InputError(f"{path}: holds no dark character; remove or replace it")
+    return grey

@@ -1,0 +1,223 @@
+"""A plate's face as layers: what is painted and screwed where, in no colour and no light yet.
+
+Proportions after GA36-2018, in millimetres; ``SCALE`` pixels each. Around the plate is a margin,
+which holds the frame, if there is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from crnn_ctc.data.glyphs import SCALE, SLOTS, Slot, Style, glyph
+from crnn_ctc.data.plate_text import Draws, Kind, PlateText
+
+Frame = Literal["none", "thin", "thick", "lettered"]
+
+MARGIN = 30
+"""Millimetres round the plate."""
+NEUTRAL = 128
+"""The detail layer's value that changes nothing; more is lighter, less is darker."""
+
+_TWO_ROW: tuple[Kind, ...] = ("yellow_two_row", "trailer")
+_GREEN: tuple[Kind, ...] = ("green", "green_large")
+#: After which character the dot stands, where it is not the second.
+_DOT_AFTER: dict[Kind, int] = {"police": 1}
+
+
+@dataclass(frozen=True)
+class Face:
+    """A plate before it is seen.
+
+    Args:
+        layers: uint8 (H, W, 4): ink, plate, frame (0 to 255 each) and detail (see ``NEUTRAL``).
+        width: of the plate, millimetres, without the margin.
+        height: of the plate, millimetres, without the margin.
+        accent: from where to where, in pixels of x, the ink is red; None: nowhere.
+    """
+
+    layers: NDArray[np.uint8]
+    width: int
+    height: int
+    accent: tuple[float, float] | None
+
+
+def draw_face(plate: PlateText, style: Style, draws: Draws) -> Face:
+    """Paint ``plate`` in ``style``; at most 60 numbers of ``draws`` are used."""
+    kind = plate.kind
+    width = 480 if kind in _GREEN else 440
+    height = 220 if kind in _TWO_ROW else 140
+    frame: Frame = ("none", "thin", "thick", "lettered")[
+        min(3, int(np.searchsorted((0.55, 0.75, 0.9), draws.next())))
+    ]
+    border = draws.chance(0.85) and kind != "hazard"
+    ink, plate_layer, frame_layer, detail = (
+        layer.copy() for layer in _blank(width, height, border, frame, draws.below(4))
+    )
+
+    accent = None
+    placed, dot = _places(plate)
+    lift = draws.between(-1, 1)
+    for place, character in zip(placed, plate.text, strict=True):
+        mask = glyph(style, character, place.slot)
+        x = round(_pixel(place.x + draws.between(-0.8, 0.8)))
+        y = round(_pixel(place.y + lift + draws.between(-0.8, 0.8)))
+        h, w = mask.shape
+        window = ink[y : y + h, x : x + w]
+        np.maximum(window, mask, out=window)
+        if _is_accent(kind, character):
+            accent = (x - 2.0, x + w + 2.0)
+    if dot is not None and draws.chance(0.93):
+        at = (round(_pixel(dot[0])), round(_pixel(dot[1])))
+        if kind in _GREEN:  # an emblem, pale and of several colours
+            cv2.ellipse(ink, at, (round(9 * SCALE), round(12 * SCALE)), 0, 0, 300, 130, 3)
+            cv2.circle(detail, at, round(7 * SCALE), 170, -1, cv2.LINE_AA)
+        else:
+            radius = draws.between(4, 6.5) * SCALE
+            strength = int(draws.between(150, 256))
+            cv2.circle(ink, at, round(radius), strength, -1, cv2.LINE_AA)
+    _screw(detail, width, height, draws)
+    return Face(np.dstack([ink, plate_layer, frame_layer, detail]), width, height, accent)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The upper left corner of a character, millimetres."""
+
+    x: float
+    y: float
+    slot: Slot
+
+
+def _places(plate: PlateText) -> tuple[list[_Place], tuple[float, float] | None]:
+    """Where the characters stand, and the dot."""
+    kind, text = plate.kind, plate.text
+    if kind in _TWO_ROW:
+        pitch = (440 - 2 * 27.5 - SLOTS["lower"][0]) / (len(text) - 3)
+        upper = [_Place(107.5, 15, "upper"), _Place(252.5, 15, "upper")]
+        lower = [_Place(27.5 + pitch * k, 90, "lower") for k in range(len(text) - 2)]
+        return upper + lower, (220, 45)
+    if kind == "hazard":
+        return [_Place(60 + 128 * k, 15, "lower") for k in range(len(text))], None
+    slot: Slot = "green" if kind in _GREEN else "row"
+    gap, dot_gap, width = (9, 49, 480) if kind in _GREEN else (12, 34, 440)
+    dot_after = _DOT_AFTER.get(kind, 2)
+    if kind == "embassy":
+        dot_after = 4 if text[0] == "使" else 3
+    step = SLOTS[slot][0]
+    total = len(text) * step + (len(text) - 2) * gap + dot_gap
+    x = (width - total) / 2
+    places, dot = [], None
+    for k in range(len(text)):
+        places.append(_Place(x, 25, slot))
+        x += step
+        if k + 1 == dot_after:
+            dot = (x + dot_gap / 2, 70.0)
+            x += dot_gap
+        else:
+            x += gap
+    return places, dot
+
+
+def _is_accent(kind: Kind, character: str) -> bool:
+    return (kind == "police" and character == "警") or (
+        kind in ("embassy", "consulate") and character in "使领"
+    )
+
+
+def _pixel(millimetres: float) -> float:
+    return (millimetres + MARGIN) * SCALE
+
+
+@cache
+def _blank(
+    width: int, height: int, border: bool, frame: Frame, variant: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """The four layers of a plate without characters."""
+    shape = (round((height + 2 * MARGIN) * SCALE), round((width + 2 * MARGIN) * SCALE))
+    ink, plate, framed = (np.zeros(shape, np.uint8) for _ in range(3))
+    detail = np.full(shape, NEUTRAL, np.uint8)
+    _rounded(plate, 0, 0, width, height, 8, 255, -1)
+    if border:
+        inset, pen, strength = 2.5 + variant, 2 - (variant & 1), 240 - 40 * (variant % 3)
+        _rounded(ink, inset, inset, width - inset, height - inset, 8, strength, pen)
+    if frame != "none":
+        side = {"thin": 7, "thick": 16, "lettered": 14}[frame] + variant
+        below = 27 if frame == "lettered" else side
+        _rounded(framed, -side, -side, width + side, height + below, 4, 255, -1)
+        over = 3  # the frame's lip lies on the plate
+        _rounded(framed, over, over, width - over, height - over, 4, 0, -1)
+        if frame == "lettered":
+            _dealer(detail, width, height, variant)
+    return ink, plate, framed, detail
+
+
+def _dealer(detail: NDArray[np.uint8], width: int, height: int, variant: int) -> None:
+    """The frame's own small print below the plate: strokes that spell nothing."""
+    x = width * (0.12 + 0.08 * variant)
+    k = variant * 7
+    while x < width * (0.9 - 0.06 * variant):
+        k += 1
+        top, wide = height + 7 + (k * 5 % 3), 4 + (k * 7 % 5)
+        kinds = [((x, top), (x, top + 12)), ((x, top + 12), (x + wide, top + 12))]
+        if k % 3:
+            kinds.append(((x, top), (x + wide, top)))
+        if k % 2:
+            kinds.append(((x + wide, top), (x + wide, top + 12)))
+        for a, b in kinds:
+            cv2.line(detail, _point(a), _point(b), 225, 1, cv2.LINE_AA)
+        x += wide + (12 if k % 4 == 0 else 4)
+
+
+def _point(place: tuple[float, float]) -> tuple[int, int]:
+    return round(_pixel(place[0])), round(_pixel(place[1]))
+
+
+def _rounded(
+    layer: NDArray[np.uint8],
+    left: float,
+    top: float,
+    right: float,
+    bottom: float,
+    radius: float,
+    value: int,
+    pen: int,
+) -> None:
+    """A rectangle with round corners, millimetres; pen -1 fills it."""
+    corners = [
+        (right - radius, bottom - radius, 0),
+        (left + radius, bottom - radius, 90),
+        (left + radius, top + radius, 180),
+        (right - radius, top + radius, 270),
+    ]
+    points = [
+        (_pixel(x + radius * np.cos(a)), _pixel(y + radius * np.sin(a)))
+        for x, y, start in corners
+        for a in np.deg2rad(np.linspace(start, start + 90, 6))
+    ]
+    outline = [np.rint(np.array(points) * 16).astype(np.int32)]
+    if pen < 0:
+        cv2.fillPoly(layer, outline, value, cv2.LINE_AA, 4)
+    else:
+        cv2.polylines(layer, outline, True, value, pen, cv2.LINE_AA, 4)
+
+
+def _screw(detail: NDArray[np.uint8], width: int, height: int, draws: Draws) -> None:
+    """Bolts in the slots: caps lighter or darker than the plate, with a shadow."""
+    where = draws.below(6)  # 0: none; 1, 2: above only; 3 to 5: above and below
+    value = int(draws.between(20, 250))
+    radius = round(draws.between(5, 12) * SCALE)
+    apart = 105 + draws.between(-5, 5)
+    lines = (10 + draws.between(-2, 4), height - 10 + draws.between(-4, 2))
+    if where == 0:
+        return
+    for y in lines[: 1 if where < 3 else 2]:
+        for x in (width / 2 - apart, width / 2 + apart):
+            centre = _point((x + draws.between(-4, 4), y))
+            cv2.circle(detail, (centre[0] + 1, centre[1] + 1), radius, 70, -1, cv2.LINE_AA)
+            cv2.circle(detail, centre, max(1, radius - 1), value, -1, cv2.LINE_AA)

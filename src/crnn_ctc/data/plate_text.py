@@ -1,0 +1,210 @@
+"""What stands on a plate: strings of every kind that the PLATES alphabet can spell.
+
+After GA36-2018 and what came before it and is still driven. Not here: 应急 (white, emergency) and
+military plates, whose characters the alphabet does not hold.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crnn_ctc.errors import InputError
+
+Kind = Literal[
+    "blue", "yellow", "yellow_two_row", "trailer", "green", "green_large", "police",
+    "coach", "cross_border", "consulate", "embassy", "foreign", "airport", "hazard",
+]  # fmt: skip
+
+#: How often each kind is drawn. Far from the street's shares: rare kinds are to be learnt too.
+KIND_WEIGHTS: Mapping[Kind, float] = {
+    "blue": 0.42,
+    "yellow": 0.12,
+    "yellow_two_row": 0.08,
+    "trailer": 0.05,
+    "green": 0.13,
+    "green_large": 0.04,
+    "police": 0.04,
+    "coach": 0.04,
+    "cross_border": 0.03,
+    "consulate": 0.015,
+    "embassy": 0.015,
+    "foreign": 0.01,
+    "airport": 0.005,
+    "hazard": 0.005,
+}
+
+_A_TO_Z = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+#: The letters that a province issues; O, which is the police's, is not in the alphabet.
+ISSUERS: Mapping[str, str] = {
+    "京": "ABCEFGHJKLMNPQY",
+    "津": "ABCDEFGHJKLMNPQR",
+    "沪": "ABCDEFGHJKLMNR",
+    "渝": "ABCDFGHMN",
+    "冀": "ABCDEFGHJRST",
+    "晋": "ABCDEFHJKLM",
+    "蒙": "ABCDEFGHJKLM",
+    "辽": "ABCDEFGHJKLMNP",
+    "吉": "ABCDEFGHJK",
+    "黑": "ABCDEFGHJKLMNPR",
+    "苏": "ABCDEFGHJKLMNU",
+    "浙": "ABCDEFGHJKL",
+    "皖": "ABCDEFGHJKLMNPQRS",
+    "闽": "ABCDEFGHJK",
+    "赣": "ABCDEFGHJKLM",
+    "鲁": "ABCDEFGHJKLMNPQRSUVWY",
+    "豫": "ABCDEFGHJKLMNPQRSUV",
+    "鄂": "ABCDEFGHJKLMNPQRSW",
+    "湘": "ABCDEFGHJKLMNSU",
+    "粤": _A_TO_Z,
+    "桂": "ABCDEFGHJKLMNPR",
+    "琼": "ABCDEF",
+    "川": "ABCDEFGHJKLMQRSTUVWXYZ",
+    "贵": "ABCDEFGHJ",
+    "云": "ACDEFGHJKLMNPQRS",
+    "藏": "ABCDEFGHJ",
+    "陕": "ABCDEFGHJKUV",
+    "甘": "ABCDEFGHJKLMNP",
+    "青": "ABCDEFGH",
+    "宁": "ABCDE",
+    "新": "ABCDEFGHJKLMNPQRS",
+}
+PROVINCES = "".join(ISSUERS)
+
+_DIGITS = "0123456789"
+_LETTERS_IN_FIVE = (0.20, 0.53, 0.98, 1.0)
+"""Shares, added up, of 0, 1, 2 and 3 letters among a serial's five: near those of real crops, where
+the later orders of GA36 (three letters) have hardly begun."""
+_ENERGY = "DDDDDFFFFFABCEGHJK"  # D and F came first, the others (GA36-2018) when those ran out
+_ANY_LETTER = 0.1  # issuing letters beyond the table: new ones appear
+
+
+@dataclass(frozen=True)
+class PlateText:
+    """A plate's string and what kind of plate it stands on."""
+
+    text: str
+    kind: Kind
+
+
+class Draws:
+    """Uniform numbers used one after another."""
+
+    def __init__(self, values: NDArray[np.float64]) -> None:
+        self._values = values.tolist()
+        self._next = 0
+
+    def next(self) -> float:
+        """One number on [0, 1)."""
+        self._next += 1
+        return float(self._values[self._next - 1])
+
+    def between(self, low: float, high: float) -> float:
+        """A number on [low, high)."""
+        return low + (high - low) * self.next()
+
+    def below(self, n: int) -> int:
+        """A whole number from 0 to n - 1."""
+        return int(self.next() * n)
+
+    def chance(self, share: float) -> bool:
+        """True in ``share`` of the cases."""
+        return self.next() < share
+
+    def bell(self) -> float:
+        """About normal with deviation 1, within 2.4: four uniforms, the same on every machine."""
+        four = self.next() + self.next() + self.next() + self.next()
+        return (four - 2) * 3**0.5
+
+    def one_of(self, text: str) -> str:
+        """One character of ``text``, all as likely."""
+        return text[self.below(len(text))]
+
+
+TEXT_DRAWS = 24
+"""How many numbers :func:`draw_text` may use."""
+
+
+def shares(
+    weights: Mapping[Kind, float] | Mapping[str, float], known: Sequence[str], what: str
+) -> tuple[float, ...]:
+    """Cumulative shares of ``known`` from weights; what is not named has none.
+
+    Raises:
+        InputError: a name is not known, a weight is below 0, or all are 0.
+    """
+    named: dict[str, float] = {str(name): weight for name, weight in weights.items()}
+    unknown = sorted(set(named) - set(known))
+    if unknown:
+        raise InputError(f"{what} {unknown[0]!r} is not known; choose from {', '.join(known)}")
+    values = np.array([named.get(name, 0.0) for name in known], np.float64)
+    if not np.isfinite(values).all() or values.min() < 0 or values.sum() <= 0:
+        raise InputError(f"{what} weights must be 0 or more, and one above 0")
+    return tuple((values.cumsum() / values.sum()).tolist())
+
+
+def pick(cumulative: Sequence[float], u: float) -> int:
+    """The index whose share ``u`` falls into."""
+    return min(bisect_right(cumulative, u), len(cumulative) - 1)
+
+
+def draw_text(draws: Draws, kind: Kind, province: str) -> PlateText:
+    """A string of ``kind`` from ``province``, by the rules of its kind.
+
+    Args:
+        draws: at most ``TEXT_DRAWS`` numbers are used.
+        kind: of the plate.
+        province: of ``PROVINCES``; kinds without one (cross-border, embassy, ...) leave it unused.
+    """
+    letters = _A_TO_Z if draws.chance(_ANY_LETTER) else ISSUERS[province]
+    place = province + draws.one_of(letters)
+    if kind in ("green", "green_large"):
+        text = place + _energy_serial(draws, kind)
+    elif kind == "police":
+        text = place + _serial(draws, 4, 1) + "警"
+    elif kind == "coach":
+        text = place + _serial(draws, 4, 1) + "学"
+    elif kind == "trailer":
+        text = place + _serial(draws, 4, 1) + "挂"
+    elif kind == "consulate":
+        text = place + _serial(draws, 4, 0) + "领"
+    elif kind == "cross_border":
+        text = "粤Z" + _serial(draws, 4, 2) + draws.one_of("港港澳")
+    elif kind == "embassy":
+        number = _serial(draws, 6, 0)
+        text = "使" + number if draws.chance(0.4) else number + "使"
+    elif kind == "airport":
+        text = "民航" + draws.one_of(_A_TO_Z) + _serial(draws, 4, 0)
+    elif kind == "hazard":
+        text = "危险品"
+    else:
+        text = place + _serial(draws, 5, 3)
+    return PlateText(text, kind)
+
+
+def _serial(draws: Draws, length: int, most_letters: int) -> str:
+    """Digits, with letters in some places: at most ``most_letters``."""
+    letters = min(pick(_LETTERS_IN_FIVE, draws.next()), most_letters)
+    serial = [draws.one_of(_DIGITS) for _ in range(length)]
+    for _ in range(letters):  # two may fall on one place: one letter less, as often happens
+        at = draws.below(length)
+        serial[at] = draws.one_of(_A_TO_Z)
+    return "".join(serial)
+
+
+def _energy_serial(draws: Draws, kind: Kind) -> str:
+    """Six characters: small cars have the energy letter first, large ones last."""
+    energy = draws.one_of(_ENERGY)
+    second = draws.one_of(_A_TO_Z) if draws.chance(0.25) else draws.one_of(_DIGITS)
+    digits = [draws.one_of(_DIGITS) for _ in range(4)]
+    if kind == "green_large":
+        return draws.one_of(_DIGITS) + "".join([*digits, energy])
+    return energy + second + "".join(digits)
+
+

@@ -1,0 +1,118 @@
+"""Pictures of Chinese plates that never were: text, face, light and camera from (seed, index)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crnn_ctc.data.draw import uniforms
+from crnn_ctc.data.glyphs import HAN_FACES, LATIN_FACES, WEIGHTS, Style, folder_glyphs
+from crnn_ctc.data.plate_camera import expose
+from crnn_ctc.data.plate_face import draw_face
+from crnn_ctc.data.plate_scene import see
+from crnn_ctc.data.plate_text import (
+    KIND_WEIGHTS,
+    PROVINCES,
+    TEXT_DRAWS,
+    Draws,
+    Kind,
+    PlateText,
+    draw_text,
+    pick,
+    shares,
+)
+from crnn_ctc.errors import InputError
+
+_PICTURE_DRAWS = 320
+_EVENLY = dict.fromkeys(PROVINCES, 1.0)
+
+
+@dataclass(frozen=True)
+class PlateSynthesizer:
+    """Endless plates; sample i is a function of the seed and i alone.
+
+    Args:
+        seed: of the run, 0 or more.
+        height: of a picture, pixels.
+        width: of a picture, pixels.
+        kinds: how often each kind is drawn, relative to one another; a kind left out never is.
+        provinces: the same of the provinces.
+        glyphs: a folder of character pictures (see :func:`~crnn_ctc.data.glyphs.folder_glyphs`).
+        glyph_share: share of the plates whose characters come from that folder.
+
+    Raises:
+        InputError: an option cannot be used.
+    """
+
+    seed: int
+    height: int = 48
+    width: int = 168
+    kinds: Mapping[Kind, float] = field(default_factory=lambda: KIND_WEIGHTS)
+    provinces: Mapping[str, float] = field(default_factory=lambda: _EVENLY)
+    glyphs: Path | None = None
+    glyph_share: float = 0.5
+    _kind_shares: tuple[float, ...] = field(init=False, repr=False, compare=False)
+    _province_shares: tuple[float, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.height < 16 or self.width < 32:
+            raise InputError(
+                f"synthesis: {self.width}x{self.height} cannot hold a plate; give 32x16 or more"
+            )
+        if not 0 <= self.glyph_share <= 1:
+            raise InputError(f"synthesis: glyph_share {self.glyph_share} is not from 0 to 1")
+        if self.glyphs is not None:
+            folder_glyphs(self.glyphs)
+        kinds = shares(self.kinds, tuple(KIND_WEIGHTS), "kind")
+        provinces = shares(self.provinces, tuple(PROVINCES), "province")
+        object.__setattr__(self, "_kind_shares", kinds)
+        object.__setattr__(self, "_province_shares", provinces)
+
+    def text(self, i: int) -> PlateText:
+        """The string of sample ``i`` and its kind, without the picture."""
+        return self._text(Draws(uniforms(self.seed, i, (TEXT_DRAWS,))))
+
+    def sample(self, i: int) -> tuple[NDArray[np.uint8], str, Kind]:
+        """Sample ``i``, 0 or more.
+
+        Returns:
+            image uint8 RGB (height, width, 3), its text, and the kind of plate.
+        """
+        u = uniforms(self.seed, i, (TEXT_DRAWS + _PICTURE_DRAWS,))
+        plate = self._text(Draws(u[:TEXT_DRAWS]))
+        draws = Draws(u[TEXT_DRAWS:])
+        face = draw_face(plate, self._style(draws), draws)
+        scene = see(face, plate.kind, self.height, self.width, draws)
+        return expose(scene, draws), plate.text, plate.kind
+
+    def batch(
+        self, step: int, size: int, part: slice = slice(None)
+    ) -> tuple[NDArray[np.uint8], list[str]]:
+        """Samples ``step * size`` and on, or the ``part`` that one of several processes trains on.
+
+        Returns:
+            images uint8 (n, height, width, 3) and n texts.
+        """
+        indices = range(step * size, (step + 1) * size)[part]
+        images = np.empty((len(indices), self.height, self.width, 3), np.uint8)
+        texts = []
+        for row, i in enumerate(indices):
+            images[row], text, _ = self.sample(i)
+            texts.append(text)
+        return images, texts
+
+    def _text(self, draws: Draws) -> PlateText:
+        kind = tuple(KIND_WEIGHTS)[pick(self._kind_shares, draws.next())]
+        province = PROVINCES[pick(self._province_shares, draws.next())]
+        return draw_text(draws, kind, province)
+
+    def _style(self, draws: Draws) -> Style:
+        han = HAN_FACES[0] if draws.chance(0.7) else HAN_FACES[1]
+        latin = LATIN_FACES[draws.below(len(LATIN_FACES))] if draws.chance(0.2) else None
+        weight = WEIGHTS[draws.below(len(WEIGHTS))]
+        folder = self.glyphs if draws.chance(self.glyph_share) else None
+        return Style(han, latin, weight, folder)

@@ -1,0 +1,204 @@
+"""Drawn plates: a function of seed and index, of every kind, in the alphabet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crnn_ctc.alphabet import PLATES
+from crnn_ctc.errors import InputError
+
+pytest.importorskip("cv2", reason="synthesis comes with the extra [train]")
+
+from PIL import Image
+
+from crnn_ctc.data.contact_sheet import contact_sheet
+from crnn_ctc.data.glyphs import HAN, HAN_FACES, LATIN, LATIN_FACES, SLOTS, WEIGHTS, Style, glyph
+from crnn_ctc.data.plate_text import ISSUERS, KIND_WEIGHTS, PROVINCES
+from crnn_ctc.data.synth import PlateSynthesizer
+
+TEXTS = "3d3991f1f4535afe142ccf98107383a22b0d0f86d6649e195d8a330e717108c3"
+GA36 = Path(__file__).parents[2] / "shared" / "data" / "glyphs" / "ga36"
+needs_ga36 = pytest.mark.skipif(not GA36.is_dir(), reason="no glyph folder here")
+
+LENGTHS = dict.fromkeys(KIND_WEIGHTS, 7) | {"green": 8, "green_large": 8, "hazard": 3}
+LAST = {
+    "police": "警", "coach": "学", "trailer": "挂", "consulate": "领", "cross_border": "港澳",
+    "green_large": LATIN[10:],
+}  # fmt: skip
+
+
+def test_a_sample_depends_on_seed_and_index_alone() -> None:
+    forward = [PlateSynthesizer(3).sample(i) for i in range(12)]
+    other = PlateSynthesizer(3)
+    for i in reversed(range(12)):
+        image, text, kind = other.sample(i)
+        np.testing.assert_array_equal(image, forward[i][0])
+        assert (text, kind) == forward[i][1:]
+        assert other.text(i).text == text
+
+
+def test_a_batch_is_its_samples_and_parts_are_its_parts() -> None:
+    source = PlateSynthesizer(1)
+    images, texts = source.batch(2, 8)
+    assert images.shape == (8, 48, 168, 3)
+    assert images.dtype == np.uint8
+    np.testing.assert_array_equal(images[5], source.sample(2 * 8 + 5)[0])
+    upper, upper_texts = source.batch(2, 8, slice(4, 8))
+    np.testing.assert_array_equal(upper, images[4:])
+    assert upper_texts == texts[4:]
+
+
+def test_pictures_differ_and_are_not_flat() -> None:
+    images, texts = PlateSynthesizer(0).batch(0, 64)
+    assert len(set(texts)) > 60
+    assert len({image.tobytes() for image in images}) == 64
+    assert images.std(axis=(1, 2, 3)).min() > 5
+
+
+def test_the_seed_changes_everything() -> None:
+    a, b = PlateSynthesizer(0).batch(0, 8), PlateSynthesizer(1).batch(0, 8)
+    assert a[1] != b[1]
+    assert not np.array_equal(a[0], b[0])
+
+
+def test_texts_stay_what_they_were() -> None:
+    source = PlateSynthesizer(7)
+    texts = "\n".join(source.text(i).text for i in range(2_000))
+    assert hashlib.sha256(texts.encode()).hexdigest() == TEXTS
+
+
+@settings(max_examples=200, deadline=None)
+@given(seed=st.integers(0, 2**63), i=st.integers(0, 2**63))
+def test_every_text_obeys_its_kind(seed: int, i: int) -> None:
+    plate = PlateSynthesizer(seed).text(i)
+    text, kind = plate.text, plate.kind
+    assert len(text) == LENGTHS[kind]
+    assert all(c in PLATES for c in text)
+    assert not set(text) & set("IO")
+    if kind in LAST:
+        assert text[-1] in LAST[kind]
+    if kind == "embassy":
+        assert text.strip("使").isdigit()
+        assert text.count("使") == 1
+    elif kind not in ("cross_border", "airport", "hazard"):
+        assert text[0] in PROVINCES
+        assert text[1] in LATIN[10:]
+    if kind in ("blue", "yellow", "yellow_two_row", "foreign"):
+        assert sum(c.isalpha() for c in text[2:]) <= 3
+    if kind == "green":
+        assert text[2].isalpha()
+        assert text[4:].isdigit()
+    if kind == "cross_border":
+        assert text.startswith("粤Z")
+
+
+def test_kinds_provinces_and_letters_come_as_asked() -> None:
+    plates = [PlateSynthesizer(0).text(i) for i in range(6_000)]
+    kinds = Counter(plate.kind for plate in plates)
+    for kind, weight in KIND_WEIGHTS.items():
+        share = weight / sum(KIND_WEIGHTS.values())
+        assert abs(kinds[kind] / 6_000 - share) < 0.02
+    blue = [plate.text for plate in plates if plate.kind == "blue"]
+    provinces = Counter(text[0] for text in blue)
+    assert set(provinces) == set(PROVINCES)
+    assert min(provinces.values()) > len(blue) / len(PROVINCES) / 2
+    assert set("".join(plate.text for plate in plates)) == set(PLATES.characters)
+    assert 0.7 < np.mean([text[1] in ISSUERS[text[0]] for text in blue]) < 1
+    repeats = np.mean([any(map(str.__eq__, text, text[1:])) for text in blue])
+    assert 0.15 < repeats < 0.5  # 28 % of real plates have a character twice in a row
+
+
+def test_weights_choose_kinds_and_provinces() -> None:
+    source = PlateSynthesizer(0, kinds={"police": 1, "coach": 1}, provinces={"藏": 2, "青": 1})
+    plates = [source.text(i) for i in range(300)]
+    assert {plate.kind for plate in plates} == {"police", "coach"}
+    provinces = Counter(plate.text[0] for plate in plates)
+    assert set(provinces) == {"藏", "青"}
+    assert provinces["藏"] > provinces["青"]
+
+
+@pytest.mark.parametrize("kind", KIND_WEIGHTS)
+def test_every_kind_can_be_drawn(kind: str) -> None:
+    images, _ = PlateSynthesizer(0, kinds={kind: 1}).batch(0, 4)  # type: ignore[dict-item]
+    assert images.std() > 5
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 112), (64, 200)])
+def test_the_size_can_be_chosen(height: int, width: int) -> None:
+    images, _ = PlateSynthesizer(0, height=height, width=width).batch(0, 16)
+    assert images.shape == (16, height, width, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kinds": {"purple": 1}}, "'purple'"),
+        ({"kinds": {"blue": 0}}, "above 0"),
+        ({"kinds": {"blue": -1, "green": 2}}, "0 or more"),
+        ({"provinces": {"台": 1}}, "'台'"),
+        ({"height": 4}, "168x4"),
+        ({"glyph_share": 2}, "glyph_share"),
+    ],
+)
+def test_a_bad_option_says_what_is_wrong(options: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        PlateSynthesizer(0, **options)
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+def test_every_character_has_a_shape_of_its_own(slot: str) -> None:
+    styles = [Style(weight=weight) for weight in WEIGHTS]
+    styles += [Style(h, f) for h, f in zip(HAN_FACES, LATIN_FACES, strict=True)]
+    for style in styles:
+        masks = [glyph(style, c, slot) for c in HAN + LATIN]  # type: ignore[arg-type]
+        assert len({mask.tobytes() for mask in masks}) == len(PLATES) - 1
+        ink = np.array([mask.mean() / 255 for mask in masks])
+        assert ink.min() > 0.1
+        assert ink.max() < 0.85
+
+
+@needs_ga36
+def test_a_glyph_folder_changes_its_share_of_plates() -> None:
+    plain = PlateSynthesizer(0).batch(0, 32)
+    always = PlateSynthesizer(0, glyphs=GA36, glyph_share=1.0).batch(0, 32)
+    never = PlateSynthesizer(0, glyphs=GA36, glyph_share=0.0).batch(0, 32)
+    assert plain[1] == always[1] == never[1]
+    np.testing.assert_array_equal(plain[0], never[0])
+    assert all(not np.array_equal(a, b) for a, b in zip(plain[0], always[0], strict=True))
+
+
+def test_a_missing_glyph_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        PlateSynthesizer(0, glyphs=tmp_path / "nowhere")
+
+
+def test_an_empty_glyph_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"140_0\.jpg"):
+        PlateSynthesizer(0, glyphs=tmp_path)
+
+
+def test_a_broken_glyph_is_named(tmp_path: Path) -> None:
+    for character in LATIN:
+        (tmp_path / f"140_{character}.jpg").write_bytes(b"no picture")
+    with pytest.raises(InputError, match="not a readable picture"):
+        PlateSynthesizer(0, glyphs=tmp_path, glyph_share=1).batch(0, 4)
+
+
+def test_a_blank_glyph_is_named(tmp_path: Path) -> None:
+    for character in LATIN:
+        Image.new("L", (40, 80), 255).save(tmp_path / f"140_{character}.png")
+    with pytest.raises(InputError, match="no dark character"):
+        PlateSynthesizer(0, glyphs=tmp_path, glyph_share=1).batch(0, 4)
+
+
+def test_a_contact_sheet_shows_every_kind() -> None:
+    sheet = contact_sheet(PlateSynthesizer(0), rows=2, columns=7, every_kind=True)
+    assert sheet.shape == (2 * 74 + 6, 7 * 174 + 6, 3)
+    assert sheet.dtype == np.uint8

@@ -88,9 +88,7 @@ def glyph(style: Style, character: str, slot: Slot) -> NDArray[np.uint8]:
     elif style.latin is not None:
         mask = _boxed(_typeset(style.latin, character), width, height)
     else:
-        mask = draw_strokes(
-            character, SLOTS[slot], (width, height), style.weight, slot == "green"
-        )
+        mask = draw_strokes(character, SLOTS[slot], (width, height), style.weight, slot == "green")
     mask.setflags(write=False)  # it is shared
     return mask
 

@@ -43,9 +43,7 @@ _RED = (0.92, 0.13, 0.14)
 _YELLOW = (0.97, 0.80, 0.25)
 
 
-def see(
-    face: Face, kind: Kind, height: int, width: int, draws: Draws
-) -> NDArray[np.float32]:
+def see(face: Face, kind: Kind, height: int, width: int, draws: Draws) -> NDArray[np.float32]:
     """The light that comes from the crop of a plate: float32 (height, width, 3), 255 is white.
 
     At most 220 numbers of ``draws`` are used.
@@ -107,9 +105,7 @@ def _rectified(h: int, draws: Draws) -> _Field:
     inside = 0.4 if h > 200 else 1.0  # two rows fill their plate
     top = (draws.bell() * 0.07 - 0.02) * inside
     bottom = (draws.bell() * 0.08 - 0.045) * inside
-    corners = np.array(
-        [(left, top), (1 - right, top), (1 - right, 1 - bottom), (left, 1 - bottom)]
-    )
+    corners = np.array([(left, top), (1 - right, top), (1 - right, 1 - bottom), (left, 1 - bottom)])
     slant = draws.bell() * 0.015
     corners[:, 0] += np.array([slant, slant, -slant, -slant])
     tilt = draws.bell() * 0.025

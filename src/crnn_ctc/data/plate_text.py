@@ -206,5 +206,3 @@ def _energy_serial(draws: Draws, kind: Kind) -> str:
     if kind == "green_large":
         return draws.one_of(_DIGITS) + "".join([*digits, energy])
     return energy + second + "".join(digits)
-
-

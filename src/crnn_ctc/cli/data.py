@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from crnn_ctc.cli import ccpd
+
 app = typer.Typer(help="Fetch and prepare training data.", no_args_is_help=True)
+app.command("ccpd")(ccpd.ccpd)
 
 
 @app.callback()

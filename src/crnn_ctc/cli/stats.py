@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,7 +57,7 @@ def stats(
 
 def _print(counted: Statistics) -> None:
     print(f"{counted.pictures:,} pictures, {len(counted.texts):,} different labels")
-    repeated = sum(any(a == b for a, b in zip(t, t[1:], strict=False)) for t in counted.texts)
+    repeated = sum(any(a == b for a, b in pairwise(t)) for t in counted.texts)
     print(f"{100 * repeated / len(counted.texts):.1f} % of the labels repeat a character at once")
     _row("lengths", {str(k): n for k, n in sorted(counted.lengths.items())})
     _row("provinces", dict(counted.provinces.most_common()))
@@ -83,13 +84,15 @@ def _quantiles(counts: Counter[int]) -> str:
 
 
 def _print_near_duplicates(counted: Statistics) -> None:
-    splits = counted.attributes.get("split", {})
+    splits = sorted(counted.attributes.get("split", ()))
     if len(splits) < 2:
         print("near-duplicates: one split only, nothing to compare")
         return
+    for (a, b), count in counted.shared_labels().items():
+        print(f"labels that stand in both {a} and {b}: {count:,}")
     found = counted.near_duplicates()
     if not found:
-        print(f"near-duplicates across {', '.join(sorted(splits))}: none")
+        print(f"near-duplicates across {', '.join(splits)}: none")
     for (a, b), pairs in found.items():
         print(
             f"near-duplicates in {a} and {b}: {pairs.same:,} pairs with the same label "

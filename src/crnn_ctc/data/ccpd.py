@@ -133,14 +133,15 @@ def _plate(indices: list[int], name: str) -> str:
 def _ordered(points: list[Point], name: str) -> Corners:
     """Corners in CCPD's order: as they stand where that can be, else by where they lie."""
     rb, lb, lt, rt = points
-    if _is_plate((rb, lb, lt, rt)):
+    # a plate seen from far aside may look no wider than high, but not much higher than wide
+    if _is_plate((rb, lb, lt, rt)) and _shape((rb, lb, lt, rt)) > 0.8:
         return rb, lb, lt, rt
     x0, y0 = (sum(p[axis] for p in points) / 4 for axis in (0, 1))
     around = sorted(points, key=lambda p: math.atan2(p[1] - y0, p[0] - x0))
     for i in range(4):
         rb, lb, lt, rt = around[i:] + around[:i]
         # which side is the upper one is not known: the long ones are, as plates are wide
-        if _is_plate((rb, lb, lt, rt)) and _is_wide((rb, lb, lt, rt)):
+        if _is_plate((rb, lb, lt, rt)) and _shape((rb, lb, lt, rt)) > 1:
             return rb, lb, lt, rt
     raise InputError(
         f"{name}: the corners are no convex quadrilateral; correct them or leave it out"
@@ -160,9 +161,10 @@ def _is_plate(corners: Corners) -> bool:
     return min(turns) > 0 and right and below
 
 
-def _is_wide(corners: Corners) -> bool:
+def _shape(corners: Corners) -> float:
+    """Width by height."""
     rb, lb, lt, rt = corners
-    return math.dist(rb, lb) + math.dist(lt, rt) > math.dist(lb, lt) + math.dist(rt, rb)
+    return (math.dist(rb, lb) + math.dist(lt, rt)) / (math.dist(lb, lt) + math.dist(rt, rb))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,17 @@ class Statistics:
             self._paths.append(str(item.path))
             self._labels.append((item.attributes.get("split", ""), item.text))
             yield
+
+    def shared_labels(self) -> dict[tuple[str, str], int]:
+        """How many labels stand in both of each two splits."""
+        splits_of: dict[str, set[str]] = {}
+        for split, text in self._labels:
+            splits_of.setdefault(text, set()).add(split)
+        splits = sorted(self.attributes.get("split", ()))
+        return {
+            (a, b): sum(a in found and b in found for found in splits_of.values())
+            for a, b in combinations(splits, 2)
+        }
 
     def near_duplicates(self) -> dict[tuple[str, str], NearDuplicates]:
         """Near-duplicates of each two splits; empty where there is one split only."""

@@ -19,6 +19,7 @@ from crnn_ctc.errors import InputError
 
 _BAR = "#2f6fb0"
 _MOST = 12  # bars of a small panel
+_FEWEST = 5  # places for bars: a single one must not fill the panel
 
 
 def save_chart(statistics: Statistics, title: str, path: Path) -> None:
@@ -35,7 +36,8 @@ def save_chart(statistics: Statistics, title: str, path: Path) -> None:
     figure = Figure(figsize=(15, 13), dpi=90, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title)
-    rows = figure.subfigures(4, 1, height_ratios=[1, 1, 1, 1.2])
+    grid = figure.add_gridspec(4, 1, height_ratios=[1, 1, 1, 1.2])
+    rows = [figure.add_subfigure(grid[i]) for i in range(4)]
     with resources.as_file(resources.files("crnn_ctc") / "fonts" / "plate-han-sans.otf") as font:
         han = FontProperties(fname=str(font), size=10)  # the default face has no Chinese
         provinces = statistics.provinces
@@ -78,7 +80,10 @@ def _bars(
         return
     names, numbers = zip(*counts, strict=True)
     places = np.arange(len(names))
-    axes.bar(places, numbers, color=_BAR)
+    bars = axes.bar(places, numbers, color=_BAR)
+    if len(names) <= _MOST + 1:
+        axes.bar_label(bars, fmt="{:,.0f}", fontsize=8)
+    axes.set_xlim(-0.7, max(len(names), _FEWEST) - 0.3)
     axes.set_xticks(places, names)
     for label in axes.get_xticklabels():
         if han is not None and all(c in PLATES for c in label.get_text()):
@@ -88,6 +93,7 @@ def _bars(
     # one province has nine in ten of CCPD's plates: the others would not be seen
     if max(numbers) > 50 * min(numbers):
         axes.set_yscale("log")
+        axes.set_ylim(bottom=0.5)  # one picture is to be seen too
         axes.set_ylabel("pictures, logarithmic")
     else:
         axes.set_ylabel("pictures")

@@ -147,7 +147,7 @@ def write_ccpd(root: Path, count: int = 6, broken: bool = False) -> Path:
     old, green = root / "CCPD2019", root / "CCPD2020" / "ccpd_green"
     content = root / "photo.jpg"
     root.mkdir(parents=True, exist_ok=True)
-    photo().save(content)
+    photo().save(content, quality=95, subsampling=0)
     lists: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     names = [photo_name(i, f"0_0_22_27_27_33_{16 + i % 2 * (i % 9)}") for i in range(count)]
     for i, name in enumerate(names):

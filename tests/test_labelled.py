@@ -83,7 +83,7 @@ def test_a_bad_row_is_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert str(reported[0]).startswith(f"{manifest}:3: 1 fields")
     taken = read_labelled(manifest)
     assert next(taken).text == "A"
-    with pytest.raises(InputError, match="labels.csv:3"):
+    with pytest.raises(InputError, match=r"labels\.csv:3"):
         next(taken)
 
 

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 
 from conftest import command, run_cli, shared_data
 from crnn_ctc.data.ccpd import CHARACTERS, LETTERS, PROVINCES, find_pictures, parse_name
+from crnn_ctc.data.crop_ledger import Ledger
 from crnn_ctc.errors import InputError
 
 #: The example of CCPD's own README.
@@ -408,6 +409,13 @@ def test_what_gives_no_crop_is_listed_and_the_rest_goes_on(tmp_path: Path) -> No
     assert done.returncode == 2
     assert len(rows(tmp_path / "d")) == 13
     assert "2 pictures gave no crop" in done.stderr.decode()
+    # and what is no longer listed is no longer reported
+    for split, name in (("train", "gone-name"), ("test", "_34_")):
+        path = source / "CCPD2019" / "splits" / f"{split}.txt"
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if name not in line))
+    assert run_cli("data", "ccpd", source, tmp_path / "d", "--crop", "box").returncode == 0
+    assert not (tmp_path / "d" / "rejected.csv").exists()
 
 
 def test_wrong_use_is_one_line(tmp_path: Path) -> None:
@@ -428,6 +436,10 @@ def test_wrong_use_is_one_line(tmp_path: Path) -> None:
         assert says in done.stderr.decode()
         assert "Traceback" not in done.stderr.decode()
     assert not (tmp_path / "e").exists()
+    with Ledger(target, {"--crop": "box"}):
+        done = run_cli("data", "ccpd", source, target, "--crop", "box")
+    assert done.returncode == 2
+    assert b"another run writes its crops there" in done.stderr
     (target / ".crops.sqlite3").write_bytes(b"no database" * 1000)
     assert b"damaged" in run_cli("data", "ccpd", source, target, "--crop", "box").stderr
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -81,6 +82,8 @@ def test_a_bad_row_is_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
         (3, "bad row"), (6, "bad row"), (7, "bad row"), (8, "empty label"),
     ]  # fmt: skip
     assert str(reported[0]).startswith(f"{manifest}:3: 1 fields")
+    copy = pickle.loads(pickle.dumps(reported[0]))
+    assert (str(copy), copy.line, copy.kind) == (str(reported[0]), 3, "bad row")
     taken = read_labelled(manifest)
     assert next(taken).text == "A"
     with pytest.raises(InputError, match=r"labels\.csv:3"):

@@ -64,7 +64,7 @@ def ccpd(
         for _ in track(ledger.plan(find_pictures(source), copies), "listing"):
             pass
         ledger.reopen()
-        waiting, done, _ = ledger.count()
+        waiting, done = ledger.count()
         if done:
             print(f"{target}: {done:,} crops are there already", file=sys.stderr)
         cropper = Cropper(target, crop.value, seed)
@@ -78,7 +78,7 @@ def ccpd(
                 f"{ledger.listed_twice:,} pictures stand in two splits: the first counts",
                 file=sys.stderr,
             )
-        rejected = ledger.count()[2]
+        rejected = ledger.count_rejected()
         for _, reason in ledger.rejected(_SHOWN):
             print(f"error: {reason}", file=sys.stderr)
     if rejected:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -149,7 +150,7 @@ def _chunks(ledger: Ledger, cropper: Cropper, workers: int) -> Iterator[list[Mad
         yield from map(cropper.all, chunks)
         return
     # spawn: the same on every system, and no copy of the parent's threads and open database
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_die_with_parent)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
     try:
         under_way: deque[Future[list[Made]]] = deque()
         for chunk in islice(chunks, 4 * workers):
@@ -167,8 +168,9 @@ def _chunks(ledger: Ledger, cropper: Cropper, workers: int) -> Iterator[list[Mad
         pool.shutdown(cancel_futures=True)
 
 
-def _die_with_parent() -> None:
-    """A worker whose parent was killed would wait for its next chunk for ever."""
+def _start_worker() -> None:
+    """End with the parent: one that was killed would leave its workers waiting for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends them in order
     parent = parent_process()
     if parent is None:
         return

@@ -135,8 +135,13 @@ class Ledger:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._db.close()
+        if isinstance(error, sqlite3.Error):
+            raise InputError(
+                f"{self._folder / NAME}: cannot be read or written ({error}); free space and run "
+                "it again: it goes on where it stopped"
+            ) from None
 
     def plan(self, pictures: Iterable[CcpdPicture], copies: int) -> Iterator[None]:
         """List the crops to make, one step a picture; what is listed already stays as it is.
@@ -144,6 +149,8 @@ class Ledger:
         A plate's crops are numbered in the order of the pictures, so that numbers depend neither on
         the count of processes nor on kills.
         """
+        # a bad name that was taken from the list since must not be reported for ever
+        self._db.execute("DELETE FROM crops WHERE n IS NULL")
         for number, picture in enumerate(pictures, 1):
             reason, label = None, None
             try:
@@ -230,10 +237,10 @@ class Ledger:
                 ],
             )
 
-    def count(self) -> tuple[int, int, int]:
-        """How many crops are to make, made and rejected."""
+    def count(self) -> tuple[int, int]:
+        """How many crops are still to make, and how many are made."""
         counts = dict(self._db.execute("SELECT state, count(*) FROM crops GROUP BY state"))
-        return counts.get(_PENDING, 0), counts.get(_DONE, 0), counts.get(_REJECTED, 0)
+        return counts.get(_PENDING, 0), counts.get(_DONE, 0)
 
     def folders(self) -> list[tuple[str, int]]:
         """Folders with the count of their crops."""
@@ -248,25 +255,41 @@ class Ledger:
         return [row[0] for row in rows]
 
     def rejected(self, limit: int = -1) -> Iterator[tuple[str, str]]:
-        """Pictures without a crop, and why; at most ``limit`` of them."""
+        """Pictures without a crop, by name, and why; at most ``limit`` of them."""
         yield from self._db.execute(
-            "SELECT source, reason FROM crops WHERE state = ? ORDER BY id LIMIT ?",
+            "SELECT source, min(reason) FROM crops WHERE state = ? GROUP BY source "
+            "ORDER BY source LIMIT ?",
             (_REJECTED, limit),
         )
 
+    def count_rejected(self) -> int:
+        """How many pictures are without a crop."""
+        query = "SELECT count(DISTINCT source) FROM crops WHERE state = ?"
+        return int(self._db.execute(query, (_REJECTED,)).fetchone()[0])
+
     def write_tables(self) -> None:
-        """Write ``manifest.csv``, and ``rejected.csv`` where something was rejected."""
+        """Write ``manifest.csv``, and ``rejected.csv`` where something was rejected.
+
+        Raises:
+            InputError: they cannot be written.
+        """
         rows = self._db.execute(
             "SELECT file, label, colour, width, height, subset, split, source FROM named "
             "WHERE state = ? ORDER BY id",
             (_DONE,),
         )
-        _write(self._folder / "manifest.csv", MANIFEST, rows)
         rejected = self._folder / "rejected.csv"
-        if self.count()[2]:
-            _write(rejected, ("source", "reason"), self.rejected())
-        else:
-            rejected.unlink(missing_ok=True)
+        try:
+            _write(self._folder / "manifest.csv", MANIFEST, rows)
+            if self.count_rejected():
+                _write(rejected, ("source", "reason"), self.rejected())
+            else:
+                rejected.unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"{error.filename}: cannot be written ({error.strerror or error}); "
+                "free space and run it again: the crops are made"
+            ) from None
 
 
 def _write(path: Path, header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:

@@ -63,6 +63,10 @@ class LabelError(InputError):
         super().__init__(f"{listed}:{line}: {what}" if line else f"{listed}: {what}")
         self.listed, self.line, self.kind, self.what = listed, line, kind, what
 
+    def __reduce__(self) -> tuple[type[LabelError], tuple[str, int, Fault, str]]:
+        # exceptions are copied to other processes by their message alone, which is not enough here
+        return type(self), (self.listed, self.line, self.kind, self.what)
+
 
 def fail(error: LabelError) -> None:
     """Raise the first fault: for those who want all labels or none."""

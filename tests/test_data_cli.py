@@ -152,10 +152,10 @@ def test_a_source_that_cannot_be_read_keeps_none_of_the_others_from_it(tmp_path:
 
 def test_stats_and_their_picture(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    rows = {f"{i}.png": f"皖AY{i:03}S,blue,train" for i in range(20)}
-    rows |= {"g.png": "苏AD00518,green,train", "same.png": "皖AY003S,blue,test",
-             "like.png": "皖AY999S,blue,test", "警.png": "皖A1234警,white,test"}  # fmt: skip
-    manifest = write_set(tmp_path, rows, "file,label,colour,split")
+    rows = {f"{i}.png": f"皖AY{i:03}S,blue,train,v2.5" for i in range(20)}
+    rows |= {"g.png": "苏AD00518,green,train,a/b.jpg", "same.png": "皖AY003S,blue,test,",
+             "like.png": "皖AY999S,blue,test,", "警.png": "皖A1234警,white,test,"}  # fmt: skip
+    manifest = write_set(tmp_path, rows, "file,label,colour,split,source")
     retouched = picture(3).resize((90, 30))
     ImageDraw.Draw(retouched).point((2, 2), "white")
     retouched.save(tmp_path / "same.png")
@@ -170,6 +170,7 @@ def test_stats_and_their_picture(tmp_path: Path) -> None:
     assert "width: 90, 120, 120 pixels (least, median, most)" in lines
     assert "colour: blue 22  green 1  white 1" in lines
     assert "split: train 21  test 3" in lines
+    assert "source: v2.5 20" in lines  # a picture's own name is no group
     assert "labels that stand in both test and train: 1" in lines
     at = lines.index(
         "near-duplicates in test and train: 1 pairs with the same label (2 pictures), "

@@ -57,7 +57,7 @@ class Finding:
 
 
 class Linter:
-    """Looks through labelled pictures, once. It keeps a hash of each: some 300 bytes a picture.
+    """Looks through labelled pictures, once. It keeps a hash of each: some 700 bytes a picture.
 
     Labels of plates are judged as training reads them, after :func:`plate_label`.
 
@@ -101,13 +101,14 @@ class Linter:
             return Finding(item.listed, item.line, kind, message)
 
         text = self._normalise(item.text)
+        here = item.where
         if not text:
             yield finding("empty label", "the label is blank; write it or leave it out")
         else:
             for kind, message in self._label(item.text, text):
                 yield finding(kind, message)
             split = item.attributes.get("split", "")
-            other, where = self._split_of.setdefault(text, (split, item.where))
+            other, where = self._split_of.setdefault(text, (split, here))
             if other != split and split and other and self._alphabet == PLATES:
                 message = f"{text} is in {split}, and in {other}: {where}"
                 yield finding("plate in two splits", message)
@@ -116,7 +117,9 @@ class Linter:
         except InputError as error:
             yield finding("unreadable picture", str(error))
             return
-        yield from (finding(kind, message) for kind, message in self._twins(item, text, image))
+        yield from (
+            finding(kind, message) for kind, message in self._twins(item, here, text, image)
+        )
 
     def _label(self, raw: str, text: str) -> Iterator[tuple[Kind, str]]:
         unknown = sorted({c for c in text if c not in self._alphabet})
@@ -138,13 +141,13 @@ class Linter:
             yield "suspicious label", f"{raw!r}: {len(text)} characters, plates have 7 or 8"
 
     def _twins(
-        self, item: Labelled, text: str, image: NDArray[np.uint8]
+        self, item: Labelled, here: str, text: str, image: NDArray[np.uint8]
     ) -> Iterator[tuple[Kind, str]]:
         shape = np.array(image.shape, np.int32).tobytes()
         digest = blake2b(shape + image.tobytes(), digest_size=16).digest()
         split = item.attributes.get("split", "")
-        other_text, other_split, where = self._seen.setdefault(digest, (text, split, item.where))
-        if where == item.where:
+        other_text, other_split, where = self._seen.setdefault(digest, (text, split, here))
+        if where == here:
             return
         if other_text != text:
             yield (

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from crnn_ctc.data.labelled import LabelError, plate_label, read_labelled
 from crnn_ctc.data.near_duplicates import NEAR, difference_hash, near_pairs
 from crnn_ctc.data.plate_text import PROVINCES
 from crnn_ctc.errors import InputError
-from crnn_ctc.image import load
+from crnn_ctc.image import SUFFIXES, load
 
 _SHOWN = 20
 
@@ -92,8 +92,8 @@ class Statistics:
             self.sizes[image.shape[1], image.shape[0]] += 1
             for name in ("colour", "subset", "split", "source"):
                 value = item.attributes.get(name)
-                # a source may be a single picture's own name: that is no group
-                if value and (name != "source" or "." not in value.rpartition("/")[2][-5:]):
+                # CCPD's source is a single picture: that is no group
+                if value and PurePath(value).suffix.lower() not in SUFFIXES:
                     self.attributes.setdefault(name, Counter())[value] += 1
             self._hashes.append(difference_hash(image))
             self._paths.append(str(item.path))

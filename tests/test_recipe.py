@@ -8,7 +8,7 @@ from crnn_ctc import InputError
 
 pytest.importorskip("pydantic")
 
-from crnn_ctc.training.recipe import load, shipped
+from crnn_ctc.recipe import load, shipped
 
 
 @pytest.mark.parametrize("name", ["digits", "digits-lstm", "digits-tiny", "digits-tiny-lstm"])

@@ -185,8 +185,8 @@ def test_a_batch_that_processes_cannot_share(
 ) -> None:
     from accelerate import Accelerator
 
+    from crnn_ctc.recipe import load
     from crnn_ctc.training.fit import fit
-    from crnn_ctc.training.recipe import load
 
     monkeypatch.setattr(Accelerator, "num_processes", 3)
     with pytest.raises(InputError, match="cannot be shared by 3 processes"):

@@ -40,8 +40,8 @@ def train(
     from crnn_ctc.cli.extras import needs
 
     with needs("train", "training"):
+        from crnn_ctc.recipe import load
         from crnn_ctc.training.fit import Interrupted, fit
-        from crnn_ctc.training.recipe import load
 
     plan = load(recipe, changes)
     folder = run or Path("runs") / plan.name

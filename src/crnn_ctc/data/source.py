@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from crnn_ctc.data.digits import hold_out, load_digits
 from crnn_ctc.data.sequences import SequenceSource, protocol
-from crnn_ctc.training.recipe import Recipe
+from crnn_ctc.recipe import Recipe
 
 
 class Source(Protocol):

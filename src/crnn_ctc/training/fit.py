@@ -36,8 +36,8 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.metrics import measure
 from crnn_ctc.net.build import build
 from crnn_ctc.net.crnn import scale_pixels
+from crnn_ctc.recipe import Recipe, Training, load
 from crnn_ctc.training import checkpoint, precision
-from crnn_ctc.training.recipe import Recipe, Training, load
 from crnn_ctc.training.record import Record, Silence
 
 STATE = Path("last") / "state.safetensors"

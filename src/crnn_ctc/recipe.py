@@ -89,13 +89,17 @@ class Training(Section):
 
     @property
     def cycles(self) -> tuple[int, ...]:
-        """The step that each cycle begins at, and the last one ends before."""
-        return (0, *(images // self.batch_size for images in self.restarts), self.steps)
+        """The step that each cycle begins at, and the last one ends before.
+
+        Restarts beyond the end are left out, so that a run is made shorter by ``images`` alone.
+        """
+        restarts = (images // self.batch_size for images in self.restarts)
+        return (0, *(step for step in restarts if step < self.steps), self.steps)
 
     @model_validator(mode="after")
     def _cycles_follow(self) -> Self:
         if any(a >= b for a, b in pairwise(self.cycles)):
-            raise ValueError("restarts must rise, and lie between 0 and images")
+            raise ValueError("restarts must rise, each by a batch or more")
         return self
 
 

@@ -26,6 +26,10 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; may be repeated."),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="RUN", help="Begin with the best weights of another run."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the run was stopped or killed.")
     ] = False,
@@ -46,7 +50,7 @@ def train(
     plan = load(recipe, changes)
     folder = run or Path("runs") / plan.name
     try:
-        best = fit(plan, data, folder, resume)
+        best = fit(plan, data, folder, resume, start)
     except Interrupted as stop:
         print(f"{stop}; {_RESUME}", file=sys.stderr)
         raise typer.Exit(130) from None

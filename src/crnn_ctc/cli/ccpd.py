@@ -1,0 +1,94 @@
+"""crnn-ctc data ccpd: plates cut out of CCPD's pictures."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_SHOWN = 20
+
+
+class Crop(StrEnum):
+    """How a plate is cut out."""
+
+    BOX = "box"
+    CORNERS = "corners"
+    JITTER = "jitter"
+
+
+def ccpd(
+    source: Annotated[
+        Path, typer.Argument(metavar="SRC", help="CCPD2019, CCPD2020, or what holds them.")
+    ],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="Where the crops go.")],
+    crop: Annotated[
+        Crop,
+        typer.Option(help="box, corners (straightened), or jitter (straightened, not quite)."),
+    ] = Crop.CORNERS,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes; 0: as many as there are cores.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the jitter.")] = 0,
+    copies: Annotated[int, typer.Option(min=1, help="Jittered crops a picture.")] = 1,
+) -> None:
+    """Cut the plates out of CCPD: PLATE_n.jpg in CCPD2019/train, val, test and CCPD2020/...
+
+    Killed or stopped, the same command goes on where it was. Pictures that give no crop are listed
+    in rejected.csv; the exit code is then 2.
+    """
+    from crnn_ctc.cli.extras import needs
+    from crnn_ctc.cli.progress import track
+    from crnn_ctc.data.ccpd import find_pictures
+    from crnn_ctc.data.ccpd_crops import Cropper, make_crops
+    from crnn_ctc.data.crop_ledger import Ledger
+    from crnn_ctc.errors import InputError
+
+    if crop is not Crop.BOX:
+        with needs("train", f"--crop {crop}"):
+            import crnn_ctc.data.rectify  # noqa: F401
+    if copies > 1 and crop is not Crop.JITTER:
+        raise InputError(f"--copies {copies}: crops by {crop} would be the same; use --crop jitter")
+    settings = {"--crop": str(crop)}
+    if crop is Crop.JITTER:
+        settings |= {"--seed": str(seed), "--copies": str(copies)}
+    pictures = find_pictures(source)
+    first = next(pictures, None)  # a wrong SRC leaves no DST behind
+    if first is None:
+        raise InputError(f"{source}: its split files name no pictures; copy them again")
+    with Ledger(target, settings) as ledger:
+        for _ in track(ledger.plan(find_pictures(source), copies), "listing"):
+            pass
+        ledger.reopen()
+        waiting, done, _ = ledger.count()
+        if done:
+            print(f"{target}: {done:,} crops are there already", file=sys.stderr)
+        cropper = Cropper(target, crop.value, seed)
+        for _ in track(make_crops(ledger, cropper, workers or _cores()), "cropping", waiting):
+            pass
+        ledger.write_tables()
+        for folder, count in ledger.folders():
+            print(f"{target / folder}: {count:,} crops")
+        if ledger.listed_twice:
+            print(
+                f"{ledger.listed_twice:,} pictures stand in two splits: the first counts",
+                file=sys.stderr,
+            )
+        rejected = ledger.count()[2]
+        for _, reason in ledger.rejected(_SHOWN):
+            print(f"error: {reason}", file=sys.stderr)
+    if rejected:
+        table = target / "rejected.csv"
+        print(f"{rejected:,} pictures gave no crop, all listed in {table}", file=sys.stderr)
+        raise typer.Exit(2)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,83 @@
+"""crnn-ctc data check: what is wrong with labelled pictures, before training on them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Known(StrEnum):
+    """An alphabet that a recipe may name."""
+
+    PLATES = "PLATES"
+    DIGITS = "DIGITS"
+
+
+def check(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR|CSV...", help="Folders of TEXT_n.jpg, CSV or TSV files."),
+    ],
+    alphabet: Annotated[Known, typer.Option(help="That labels are spelled in.")] = Known.PLATES,
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="T", help="Time steps of the network.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all findings here.")
+    ] = None,
+) -> None:
+    """Look through labelled pictures for what training would stumble over.
+
+    Each finding is one line with file and line. The exit code is 2 if there are errors, and 0 if
+    there are only warnings.
+    """
+    from crnn_ctc.alphabet import ALPHABETS
+    from crnn_ctc.cli.progress import track
+    from crnn_ctc.data.lint import WARNINGS, Finding, Linter
+    from crnn_ctc.errors import InputError
+
+    linter = Linter(ALPHABETS[alphabet], steps)
+    findings: list[Finding] = []
+    failed: list[str] = []
+    for source in sources:
+        try:
+            for found in track(linter.check(source), f"checking {source.name}"):
+                for finding in found:
+                    print(finding)
+                    findings.append(finding)
+        except InputError as error:  # one source that cannot be read keeps no other from it
+            failed.append(str(error))
+            print(f"error: {error}", file=sys.stderr)
+    kinds = Counter(f.kind for f in findings)
+    warnings = sum(n for kind, n in kinds.items() if kind in WARNINGS)
+    errors = len(findings) - warnings + len(failed)
+    for kind, count in sorted(kinds.items(), key=lambda pair: (pair[0] in WARNINGS, pair[0])):
+        print(f"{count:>8,}  {'warning' if kind in WARNINGS else 'error':<8} {kind}")
+    print(f"{linter.pictures:,} pictures: {errors:,} errors, {warnings:,} warnings")
+    if json_file:
+        values = {
+            "pictures": linter.pictures,
+            "errors": errors,
+            "warnings": warnings,
+            "by_kind": dict(sorted(kinds.items())),
+            "unreadable_sources": failed,
+            "findings": [
+                {"file": f.listed, "line": f.line or None, "severity": f.severity, "kind": f.kind,
+                 "message": f.message}
+                for f in findings
+            ],
+        }  # fmt: skip
+        try:
+            json_file.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        except OSError as error:
+            raise InputError(
+                f"{json_file}: cannot be written ({error.strerror}); choose another file"
+            ) from None
+    if errors:
+        raise typer.Exit(2)

@@ -1,0 +1,218 @@
+"""Pictures with their texts: folders of ``TEXT_n.jpg``, and CSV or TSV manifests."""
+
+from __future__ import annotations
+
+import csv
+import os
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Literal
+
+from crnn_ctc.errors import InputError
+from crnn_ctc.image import SUFFIXES
+
+MANIFEST = "manifest.csv"
+"""A folder that holds this file is read by it."""
+
+SPLITS = frozenset({"train", "val", "valid", "validation", "dev", "test"})
+"""Names of folders and manifests that say which split their pictures are of."""
+
+_TABLES = frozenset({".csv", ".tsv", ".txt"})
+
+Fault = Literal["bad row", "empty label"]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A picture and what stands in it.
+
+    Attributes:
+        path: of the picture; whether it can be read is not known yet.
+        text: what stands in it.
+        attributes: other columns of the manifest, such as colour and subset; ``split``, where it is
+            no column, is the name of the folder or manifest if that is the name of a split.
+        listed: what names the picture: a manifest, or the picture's own path.
+        line: of the manifest, from 1; 0 where a folder names the picture.
+    """
+
+    path: Path
+    text: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    listed: str = ""
+    line: int = 0
+
+    @property
+    def where(self) -> str:
+        """File and line to look at when something is wrong."""
+        return f"{self.listed}:{self.line}" if self.line else self.listed
+
+
+class LabelError(InputError):
+    """A picture of a set whose label cannot be used; the others can.
+
+    Args:
+        listed: what names the picture.
+        line: of the manifest; 0 where there is none.
+        kind: of the fault.
+        what: is wrong, and the remedy.
+    """
+
+    def __init__(self, listed: str, line: int, kind: Fault, what: str) -> None:
+        super().__init__(f"{listed}:{line}: {what}" if line else f"{listed}: {what}")
+        self.listed, self.line, self.kind, self.what = listed, line, kind, what
+
+
+def fail(error: LabelError) -> None:
+    """Raise the first fault: for those who want all labels or none."""
+    raise error
+
+
+def plate_label(text: str) -> str:
+    """A plate's string as the alphabet has it: what is safe to mend is mended, the rest stays.
+
+    Full-width characters become plain ones, white space and the dot after the issuing letter go,
+    lower case becomes upper. Letters I and O, which plates don't have, stay: whether they are the
+    digits 1 and 0 or a misread letter, only the picture tells.
+    """
+    plain = unicodedata.normalize("NFKC", text).upper()
+    return "".join(c for c in plain if not c.isspace() and c not in _DOTS)
+
+
+# U+00B7, U+2022, U+2027, U+2219, U+22C5, U+30FB: what keyboards and programs write for the dot
+_DOTS = "\u00b7\u2022\u2027\u2219\u22c5\u30fb"
+
+
+def read_labelled(
+    source: Path,
+    report: Callable[[LabelError], None] = fail,
+    normalise: Callable[[str], str] = str.strip,
+) -> Iterator[Labelled]:
+    """The labelled pictures of a folder or a manifest, one at a time, in order.
+
+    - A folder, at any depth: the label is the file's name up to its last ``_``, or all of it.
+      A folder that holds ``manifest.csv`` is read by that.
+    - A manifest, CSV or TSV in UTF-8: columns ``file`` and ``label``, others are attributes. Labels
+      are text: ``00123`` stays ``00123``. Files are relative to the manifest, or to the folder
+      beside it that has its name (``train/`` for ``train.csv``).
+
+    Args:
+        source: the folder or the manifest.
+        report: told of rows that cannot be used; the rest goes on. Raises them if not given.
+        normalise: applied to each label, such as :func:`plate_label`.
+
+    Raises:
+        InputError: no such file, no pictures in the folder, a manifest that is not UTF-8 or lacks a
+            column; or what ``report`` raises.
+    """
+    if source.is_dir():
+        manifest = source / MANIFEST
+        found = _rows(manifest, report) if manifest.is_file() else _folder(source)
+    elif source.suffix.lower() in _TABLES:
+        found = _rows(source, report)
+    elif not source.exists():
+        raise InputError(f"{source}: no such file or folder; check the path")
+    else:
+        raise InputError(f"{source}: neither a folder nor a .csv or .tsv file; name one")
+    for item in found:
+        text = normalise(item.text)
+        if text:
+            yield Labelled(item.path, text, item.attributes, item.listed, item.line)
+        else:
+            report(
+                LabelError(
+                    item.listed,
+                    item.line,
+                    "empty label",
+                    "the label is empty; write it or leave it out",
+                )
+            )
+
+
+def _folder(root: Path) -> Iterator[Labelled]:
+    """Pictures below a folder; only the names of one folder at a time are held in memory."""
+    empty = True
+    above = _split(root.resolve().parts[-1:])
+    for folder, folders, files in os.walk(root):
+        folders.sort()
+        split = _split(PurePath(folder).relative_to(root).parts) or above
+        attributes = {"split": split} if split else {}
+        for file in sorted(files):
+            stem, suffix = os.path.splitext(file)  # noqa: PTH122  a Path a picture costs more
+            # macOS leaves ._NAME.jpg files behind, which are no pictures
+            if suffix.lower() in SUFFIXES and not file.startswith("."):
+                empty = False
+                path = Path(folder, file)
+                yield Labelled(path, stem.rpartition("_")[0] or stem, attributes, str(path))
+    if empty:
+        raise InputError(f"{root}: holds no pictures; name a folder of TEXT_n.jpg, or a .csv file")
+
+
+def _split(parts: tuple[str, ...]) -> str:
+    return next((part.lower() for part in reversed(parts) if part.lower() in SPLITS), "")
+
+
+def _rows(manifest: Path, report: Callable[[LabelError], None]) -> Iterator[Labelled]:
+    line = 0  # where the last row that could be read ends
+    try:
+        with manifest.open(encoding="utf-8-sig", newline="") as file:
+            header = file.readline()
+            delimiter = "\t" if "\t" in header else ","
+            names = [c.strip().lower() for c in next(csv.reader([header], delimiter=delimiter), [])]
+            _check_header(manifest, names)
+            split = _split((manifest.stem,))
+            rows = csv.reader(file, delimiter=delimiter)
+            line = 1
+            for row in rows:
+                line = rows.line_num + 1  # the header was read before
+                if not any(row):
+                    continue  # a blank line, as editors leave at the end
+                item = _row(manifest, names, row, line, split)
+                if isinstance(item, Labelled):
+                    yield item
+                else:
+                    report(item)
+    except FileNotFoundError:
+        raise InputError(f"{manifest}: no such file; check the path") from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{manifest}: not UTF-8 (byte {error.object[error.start]:#04x}); save it as UTF-8"
+        ) from None
+    except csv.Error as error:
+        raise InputError(
+            f"{manifest}:{line + 1}: not a CSV file ({error}); save it as CSV in UTF-8"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{manifest}: cannot be read ({error.strerror or error})") from None
+
+
+def _check_header(manifest: Path, names: list[str]) -> None:
+    for wanted in ("file", "label"):
+        if names.count(wanted) != 1:
+            have = ", ".join(names) or "nothing"
+            many = "two columns" if wanted in names else "no column"
+            raise InputError(
+                f"{manifest}:1: {many} {wanted!r} (it has: {have}); its first line must name the "
+                "columns file and label, parted by commas or tabs"
+            )
+
+
+def _row(
+    manifest: Path, names: list[str], row: list[str], line: int, split: str
+) -> Labelled | LabelError:
+    listed = str(manifest)
+    if len(row) != len(names):
+        what = f"{len(row)} fields, the first line names {len(names)}; correct the line"
+        return LabelError(listed, line, "bad row", what)
+    values = dict(zip(names, row, strict=True))
+    name, text = values.pop("file").strip(), values.pop("label")
+    if not name or "\0" in name:
+        return LabelError(listed, line, "bad row", "names no file; write it or leave the line out")
+    if split:
+        values.setdefault("split", split)
+    path = manifest.parent / name
+    beside = manifest.parent / manifest.stem / name
+    if not path.exists() and beside.exists():
+        path = beside
+    return Labelled(path, text, values, listed, line)

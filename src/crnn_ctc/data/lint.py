@@ -1,0 +1,157 @@
+"""What is wrong with a labelled set, found before training on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crnn_ctc.alphabet import PLATES, Alphabet
+from crnn_ctc.data.labelled import LabelError, Labelled, plate_label, read_labelled
+from crnn_ctc.errors import InputError
+from crnn_ctc.image import load
+
+Kind = Literal[
+    "bad row", "empty label", "unreadable picture", "unknown character", "too few steps",
+    "duplicate, other label", "duplicate in another split", "duplicate", "plate in two splits",
+    "suspicious label",
+]  # fmt: skip
+
+WARNINGS: frozenset[Kind] = frozenset({"duplicate", "plate in two splits", "suspicious label"})
+"""Kinds that training survives; all others are errors."""
+
+_LENGTHS = {7, 8}
+_SIGNS = {"危险品"}  # on their own board, with no number
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with one picture.
+
+    Attributes:
+        listed: the manifest, or the picture.
+        line: of the manifest, from 1; 0 where there is none.
+        kind: of fault.
+        message: what is wrong, in words.
+    """
+
+    listed: str
+    line: int
+    kind: Kind
+    message: str
+
+    @property
+    def severity(self) -> Literal["error", "warning"]:
+        """Whether training must not, or should not, go on with it."""
+        return "warning" if self.kind in WARNINGS else "error"
+
+    def __str__(self) -> str:
+        """One line, file and line first, as compilers write it."""
+        where = f"{self.listed}:{self.line}" if self.line else self.listed
+        return f"{where}: {self.severity}: {self.kind}: {self.message}"
+
+
+class Linter:
+    """Looks through labelled pictures, once. It keeps a hash of each: some 300 bytes a picture.
+
+    Labels of plates are judged as training reads them, after :func:`plate_label`.
+
+    Args:
+        alphabet: that the labels are to be spelled in.
+        steps: T of the network; None leaves lengths unchecked.
+
+    Attributes:
+        pictures: how many were looked at.
+    """
+
+    def __init__(self, alphabet: Alphabet = PLATES, steps: int | None = None) -> None:
+        self._alphabet = alphabet
+        self._steps = steps
+        self._normalise = plate_label if alphabet == PLATES else str.strip
+        self._seen: dict[bytes, tuple[str, str, str]] = {}
+        self._split_of: dict[str, tuple[str, str]] = {}
+        self.pictures = 0
+
+    def check(self, source: Path) -> Iterator[list[Finding]]:
+        """What is wrong with the pictures of a folder or manifest, a list a picture.
+
+        Raises:
+            InputError: the source cannot be read at all.
+        """
+        faults: list[LabelError] = []
+        # labels are taken raw: normalising them is one of the findings
+        for item in read_labelled(source, faults.append, str):
+            self.pictures += 1
+            yield [*self._faults(faults), *self._picture(item)]
+        yield self._faults(faults)
+
+    def _faults(self, faults: list[LabelError]) -> list[Finding]:
+        found = [Finding(f.listed, f.line, f.kind, f.what) for f in faults]
+        self.pictures += len(found)
+        faults.clear()
+        return found
+
+    def _picture(self, item: Labelled) -> Iterator[Finding]:
+        def finding(kind: Kind, message: str) -> Finding:
+            return Finding(item.listed, item.line, kind, message)
+
+        text = self._normalise(item.text)
+        if not text:
+            yield finding("empty label", "the label is blank; write it or leave it out")
+        else:
+            for kind, message in self._label(item.text, text):
+                yield finding(kind, message)
+            split = item.attributes.get("split", "")
+            other, where = self._split_of.setdefault(text, (split, item.where))
+            if other != split and split and other and self._alphabet == PLATES:
+                message = f"{text} is in {split}, and in {other}: {where}"
+                yield finding("plate in two splits", message)
+        try:
+            image = load(item.path)
+        except InputError as error:
+            yield finding("unreadable picture", str(error))
+            return
+        yield from (finding(kind, message) for kind, message in self._twins(item, text, image))
+
+    def _label(self, raw: str, text: str) -> Iterator[tuple[Kind, str]]:
+        unknown = sorted({c for c in text if c not in self._alphabet})
+        plates = self._alphabet == PLATES
+        if unknown:
+            hint = "; plates have no I and O: 1 and 0?" if plates and {*unknown} & {*"IO"} else ""
+            names = " ".join(f"{c!r}" for c in unknown)
+            yield "unknown character", f"{raw!r}: {names} not in the alphabet{hint}"
+        needed = self._alphabet.steps_needed(text)
+        if self._steps is not None and needed > self._steps:
+            yield (
+                "too few steps",
+                f"{raw!r} needs {needed} time steps (a blank between repeats), "
+                f"the network has {self._steps}",
+            )
+        if raw != text:
+            yield "suspicious label", f"{raw!r} is read as {text!r}"
+        if plates and len(text) not in _LENGTHS and text not in _SIGNS:
+            yield "suspicious label", f"{raw!r}: {len(text)} characters, plates have 7 or 8"
+
+    def _twins(
+        self, item: Labelled, text: str, image: NDArray[np.uint8]
+    ) -> Iterator[tuple[Kind, str]]:
+        shape = np.array(image.shape, np.int32).tobytes()
+        digest = blake2b(shape + image.tobytes(), digest_size=16).digest()
+        split = item.attributes.get("split", "")
+        other_text, other_split, where = self._seen.setdefault(digest, (text, split, item.where))
+        if where == item.where:
+            return
+        if other_text != text:
+            yield (
+                "duplicate, other label",
+                f"{text!r}, but the same pixels are {other_text!r}: {where}",
+            )
+        elif split != other_split and split and other_split:
+            yield "duplicate in another split", f"the same pixels as {where} ({other_split})"
+        else:
+            yield "duplicate", f"the same pixels as {where}"

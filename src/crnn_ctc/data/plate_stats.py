@@ -1,0 +1,155 @@
+"""What a labelled set holds: counts of all that matters for reading it, and its near-duplicates."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from crnn_ctc.data.labelled import LabelError, plate_label, read_labelled
+from crnn_ctc.data.near_duplicates import NEAR, difference_hash, near_pairs
+from crnn_ctc.data.plate_text import PROVINCES
+from crnn_ctc.errors import InputError
+from crnn_ctc.image import load
+
+_SHOWN = 20
+
+
+@dataclass
+class NearDuplicates:
+    """Pairs of pictures in two splits whose hashes are at most ``NEAR`` bits apart.
+
+    A known flaw of CCPD, among others: the same vehicle stands in training and in test, so that
+    accuracy on the test split says too much (Laroca et al. 2023, arXiv 2304.04653).
+
+    Attributes:
+        same: pairs with the same text: most likely the same plate, taken twice.
+        other: pairs with different texts: look-alikes, or a wrong label.
+        pictures: of either split that have at least one partner of the same text in the other one.
+        examples: a few pairs of paths, those of the same text first.
+    """
+
+    same: int = 0
+    other: int = 0
+    pictures: int = 0
+    examples: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Statistics:
+    """Counts over a labelled set.
+
+    Attributes:
+        pictures: how many were read.
+        faults: one line for each that could not be.
+        texts: how often each label stands there; some 100 bytes a label.
+        lengths: of labels, in characters.
+        provinces: first characters that are provinces; others as ``other``.
+        characters: of all labels.
+        sizes: width and height, in pixels.
+        attributes: counts of each value of colour, subset, split and source.
+    """
+
+    pictures: int = 0
+    faults: list[str] = field(default_factory=list)
+    texts: Counter[str] = field(default_factory=Counter)
+    lengths: Counter[int] = field(default_factory=Counter)
+    provinces: Counter[str] = field(default_factory=Counter)
+    characters: Counter[str] = field(default_factory=Counter)
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    attributes: dict[str, Counter[str]] = field(default_factory=dict)
+    _hashes: array[int] = field(default_factory=lambda: array("Q"), repr=False)
+    _paths: list[str] = field(default_factory=list, repr=False)
+    _labels: list[tuple[str, str]] = field(default_factory=list, repr=False)
+
+    def add(self, source: Path) -> Iterator[None]:
+        """Count the pictures of a folder or manifest, one step a picture.
+
+        Raises:
+            InputError: the source cannot be read at all.
+        """
+
+        def report(error: LabelError) -> None:
+            self.faults.append(str(error))
+
+        for item in read_labelled(source, report, plate_label):
+            try:
+                image = load(item.path)
+            except InputError as error:
+                self.faults.append(f"{item.where}: {error}" if item.line else str(error))
+                yield
+                continue
+            self.pictures += 1
+            self.texts[item.text] += 1
+            self.lengths[len(item.text)] += 1
+            self.provinces[item.text[0] if item.text[0] in PROVINCES else "other"] += 1
+            self.characters.update(item.text)
+            self.sizes[image.shape[1], image.shape[0]] += 1
+            for name in ("colour", "subset", "split", "source"):
+                value = item.attributes.get(name)
+                # a source may be a single picture's own name: that is no group
+                if value and (name != "source" or "." not in value.rpartition("/")[2][-5:]):
+                    self.attributes.setdefault(name, Counter())[value] += 1
+            self._hashes.append(difference_hash(image))
+            self._paths.append(str(item.path))
+            self._labels.append((item.attributes.get("split", ""), item.text))
+            yield
+
+    def shared_labels(self) -> dict[tuple[str, str], int]:
+        """How many labels stand in both of each two splits."""
+        splits_of: dict[str, set[str]] = {}
+        for split, text in self._labels:
+            splits_of.setdefault(text, set()).add(split)
+        splits = sorted(self.attributes.get("split", ()))
+        return {
+            (a, b): sum(a in found and b in found for found in splits_of.values())
+            for a, b in combinations(splits, 2)
+        }
+
+    def near_duplicates(self) -> dict[tuple[str, str], NearDuplicates]:
+        """Near-duplicates of each two splits; empty where there is one split only."""
+        groups: dict[int, list[int]] = {}
+        for i, value in enumerate(self._hashes):
+            groups.setdefault(value, []).append(i)
+        unique = np.fromiter(groups, np.uint64, len(groups))
+        members = list(groups.values())
+        found: dict[tuple[str, str], NearDuplicates] = {}
+        partnered: dict[tuple[str, str], set[int]] = {}
+        pairs = [(i, i) for i, group in enumerate(members) if len(group) > 1]
+        for a, b in [*pairs, *near_pairs(unique, NEAR).tolist()]:
+            for i in members[a]:
+                for j in members[b]:
+                    self._pair(i, j, a == b, found, partnered)
+        for splits, pictures in partnered.items():
+            found[splits].pictures = len(pictures)
+        return dict(sorted(found.items()))
+
+    def _pair(
+        self,
+        i: int,
+        j: int,
+        once: bool,
+        found: dict[tuple[str, str], NearDuplicates],
+        partnered: dict[tuple[str, str], set[int]],
+    ) -> None:
+        (split, text), (other_split, other_text) = self._labels[i], self._labels[j]
+        # pairs within one hash come both ways round
+        if split == other_split or not split or not other_split or (once and i > j):
+            return
+        splits = (split, other_split) if split < other_split else (other_split, split)
+        entry = found.setdefault(splits, NearDuplicates())
+        if text != other_text:
+            entry.other += 1
+            if len(entry.examples) < _SHOWN:
+                entry.examples.append((self._paths[i], self._paths[j]))
+            return
+        entry.same += 1
+        if entry.same <= _SHOWN:
+            entry.examples.insert(0, (self._paths[i], self._paths[j]))
+            del entry.examples[_SHOWN:]
+        partnered.setdefault(splits, set()).update((i, j))

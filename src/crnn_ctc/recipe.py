@@ -62,6 +62,32 @@ class DigitsData(Section):
         return 2 * self.per_sequence - 1
 
 
+class PlatesData(Section):
+    """Crops of plates among synthetic ones; see :class:`crnn_ctc.data.plates.PlateSource`.
+
+    ``train`` and ``validation`` are manifests or folders within the data folder.
+    """
+
+    kind: Literal["plates"]
+    trained_on: str = "crops of Chinese licence plates, and synthetic ones"
+    train: str = "train.csv"
+    validation: str = "dev.csv"
+    synthetic: Share = 0.5
+    balance: Share = 0.5
+    augment: Annotated[float, Field(ge=0, le=2)] = 1.0
+    glyphs: str | None = None
+    glyph_share: Share = 0.5
+
+    @property
+    def ink(self) -> Ink:
+        """Plates come in every colour: they are read as they are."""
+        return "any"
+
+    def steps_needed(self) -> int:
+        """T for the hardest label: eight times one character, with a blank between each two."""
+        return 2 * 8 - 1
+
+
 class Training(Section):
     """How long and how fast to train.
 
@@ -113,7 +139,7 @@ class Recipe(Section):
     alphabet: Literal["DIGITS", "PLATES"]
     network: Network
     input: Input
-    data: DigitsData
+    data: Annotated[DigitsData | PlatesData, Field(discriminator="kind")]
     training: Training
 
     @property
@@ -190,7 +216,9 @@ def _change(values: dict[str, Any], change: str) -> None:
 
 def _one_line(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "recipe"
+    # pydantic puts the kind of data after "data", where no user wrote it
+    where = ".".join(str(part) for part in first["loc"] if part not in {"digits", "plates"})
+    where = where or "recipe"
     what = {
         "extra_forbidden": "unknown key; see the shipped recipes for the known ones",
         "missing": "is missing",

@@ -243,7 +243,8 @@ def validate(
     network.eval()
     texts: list[str] = []
     for start in range(0, len(validation.texts), batch_size):
-        images = torch.from_numpy(validation.images[start : start + batch_size]).to(device)
+        # copied: the set may be mapped from a file that must not be written to
+        images = torch.from_numpy(validation.images[start : start + batch_size].copy()).to(device)
         log_probs = network(scale_pixels(images)).cpu().numpy()
         texts += greedy_texts(log_probs, alphabet)
     metrics = measure(texts, validation.texts)
@@ -349,7 +350,7 @@ def _open_run(run: Path, recipe: Recipe, accelerator: Accelerator, start: Path |
         "precision": accelerator.mixed_precision,
         "from": start.name if start else "random weights",
     }
-    values = recipe.model_dump()
+    values = recipe.model_dump(exclude_none=True)  # TOML has no null
     checkpoint.write_atomically(run / checkpoint.RECIPE, tomli_w.dumps(values).encode())
     checkpoint.write_atomically(run / "versions.toml", tomli_w.dumps(facts).encode())
 

@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crnn_ctc.cli.progress import track
 from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:
     from crnn_ctc.evaluation.evaluate import Read, Recognizer
     from crnn_ctc.evaluation.metrics import Metrics
-
-
-Item = TypeVar("Item")
 
 
 class Protocol(StrEnum):
@@ -94,7 +91,8 @@ def on_digits(
     digits = load_digits(data, part)
     images, texts = sequences.protocol(digits, protocol.value, per_sequence=per_sequence)
     started = time.perf_counter()
-    batches = watched(read_texts(model, images, batch_size), -(-len(images) // batch_size))
+    total = -(-len(images) // batch_size)
+    batches = track(read_texts(model, images, batch_size), "reading", total)
     read = [text for batch in batches for text in batch]
     ms = (time.perf_counter() - started) * 1e3 / len(texts)
     metrics = measure(read, texts)
@@ -128,7 +126,8 @@ def on_pictures(
     ]
     if not samples:
         raise InputError(f"{data}: no labelled picture is of that split or subset; leave one out")
-    all_read = list(watched(read_labelled_pictures(model, samples, batch_size), len(samples)))
+    readings = read_labelled_pictures(model, samples, batch_size)
+    all_read = list(track(readings, "reading", len(samples)))
     good: list[Read] = []
     errors = []
     for item in all_read:
@@ -190,17 +189,6 @@ def print_metrics(metrics: Metrics) -> None:
     print(f"exact match       {100 * metrics.exact_match:.2f} %  (95 %: {low:.2f} to {high:.2f})")
     print(f"character errors  {100 * metrics.cer:.3f} %")
     print("by position       " + "  ".join(f"{100 * p:.2f}" for p in metrics.by_position) + " %")
-
-
-def watched(items: Iterator[Item], total: int) -> Iterator[Item]:
-    """The same, with a progress bar on a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(file=sys.stderr)
-    yield from track(
-        items, "reading", total, console=console, transient=True, disable=not console.is_terminal
-    )
 
 
 def write_json(path: Path, values: object) -> None:

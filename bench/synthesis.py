@@ -22,7 +22,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import cv2
 import numpy as np
 
-from crnn_ctc.data.synth import PlateSynthesizer
+from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 
 WARM_UP = 3_000
 

@@ -21,8 +21,8 @@ from crnn_ctc.data.digits import load_digits
 from crnn_ctc.data.sequences import SequenceSource
 from crnn_ctc.net.build import build
 from crnn_ctc.net.crnn import CRNN, scale_pixels
+from crnn_ctc.recipe import load
 from crnn_ctc.training.fit import ctc_loss
-from crnn_ctc.training.recipe import load
 from model_project import Sequences
 from timing import in_turn, report
 

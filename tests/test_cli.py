@@ -223,7 +223,8 @@ def test_evaluate(small_emnist: Path, small_run: Path, small_model: Path, tmp_pa
 
 def test_evaluate_says_what_is_wrong(small_emnist: Path, tmp_path: Path) -> None:
     for arguments, says in (
-        (["digits-tiny", tmp_path], "holds no test digits"),
+        (["digits-tiny", tmp_path], "holds no pictures"),
+        (["digits-tiny", small_emnist, "--split", "dev"], "the splits train and test"),
         (["nothing", small_emnist], "no such model"),
         ([tmp_path, small_emnist], "no best.safetensors"),
         (["digits-tiny", small_emnist, "--json", tmp_path], "cannot be written"),
@@ -232,6 +233,51 @@ def test_evaluate_says_what_is_wrong(small_emnist: Path, tmp_path: Path) -> None
         assert done.returncode == 2
         assert says in done.stderr.decode()
         assert "Traceback" not in done.stderr.decode()
+
+
+def labelled_examples(folder: Path) -> Path:
+    """The examples and a wrong label, as a manifest with groups."""
+    folder.mkdir()
+    lines = ["file,label,colour,subset"]
+    for i, path in enumerate(PICTURES):
+        shutil.copy(path, folder / f"{path.name[:5]}_{i}{path.suffix}")
+        colour, subset = ("blue", "base") if i % 2 else ("green", "green")
+        lines.append(f"{path.name[:5]}_{i}{path.suffix},{path.name[:5]},{colour},{subset}")
+    shutil.copy(PICTURES[0], folder / "16186_9.jpg")
+    lines.append("16186_9.jpg,16186,blue,")
+    (folder / "set.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_evaluate_on_labelled_pictures(tmp_path: Path) -> None:
+    folder = labelled_examples(tmp_path / "数据")
+    file = tmp_path / "measures.json"
+    for data in (folder, folder / "set.csv"):
+        done = run_cli("evaluate", "digits-tiny", data, "--json", file)
+        assert done.returncode == 0, done.stderr
+        values = json.loads(file.read_text())
+        assert values["n"] == 7
+        assert values["exact_match"] == pytest.approx(6 / 7)
+        assert values["cer"] == pytest.approx(1 / 35)
+        assert values["confusions"] == [{"truth": "6", "read": "0", "count": 1}]
+    assert {k: v["n"] for k, v in values["by_colour"].items()} == {"blue": 4, "green": 3}
+    assert {k: v["n"] for k, v in values["by_subset"].items()} == {"base": 3, "green": 3}
+    for subset, count in (("ccpd2019", 3), ("ccpd2020", 3), ("others", 1), ("base", 3)):
+        run_cli("evaluate", "digits-tiny", folder / "set.csv", "--subset", subset, "--json", file)
+        assert json.loads(file.read_text())["n"] == count
+
+
+def test_evaluate_reports_what_it_cannot_read(tmp_path: Path) -> None:
+    folder = labelled_examples(tmp_path / "set")
+    (folder / "16186_9.jpg").write_bytes(b"no picture")
+    done = run_cli("evaluate", "digits-tiny", folder, "--json", tmp_path / "measures.json")
+    assert done.returncode == 2
+    assert b"16186_9.jpg: not a picture" in done.stderr
+    values = json.loads((tmp_path / "measures.json").read_text())
+    assert (values["n"], values["exact_match"], len(values["errors"])) == (6, 1.0, 1)
+    done = run_cli("evaluate", "digits-tiny", folder, "--subset", "ccpd2019")
+    assert done.returncode == 2
+    assert b"no labelled picture is of that" in done.stderr
 
 
 def test_info_of_a_model_and_of_a_recipe() -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crnn_ctc.evaluation.groups import by_group, confusions
 from crnn_ctc.evaluation.metrics import measure, wilson
 
 
@@ -32,3 +33,12 @@ def test_measures_are_fractions(pairs: list[tuple[str, str]]) -> None:
 def test_nothing_to_measure() -> None:
     with pytest.raises(ValueError, match="nothing"):
         measure([], [])
+
+
+def test_groups_and_confusions_by_hand() -> None:
+    texts, labels = ["AB1", "A81", "AB", "XAB1"], ["AB1", "AB1", "AB1", "AB1"]
+    assert confusions(texts, labels) == [("", "X", 1), ("1", "", 1), ("B", "8", 1)]
+    grouped = by_group(["a", "b", "b", ""], texts, labels)
+    assert list(grouped) == ["b", "a"]
+    assert (grouped["a"].exact_match, grouped["b"].exact_match) == (1, 0)
+    assert confusions(["1"] * 5, ["7"] * 5, most=1) == [("7", "1", 5)]

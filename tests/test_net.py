@@ -9,8 +9,8 @@ torch = pytest.importorskip("torch")
 from crnn_ctc.net.build import build  # noqa: E402
 from crnn_ctc.net.crnn import ARCHITECTURES, CRNN, CRNN_Tiny, scale_pixels  # noqa: E402
 from crnn_ctc.net.summary import summarize  # noqa: E402
+from crnn_ctc.recipe import load  # noqa: E402
 from crnn_ctc.training.fit import ctc_loss  # noqa: E402
-from crnn_ctc.training.recipe import load  # noqa: E402
 
 DIGIT_ROWS = (1, 32, 160, 11)
 PLATES = (3, 48, 168, 78)

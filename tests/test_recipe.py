@@ -8,7 +8,7 @@ from crnn_ctc import InputError
 
 pytest.importorskip("pydantic")
 
-from crnn_ctc.training.recipe import load, shipped
+from crnn_ctc.recipe import load, shipped
 
 
 @pytest.mark.parametrize("name", ["digits", "digits-lstm", "digits-tiny", "digits-tiny-lstm"])
@@ -30,6 +30,17 @@ def test_set_changes_a_value() -> None:
     assert (recipe.training.images, recipe.network.rnn, recipe.seed) == (1000, "lstm", 9)
 
 
+def test_cycles() -> None:
+    size = ["training.batch_size=10", "training.images=1000"]
+    plan = load("digits-tiny", [*size, "training.restarts=[300, 500]"]).training
+    assert plan.cycles == (0, 30, 50, 100)
+    assert load("digits-tiny", [*size, "training.restarts=[300, 1000]"]).training.cycles == (
+        0,
+        30,
+        100,
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -47,7 +58,7 @@ def test_set_changes_a_value() -> None:
         ("name=../x", "name: "),
         ("data.per_sequence=6", "need input.width = 192"),
         ("input.channels=3", "grey"),
-        ("training.restarts=[9000000]", "restarts must rise"),
+        ("training.restarts=[100]", "restarts must rise"),
         ("training.restarts=[500000, 400000]", "restarts must rise"),
         ("training", "key=value"),
         ("name.first=x", "a value, not a section"),

@@ -18,10 +18,19 @@ pytest.importorskip("cv2", reason="synthesis comes with the extra [train]")
 
 from PIL import Image
 
-from crnn_ctc.data.contact_sheet import contact_sheet
-from crnn_ctc.data.glyphs import HAN, HAN_FACES, LATIN, LATIN_FACES, SLOTS, WEIGHTS, Style, glyph
-from crnn_ctc.data.plate_text import ISSUERS, KIND_WEIGHTS, PROVINCES
-from crnn_ctc.data.synth import PlateSynthesizer
+from crnn_ctc.synthesis.contact_sheet import contact_sheet
+from crnn_ctc.synthesis.glyphs import (
+    HAN,
+    HAN_FACES,
+    LATIN,
+    LATIN_FACES,
+    SLOTS,
+    WEIGHTS,
+    Style,
+    glyph,
+)
+from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
+from crnn_ctc.synthesis.text import ISSUERS, KIND_WEIGHTS, PROVINCES
 
 TEXTS = "3d3991f1f4535afe142ccf98107383a22b0d0f86d6649e195d8a330e717108c3"
 GA36 = Path(__file__).parents[2] / "shared" / "data" / "glyphs" / "ga36"

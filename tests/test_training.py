@@ -185,8 +185,8 @@ def test_a_batch_that_processes_cannot_share(
 ) -> None:
     from accelerate import Accelerator
 
+    from crnn_ctc.recipe import load
     from crnn_ctc.training.fit import fit
-    from crnn_ctc.training.recipe import load
 
     monkeypatch.setattr(Accelerator, "num_processes", 3)
     with pytest.raises(InputError, match="cannot be shared by 3 processes"):
@@ -244,3 +244,31 @@ def test_tensors_that_share_storage_are_kept(tmp_path: Path) -> None:
     tensors, facts = load_tensors(tmp_path / "x")
     assert tensors["b"].tolist() == [2, 3, 4, 5]
     assert facts == {"名": "值"}
+
+
+def test_a_run_may_begin_with_another_ones_weights(small_run: Path) -> None:
+    from crnn_ctc.net.build import build
+    from crnn_ctc.recipe import load
+    from crnn_ctc.training.fit import begin_with
+
+    network = build(load("digits-tiny", list(SMALL)))
+    begin_with(network, small_run)
+    best = load_tensors(small_run / "best.safetensors")[0]
+    own = network.state_dict()
+    assert own.keys() == best.keys()
+    assert all(torch.equal(own[name], best[name]) for name in best)
+    other = build(load("digits-tiny-lstm", list(SMALL)))
+    with pytest.raises(InputError, match="another than the recipe's"):
+        begin_with(other, small_run)
+
+
+def test_batches_come_in_order_and_once() -> None:
+    from crnn_ctc.training.fit import batches
+
+    class Counting:
+        def batch(self, step: int, size: int, part: slice = slice(None)) -> tuple[int, list[str]]:
+            return step, ["x"] * size
+
+    steps = [step for step, _ in batches(Counting(), range(3, 8), 2, slice(None))]  # type: ignore[arg-type]
+    assert steps == [3, 4, 5, 6, 7]
+    assert list(batches(Counting(), range(3, 3), 2, slice(None))) == []  # type: ignore[arg-type]

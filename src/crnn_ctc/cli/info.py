@@ -51,7 +51,7 @@ def recipe_info(name: str, layers: bool) -> None:
 
     with needs("train", "building a recipe's network"):
         from crnn_ctc.net.build import build
-        from crnn_ctc.training.recipe import load
+        from crnn_ctc.recipe import load
         from crnn_ctc.training.trained import make_card
 
     recipe = load(name)
@@ -97,7 +97,7 @@ def print_layers(values: dict[str, Any]) -> None:
     with needs("train", "listing layers"):
         from crnn_ctc.net.build import build
         from crnn_ctc.net.summary import summarize
-        from crnn_ctc.training.recipe import Recipe
+        from crnn_ctc.recipe import Recipe
 
     recipe = Recipe.model_validate(values)
     size = recipe.input

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crnn_ctc.cli.progress import track
+
 if TYPE_CHECKING:
     from crnn_ctc.cli.sources import Named
     from crnn_ctc.reader import Reader, Reading
@@ -56,20 +58,21 @@ def predict(
     album = Album(save) if save else None
     read = failed = 0
     ms = 0.0
-    with _progress(paths) as progress:
-        printer = PRINTERS[output]()
-        for named, reading in read_all(reader, expand(paths), batch_size):
-            progress.advance()
-            ms += reading.ms
-            printer.row(named.name, reading)
-            if reading.error is None:
-                read += 1
-                if album:
-                    album.add(named, reading)
-            else:
-                failed += 1
-                print(f"error: {reading.error}", file=sys.stderr)
-        printer.end()
+    printer = PRINTERS[output]()
+    readings = read_all(reader, expand(paths), batch_size)
+    if len(paths) > 1 or not Path(paths[0]).is_file():  # one picture is not worth loading a bar
+        readings = track(readings, "reading")
+    for named, reading in readings:
+        ms += reading.ms
+        printer.row(named.name, reading)
+        if reading.error is None:
+            read += 1
+            if album:
+                album.add(named, reading)
+        else:
+            failed += 1
+            print(f"error: {reading.error}", file=sys.stderr)
+    printer.end()
     summary = f"{_count(read, 'picture')} read with {reader.card.name}"
     if read:
         summary += f", {ms / (read + failed):.1f} ms a picture"
@@ -228,49 +231,3 @@ PRINTERS: dict[Format, type[Table | Text | Json | Csv]] = {
     Format.JSON: Json,
     Format.CSV: Csv,
 }
-
-
-class _NoProgress:
-    """Where nobody watches."""
-
-    def __enter__(self) -> _NoProgress:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def advance(self) -> None: ...
-
-
-class _Progress(_NoProgress):
-    """A bar on the terminal, while the readings go elsewhere."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
-
-        self._bar = Progress(
-            SpinnerColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=Console(file=sys.stderr),
-            transient=True,
-            # rows above the bar where both are on the terminal; untouched rows in a pipe
-            redirect_stdout=sys.stdout.isatty(),
-        )
-        self._task = self._bar.add_task("reading", total=None)
-
-    def __enter__(self) -> _Progress:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def advance(self) -> None:
-        self._bar.advance(self._task)
-
-
-def _progress(paths: list[str]) -> _NoProgress:
-    """A bar where a person waits for many pictures; rich is not loaded for a single one."""
-    many = len(paths) > 1 or not Path(paths[0]).is_file()
-    return _Progress() if many and sys.stderr.isatty() else _NoProgress()

@@ -26,6 +26,10 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; may be repeated."),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="RUN", help="Begin with the best weights of another run."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the run was stopped or killed.")
     ] = False,
@@ -40,13 +44,13 @@ def train(
     from crnn_ctc.cli.extras import needs
 
     with needs("train", "training"):
+        from crnn_ctc.recipe import load
         from crnn_ctc.training.fit import Interrupted, fit
-        from crnn_ctc.training.recipe import load
 
     plan = load(recipe, changes)
     folder = run or Path("runs") / plan.name
     try:
-        best = fit(plan, data, folder, resume)
+        best = fit(plan, data, folder, resume, start)
     except Interrupted as stop:
         print(f"{stop}; {_RESUME}", file=sys.stderr)
         raise typer.Exit(130) from None

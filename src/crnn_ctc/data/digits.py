@@ -13,6 +13,7 @@ from crnn_ctc.data.idx import read_idx
 from crnn_ctc.errors import InputError
 
 Split = Literal["train", "test"]
+SPLITS: tuple[Split, ...] = ("train", "test")
 
 SIZE = 32
 """Height and width of a digit, in pixels, after :func:`enlarge`."""
@@ -70,25 +71,38 @@ def load_digits(folder: Path, split: Split) -> Digits:
     return Digits(enlarge(images), labels)
 
 
+def has_digits(folder: Path, split: Split) -> bool:
+    """Whether ``folder`` holds the pictures of ``split``, broken or not."""
+    return _images(folder, split) is not None
+
+
 def _find(folder: Path, split: Split) -> tuple[Path, Path, bool]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; fetch the digits with: crnn-ctc data emnist")
-    mnist = {"train": "train", "test": "t10k"}[split]
-    for stem, transposed in ((f"emnist-digits-{split}", True), (mnist, False)):
+    found = _images(folder, split)
+    if found is None:
+        raise InputError(
+            f"{folder}: holds no {split} digits of EMNIST or MNIST; "
+            f"fetch them with: crnn-ctc data emnist {folder}"
+        )
+    images, stem = found
+    labels = _either(images.parent, f"{stem}-labels-idx1-ubyte")
+    if labels is None:
+        raise InputError(
+            f"{images}: its labels, {stem}-labels-idx1-ubyte[.gz], are not beside it; "
+            "download them too"
+        )
+    return images, labels, stem.startswith("emnist")
+
+
+def _images(folder: Path, split: Split) -> tuple[Path, str] | None:
+    """The file of pictures, and what its name and its labels' begin with."""
+    for stem in (f"emnist-digits-{split}", {"train": "train", "test": "t10k"}[split]):
         for sub in _FOLDERS:
             images = _either(folder / sub, f"{stem}-images-idx3-ubyte")
             if images is not None:
-                labels = _either(folder / sub, f"{stem}-labels-idx1-ubyte")
-                if labels is None:
-                    raise InputError(
-                        f"{images}: its labels, {stem}-labels-idx1-ubyte[.gz], are not beside it; "
-                        "download them too"
-                    )
-                return images, labels, transposed
-    raise InputError(
-        f"{folder}: holds no {split} digits of EMNIST or MNIST; "
-        f"fetch them with: crnn-ctc data emnist {folder}"
-    )
+                return images, stem
+    return None
 
 
 def _either(folder: Path, name: str) -> Path | None:

@@ -13,9 +13,9 @@ import numpy as np
 
 from crnn_ctc.data.labelled import LabelError, plate_label, read_labelled
 from crnn_ctc.data.near_duplicates import NEAR, difference_hash, near_pairs
-from crnn_ctc.data.plate_text import PROVINCES
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import SUFFIXES, load
+from crnn_ctc.synthesis.text import PROVINCES
 
 _SHOWN = 20
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crnn_ctc.card import Card
+from crnn_ctc.data.labelled import Labelled
 from crnn_ctc.decode import greedy_texts
+from crnn_ctc.errors import InputError
+from crnn_ctc.image import fit, load
 
 
 class Recognizer(Protocol):
@@ -34,3 +39,40 @@ def read_texts(
     for start in range(0, len(images), batch_size):
         log_probs = model.log_probs(images[start : start + batch_size])
         yield greedy_texts(log_probs, model.card.alphabet)
+
+
+@dataclass(frozen=True)
+class Read:
+    """A labelled picture, read.
+
+    Attributes:
+        sample: the picture and its label.
+        text: what was read; empty where the picture could not be.
+        error: why it could not be; None where it was.
+    """
+
+    sample: Labelled
+    text: str
+    error: str | None = None
+
+
+def read_labelled_pictures(
+    model: Recognizer, samples: Iterable[Labelled], batch_size: int = 64
+) -> Iterator[Read]:
+    """Read labelled pictures, in order, no more than a batch in memory at once."""
+    card, waiting = model.card, iter(samples)
+    while batch := list(islice(waiting, batch_size)):
+        images, errors = [], {}
+        for place, sample in enumerate(batch):
+            try:
+                image = load(sample.path)
+            except InputError as error:
+                errors[place] = str(error)
+            else:
+                images.append(fit(image, card.height, card.width, card.channels, card.ink))
+        texts = iter([t for part in read_texts(model, np.array(images), batch_size) for t in part])
+        for place, sample in enumerate(batch):
+            if place in errors:
+                yield Read(sample, "", errors[place])
+            else:
+                yield Read(sample, next(texts))

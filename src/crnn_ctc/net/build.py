@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crnn_ctc.errors import InputError
 from crnn_ctc.net.crnn import ARCHITECTURES, CRNN
-from crnn_ctc.training.recipe import Recipe
+from crnn_ctc.recipe import Recipe
 
 
 def build(recipe: Recipe) -> CRNN:

@@ -15,6 +15,15 @@ from torch import Tensor
 
 from crnn_ctc.errors import InputError
 
+RECIPE = Path("recipe.toml")
+"""The recipe of a run, in its folder."""
+
+STATE = Path("last") / "state.safetensors"
+"""All that going on needs."""
+
+BEST = Path("best.safetensors")
+"""The averaged weights that did best on the validation set."""
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file that is either the old or the new one, whatever happens meanwhile.

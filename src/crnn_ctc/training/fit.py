@@ -15,6 +15,7 @@ import time
 import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -25,31 +26,31 @@ import numpy as np
 import tomli_w
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from crnn_ctc import __version__
 from crnn_ctc.alphabet import Alphabet
-from crnn_ctc.data.source import Validation, open_source
+from crnn_ctc.data.source import Source, Validation, open_source
 from crnn_ctc.decode import greedy_texts
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.metrics import measure
 from crnn_ctc.net.build import build
 from crnn_ctc.net.crnn import scale_pixels
+from crnn_ctc.recipe import Recipe, Training, load
 from crnn_ctc.training import checkpoint, precision
-from crnn_ctc.training.recipe import Recipe, Training, load
 from crnn_ctc.training.record import Record, Silence
-
-STATE = Path("last") / "state.safetensors"
-BEST = Path("best.safetensors")
-RECIPE = Path("recipe.toml")
+from crnn_ctc.training.trained import Trained
 
 
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C or a polite kill: the state is saved, the run can go on."""
 
 
-def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float | None:
+def fit(
+    recipe: Recipe, data: Path, run: Path, resume: bool = False, start: Path | None = None
+) -> float | None:
     """Train the network of ``recipe`` on ``data`` into the folder ``run``.
 
     Args:
@@ -57,6 +58,7 @@ def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float | 
         data: folder with the recipe's data.
         run: folder for the results; it must not hold a run yet, unless ``resume``.
         resume: go on from ``run``'s last checkpoint, or begin where there is none yet.
+        start: a run folder whose best weights to begin with, instead of random ones.
 
     Returns:
         The best exact match on the validation set, a fraction; None in a process that is not the
@@ -66,10 +68,14 @@ def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float | 
         InputError: the data, the folder or the recipe cannot be used.
         Interrupted: after Ctrl-C; the state was saved.
     """
-    network = build(recipe)  # before the data: a recipe that cannot train fails at once
+    build(recipe)  # before the data: a recipe that cannot train fails at once
     source, validation = open_source(recipe, data)
     plan, alphabet = recipe.training, recipe.characters
-    state = checkpoint.load_tensors(run / STATE) if resume and (run / STATE).exists() else None
+    state = (
+        checkpoint.load_tensors(run / checkpoint.STATE)
+        if resume and (run / checkpoint.STATE).exists()
+        else None
+    )
 
     # without this, several processes on CPUs would each train alone
     state_of_all = accelerate.PartialState(cpu=not torch.accelerator.is_available())
@@ -78,11 +84,14 @@ def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float | 
     _check_run(run, recipe, resume)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        _open_run(run, recipe, accelerator)
+        _open_run(run, recipe, accelerator, start)
     torch.set_flush_denormal(True)  # numbers below 1e-38 cost a CPU a hundred times the others
 
     torch.manual_seed(recipe.seed)
-    network = build(recipe).to(device)
+    network = build(recipe)
+    if start is not None:
+        begin_with(network, start)
+    network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(_groups(network, plan), plan.learning_rate, fused=True)
     averaged = AveragedModel(network, multi_avg_fn=_average(plan.ema_decay), use_buffers=True)
@@ -109,8 +118,7 @@ def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float | 
     every = max(1, plan.steps // plan.validations)
 
     with Record(run, plan.steps, step) if is_main else Silence() as record, _signals() as stopped:
-        while step < plan.steps:
-            images, texts = source.batch(step, size, part)
+        for images, texts in batches(source, range(step, plan.steps), size, part):
             torch.manual_seed((recipe.seed + step * world + rank) % 2**63)  # dropout's
             model.train()
             log_probs = model(scale_pixels(torch.from_numpy(images).to(device)))
@@ -149,6 +157,35 @@ def fit(recipe: Recipe, data: Path, run: Path, resume: bool = False) -> float | 
                 save()
                 raise Interrupted(f"stopped at step {step} of {plan.steps}; the state is saved")
     return best if is_main else None
+
+
+def begin_with(network: nn.Module, start: Path) -> None:
+    """Give a fresh network the best weights of another run.
+
+    Raises:
+        InputError: that run is of another network, input or alphabet.
+    """
+    weights = Trained(start).network.state_dict()
+    own = network.state_dict()
+    if {k: v.shape for k, v in own.items()} != {k: v.shape for k, v in weights.items()}:
+        raise InputError(
+            f"{start}: its network, input or alphabet is another than the recipe's; "
+            "train with a recipe of the same ones"
+        )
+    network.load_state_dict(weights)
+
+
+def batches(
+    source: Source, steps: range, size: int, part: slice
+) -> Iterator[tuple[NDArray[np.uint8], list[str]]]:
+    """Batches of ``steps``, each composed in a thread while the one before trains."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = None
+        for step in steps:
+            batch = (coming or pool.submit(source.batch, step, size, part)).result()
+            if step + 1 < steps.stop:
+                coming = pool.submit(source.batch, step + 1, size, part)
+            yield batch
 
 
 def one_cycle(
@@ -206,7 +243,8 @@ def validate(
     network.eval()
     texts: list[str] = []
     for start in range(0, len(validation.texts), batch_size):
-        images = torch.from_numpy(validation.images[start : start + batch_size]).to(device)
+        # copied: the set may be mapped from a file that must not be written to
+        images = torch.from_numpy(validation.images[start : start + batch_size].copy()).to(device)
         log_probs = network(scale_pixels(images)).cpu().numpy()
         texts += greedy_texts(log_probs, alphabet)
     metrics = measure(texts, validation.texts)
@@ -286,20 +324,20 @@ def _average(decay: float) -> Callable[[Any, Any, Any], None]:
 
 def _check_run(run: Path, recipe: Recipe, resume: bool) -> None:
     """A run is neither overwritten nor gone on with by another recipe."""
-    if not (run / RECIPE).exists():
+    if not (run / checkpoint.RECIPE).exists():
         return
     if not resume:
         raise InputError(f"{run}: holds a run already; give --resume to go on, or another --run")
-    before, now = load(run / RECIPE).model_dump(), recipe.model_dump()
+    before, now = load(run / checkpoint.RECIPE).model_dump(), recipe.model_dump()
     changed = [key for key in now if now[key] != before[key]]
     if changed:
         raise InputError(
             f"{run}: was begun with another recipe ({', '.join(changed)} differ); "
-            f"resume with {run / RECIPE}"
+            f"resume with {run / checkpoint.RECIPE}"
         )
 
 
-def _open_run(run: Path, recipe: Recipe, accelerator: Accelerator) -> None:
+def _open_run(run: Path, recipe: Recipe, accelerator: Accelerator, start: Path | None) -> None:
     facts = {
         "crnn_ctc": __version__,
         "python": platform.python_version(),
@@ -310,9 +348,10 @@ def _open_run(run: Path, recipe: Recipe, accelerator: Accelerator) -> None:
         "processes": accelerator.num_processes,
         "threads": torch.get_num_threads(),
         "precision": accelerator.mixed_precision,
+        "from": start.name if start else "random weights",
     }
-    values = recipe.model_dump()
-    checkpoint.write_atomically(run / RECIPE, tomli_w.dumps(values).encode())
+    values = recipe.model_dump(exclude_none=True)  # TOML has no null
+    checkpoint.write_atomically(run / checkpoint.RECIPE, tomli_w.dumps(values).encode())
     checkpoint.write_atomically(run / "versions.toml", tomli_w.dumps(facts).encode())
 
 
@@ -333,7 +372,7 @@ def _save(
     }
     scaler = accelerator.scaler.state_dict() if accelerator.scaler else None
     facts = {"step": step, "best": best, "window": window.state(), "scaler": scaler}
-    checkpoint.save_tensors(run / STATE, tensors, facts)
+    checkpoint.save_tensors(run / checkpoint.STATE, tensors, facts)
 
 
 def _restore(
@@ -361,7 +400,7 @@ def _save_best(
     run: Path, network: nn.Module, recipe: Recipe, step: int, numbers: dict[str, float]
 ) -> None:
     facts = {"recipe": recipe.model_dump(), "step": step, "validation": numbers}
-    checkpoint.save_tensors(run / BEST, network.state_dict(), facts)
+    checkpoint.save_tensors(run / checkpoint.BEST, network.state_dict(), facts)
 
 
 @contextmanager

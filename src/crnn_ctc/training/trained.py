@@ -16,9 +16,8 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.net.build import build
 from crnn_ctc.net.crnn import CRNN, scale_pixels
 from crnn_ctc.net.summary import summarize
-from crnn_ctc.training.checkpoint import load_tensors
-from crnn_ctc.training.fit import BEST
-from crnn_ctc.training.recipe import Recipe
+from crnn_ctc.recipe import Recipe
+from crnn_ctc.training.checkpoint import BEST, load_tensors
 
 
 class Trained:

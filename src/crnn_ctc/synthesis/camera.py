@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.data.plate_text import Draws
-from crnn_ctc.data.plate_textures import MOTIONS, disc_kernel, grain, motion_kernel
+from crnn_ctc.synthesis.text import Draws
+from crnn_ctc.synthesis.textures import MOTIONS, disc_kernel, grain, motion_kernel
 
 _UP = (cv2.INTER_LINEAR, cv2.INTER_LINEAR, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_CUBIC)
 _LEAST_SPREAD = 15.0

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crnn_ctc.data.draw import uniforms
-from crnn_ctc.data.glyphs import HAN_FACES, LATIN_FACES, WEIGHTS, Style, folder_glyphs
-from crnn_ctc.data.plate_camera import expose
-from crnn_ctc.data.plate_face import draw_face
-from crnn_ctc.data.plate_scene import see
-from crnn_ctc.data.plate_text import (
+from crnn_ctc.errors import InputError
+from crnn_ctc.synthesis.camera import expose
+from crnn_ctc.synthesis.face import draw_face
+from crnn_ctc.synthesis.glyphs import HAN_FACES, LATIN_FACES, WEIGHTS, Style, folder_glyphs
+from crnn_ctc.synthesis.scene import see
+from crnn_ctc.synthesis.text import (
     KIND_WEIGHTS,
     PROVINCES,
     TEXT_DRAWS,
@@ -25,7 +26,6 @@ from crnn_ctc.data.plate_text import (
     pick,
     shares,
 )
-from crnn_ctc.errors import InputError
 
 _PICTURE_DRAWS = 320
 _EVENLY = dict.fromkeys(PROVINCES, 1.0)
@@ -41,7 +41,7 @@ class PlateSynthesizer:
         width: of a picture, pixels.
         kinds: how often each kind is drawn, relative to one another; a kind left out never is.
         provinces: the same of the provinces.
-        glyphs: a folder of character pictures (see :func:`~crnn_ctc.data.glyphs.folder_glyphs`).
+        glyphs: a folder of character pictures; see :func:`.glyphs.folder_glyphs`.
         glyph_share: share of the plates whose characters come from that folder.
 
     Raises:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from crnn_ctc.alphabet import PLATES
-from crnn_ctc.data.strokes import draw_strokes
 from crnn_ctc.errors import InputError
+from crnn_ctc.synthesis.strokes import draw_strokes
 
 Slot = Literal["row", "green", "upper", "lower"]
 """Where a character stands: a one-row plate, a new-energy one, a row of a two-row plate."""

@@ -62,6 +62,32 @@ class DigitsData(Section):
         return 2 * self.per_sequence - 1
 
 
+class PlatesData(Section):
+    """Crops of plates among synthetic ones; see :class:`crnn_ctc.data.plates.PlateSource`.
+
+    ``train`` and ``validation`` are manifests or folders within the data folder.
+    """
+
+    kind: Literal["plates"]
+    trained_on: str = "crops of Chinese licence plates, and synthetic ones"
+    train: str = "train.csv"
+    validation: str = "dev.csv"
+    synthetic: Share = 0.5
+    balance: Share = 0.5
+    augment: Annotated[float, Field(ge=0, le=2)] = 1.0
+    glyphs: str | None = None
+    glyph_share: Share = 0.5
+
+    @property
+    def ink(self) -> Ink:
+        """Plates come in every colour: they are read as they are."""
+        return "any"
+
+    def steps_needed(self) -> int:
+        """T for the hardest label: eight times one character, with a blank between each two."""
+        return 2 * 8 - 1
+
+
 class Training(Section):
     """How long and how fast to train.
 
@@ -89,13 +115,17 @@ class Training(Section):
 
     @property
     def cycles(self) -> tuple[int, ...]:
-        """The step that each cycle begins at, and the last one ends before."""
-        return (0, *(images // self.batch_size for images in self.restarts), self.steps)
+        """The step that each cycle begins at, and the last one ends before.
+
+        Restarts beyond the end are left out, so that a run is made shorter by ``images`` alone.
+        """
+        restarts = (images // self.batch_size for images in self.restarts)
+        return (0, *(step for step in restarts if step < self.steps), self.steps)
 
     @model_validator(mode="after")
     def _cycles_follow(self) -> Self:
         if any(a >= b for a, b in pairwise(self.cycles)):
-            raise ValueError("restarts must rise, and lie between 0 and images")
+            raise ValueError("restarts must rise, each by a batch or more")
         return self
 
 
@@ -109,7 +139,7 @@ class Recipe(Section):
     alphabet: Literal["DIGITS", "PLATES"]
     network: Network
     input: Input
-    data: DigitsData
+    data: Annotated[DigitsData | PlatesData, Field(discriminator="kind")]
     training: Training
 
     @property
@@ -186,7 +216,9 @@ def _change(values: dict[str, Any], change: str) -> None:
 
 def _one_line(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "recipe"
+    # pydantic puts the kind of data after "data", where no user wrote it
+    where = ".".join(str(part) for part in first["loc"] if part not in {"digits", "plates"})
+    where = where or "recipe"
     what = {
         "extra_forbidden": "unknown key; see the shipped recipes for the known ones",
         "missing": "is missing",

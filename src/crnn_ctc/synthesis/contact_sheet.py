@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from crnn_ctc.data.glyphs import HAN_FACES, typeface
-from crnn_ctc.data.plate_text import Kind
-from crnn_ctc.data.synth import PlateSynthesizer
+from crnn_ctc.synthesis.glyphs import HAN_FACES, typeface
+from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
+from crnn_ctc.synthesis.text import Kind
 
 _GAP = 6
 _CAPTION = 20

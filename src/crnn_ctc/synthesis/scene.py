@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.data.glyphs import SCALE
-from crnn_ctc.data.plate_face import MARGIN, NEUTRAL, Face
-from crnn_ctc.data.plate_text import Draws, Kind
-from crnn_ctc.data.plate_textures import clouds, surroundings
+from crnn_ctc.synthesis.face import MARGIN, NEUTRAL, Face
+from crnn_ctc.synthesis.glyphs import SCALE
+from crnn_ctc.synthesis.text import Draws, Kind
+from crnn_ctc.synthesis.textures import clouds, surroundings
 
 _Colour = tuple[float, float, float]
 _Field = NDArray[np.float32]

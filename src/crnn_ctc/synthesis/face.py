@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.data.glyphs import SCALE, SLOTS, Slot, Style, glyph
-from crnn_ctc.data.plate_text import Draws, Kind, PlateText
+from crnn_ctc.synthesis.glyphs import SCALE, SLOTS, Slot, Style, glyph
+from crnn_ctc.synthesis.text import Draws, Kind, PlateText
 
 Frame = Literal["none", "thin", "thick", "lettered"]
 

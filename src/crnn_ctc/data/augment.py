@@ -1,0 +1,88 @@
+"""Real plate crops as they might also have been cut, lit and photographed."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from crnn_ctc.synthesis.camera import expose
+from crnn_ctc.synthesis.text import Draws
+
+DRAWS = 128
+"""How many numbers :func:`augment` may use."""
+
+
+def augment(image: NDArray[np.uint8], strength: float, draws: Draws) -> NDArray[np.uint8]:
+    """A crop with other corners, another light and sometimes a worse camera.
+
+    Args:
+        image: RGB, uint8 (H, W, 3).
+        strength: 0 leaves the crop as it is, 1 is the usual.
+        draws: at most ``DRAWS`` numbers are used.
+
+    Returns:
+        uint8 (H, W, 3).
+    """
+    if strength == 0:
+        return image
+    moved = move_corners(image, strength, draws).astype(np.float32)
+    lit = relight(moved, strength, draws)
+    if draws.chance(0.5 * strength):
+        return expose(lit, draws)
+    return np.asarray(lit.clip(0, 255), np.uint8)
+
+
+def move_corners(image: NDArray[np.uint8], strength: float, draws: Draws) -> NDArray[np.uint8]:
+    """Cut the plate by corners a little off: what a detector does.
+
+    A shift and a scale of the whole, and of each corner by itself; where the crop ends, its edge
+    goes on.
+    """
+    height, width = image.shape[:2]
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    reach = strength * np.array([0.02 * width, 0.08 * height], np.float32)
+    shift = np.array([draws.bell(), draws.bell()], np.float32) * 0.5
+    grow = 1 + 0.05 * strength * np.array([draws.bell(), draws.bell()], np.float32)
+    own = np.array([[draws.bell(), draws.bell()] for _ in corners], np.float32) * 0.5
+    middle = np.array([width / 2, height / 2], np.float32)
+    target = (corners - middle) * grow + middle + (shift + own) * reach
+    return np.asarray(
+        cv2.warpPerspective(
+            image,
+            cv2.getPerspectiveTransform(corners, target),
+            (width, height),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        ),
+        np.uint8,
+    )
+
+
+def relight(image: NDArray[np.float32], strength: float, draws: Draws) -> NDArray[np.float32]:
+    """Exposure, contrast, colour cast, and now and then a shadow across the plate.
+
+    Args:
+        image: float32 (H, W, 3), 255 is white.
+        strength: as in :func:`augment`.
+        draws: numbers to use.
+    """
+    height, width = image.shape[:2]
+    gain = 1 + 0.22 * strength * draws.bell()
+    cast = 1 + 0.06 * strength * np.array([draws.bell() for _ in range(3)], np.float32)
+    middle = float(image.mean())
+    contrast = 1 + 0.15 * strength * draws.bell()
+    lit = ((image - middle) * np.float32(contrast) + np.float32(middle)) * (np.float32(gain) * cast)
+    if draws.chance(0.15 * strength):
+        slope = draws.between(-2, 2)
+        across = np.arange(width, dtype=np.float32)[None, :] / width
+        down = np.arange(height, dtype=np.float32)[:, None] / height
+        edge = across + np.float32(slope) * (down - 0.5) - np.float32(draws.between(0.1, 0.9))
+        softness = np.float32(draws.between(0.02, 0.3))
+        dark = np.float32(draws.between(0.35, 0.8))
+        side = np.clip(edge / softness + 0.5, 0, 1) * (1 - dark) + dark
+        lit = lit * side[..., None]
+    if draws.chance(0.1 * strength):  # colours that a grey or faulty camera loses
+        grey = lit.mean(axis=2, keepdims=True)
+        lit = grey + (lit - grey) * np.float32(draws.between(0, 0.6))
+    return np.asarray(lit, np.float32)

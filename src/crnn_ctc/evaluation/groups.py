@@ -1,0 +1,49 @@
+"""Where a model is right and where it is not: measures by group, and what it takes for what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from rapidfuzz.distance import Levenshtein
+
+from crnn_ctc.evaluation.metrics import Metrics, measure
+
+
+def by_group(
+    groups: Iterable[str], texts: Sequence[str], labels: Sequence[str]
+) -> dict[str, Metrics]:
+    """Measures of each group, the largest first.
+
+    Args:
+        groups: the name of each reading's group; empty for none.
+        texts: what was read.
+        labels: what stands there.
+    """
+    members: dict[str, list[int]] = {}
+    for place, group in enumerate(groups):
+        if group:
+            members.setdefault(group, []).append(place)
+    ordered = sorted(members.items(), key=lambda item: (-len(item[1]), item[0]))
+    return {
+        group: measure([texts[i] for i in places], [labels[i] for i in places])
+        for group, places in ordered
+    }
+
+
+def confusions(
+    texts: Sequence[str], labels: Sequence[str], most: int = 10
+) -> list[tuple[str, str, int]]:
+    """What was read for what, how often: (truth, read, count), the worst first.
+
+    Readings are aligned with their labels by the fewest edits (Levenshtein 1966); an empty truth is
+    a character too many, an empty reading one that was missed.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    for text, label in zip(texts, labels, strict=True):
+        for edit in Levenshtein.editops(label, text):
+            truth = "" if edit.tag == "insert" else label[edit.src_pos]
+            read = "" if edit.tag == "delete" else text[edit.dest_pos]
+            counts[truth, read] += 1
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [(truth, read, count) for (truth, read), count in ordered[:most]]

@@ -1,0 +1,1 @@
+"""Pictures of plates that never were: string, face, light, camera (numpy, OpenCV)."""

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 pytest.importorskip("cv2")
 
 from crnn_ctc.data.augment import DRAWS, augment
-from crnn_ctc.data.draw import uniforms
 from crnn_ctc.data.plates import PlateSource, cumulative_weights
+from crnn_ctc.seeded import uniforms
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import Draws
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crnn_ctc.data.augment import DRAWS, augment
-from crnn_ctc.data.draw import uniforms
+from crnn_ctc.seeded import uniforms
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import Draws
 

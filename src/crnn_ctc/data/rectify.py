@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.data.draw import uniforms
 from crnn_ctc.image import MIN_SIDE
+from crnn_ctc.seeded import uniforms
 
 Quad = NDArray[np.float64]
 """Corners (4, 2) as x, y in pixels: right-bottom, left-bottom, left-top, right-top, as in CCPD."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.data.draw import uniforms
 from crnn_ctc.errors import InputError
+from crnn_ctc.seeded import uniforms
 from crnn_ctc.synthesis.camera import expose
 from crnn_ctc.synthesis.face import draw_face
 from crnn_ctc.synthesis.glyphs import HAN_FACES, LATIN_FACES, WEIGHTS, Style, folder_glyphs

@@ -131,5 +131,7 @@ def draw_curves(rows: list[Row], path: Path) -> None:
     )
     wrong.set(ylabel="wrong texts in % (validation)", yscale="log")
     wrong.yaxis.label.set_color("tab:red")
+    wrong.yaxis.set_major_formatter("{x:g}")
+    wrong.yaxis.set_minor_formatter("{x:g}")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)

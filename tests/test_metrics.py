@@ -19,6 +19,7 @@ def test_measures_by_hand() -> None:
 def test_wilson_by_hand() -> None:
     # 81 of 263: the example of Newcombe 1998, table I
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert all(wilson(n, n)[1] == 1 for n in range(1, 6000, 7))
     assert wilson(0, 20) == pytest.approx((0, 0.1611), abs=5e-5)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from enum import StrEnum
@@ -38,6 +37,7 @@ def check(
     there are only warnings.
     """
     from crnn_ctc.alphabet import ALPHABETS
+    from crnn_ctc.cli.json_file import write_json
     from crnn_ctc.cli.progress import track
     from crnn_ctc.data.lint import WARNINGS, Finding, Linter
     from crnn_ctc.errors import InputError
@@ -73,11 +73,6 @@ def check(
                 for f in findings
             ],
         }  # fmt: skip
-        try:
-            json_file.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", "utf-8")
-        except OSError as error:
-            raise InputError(
-                f"{json_file}: cannot be written ({error.strerror}); choose another file"
-            ) from None
+        write_json(json_file, values)
     if errors:
         raise typer.Exit(2)

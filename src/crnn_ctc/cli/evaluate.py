@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crnn_ctc.cli.json_file import write_json
 from crnn_ctc.cli.progress import track
 from crnn_ctc.errors import InputError
 
@@ -189,17 +189,3 @@ def print_metrics(metrics: Metrics) -> None:
     print(f"exact match       {100 * metrics.exact_match:.2f} %  (95 %: {low:.2f} to {high:.2f})")
     print(f"character errors  {100 * metrics.cer:.3f} %")
     print("by position       " + "  ".join(f"{100 * p:.2f}" for p in metrics.by_position) + " %")
-
-
-def write_json(path: Path, values: object) -> None:
-    """Write a JSON file.
-
-    Raises:
-        InputError: it cannot be written.
-    """
-    try:
-        path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); choose another file"
-        ) from None

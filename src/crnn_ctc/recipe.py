@@ -65,7 +65,7 @@ class DigitsData(Section):
 class PlatesData(Section):
     """Crops of plates among synthetic ones; see :class:`crnn_ctc.data.plates.PlateSource`.
 
-    ``train`` and ``validation`` are manifests or folders within the data folder.
+    ``train``, ``validation`` and ``glyphs`` are manifests or folders, seen from the data folder.
     """
 
     kind: Literal["plates"]

@@ -64,7 +64,7 @@ def _plates(recipe: Recipe, data: PlatesData, folder: Path) -> tuple[Source, Val
         recipe.seed,
         size.height,
         size.width,
-        glyphs=Path(data.glyphs) if data.glyphs else None,
+        glyphs=folder / data.glyphs if data.glyphs else None,
         glyph_share=data.glyph_share,
     )
     mixed = PlateSource(

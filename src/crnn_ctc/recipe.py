@@ -66,6 +66,8 @@ class PlatesData(Section):
     """Crops of plates among synthetic ones; see :class:`crnn_ctc.data.plates.PlateSource`.
 
     ``train``, ``validation`` and ``glyphs`` are manifests or folders, seen from the data folder.
+    ``cut`` and ``perspective`` are those of the synthesizer; ``perspective`` also scales how far
+    the corners of real crops are moved.
     """
 
     kind: Literal["plates"]
@@ -77,6 +79,8 @@ class PlatesData(Section):
     augment: Annotated[float, Field(ge=0, le=2)] = 1.0
     glyphs: str | None = None
     glyph_share: Share = 0.5
+    cut: Literal["mixed", "corners", "box"] = "mixed"
+    perspective: Annotated[float, Field(ge=0, le=1)] = 1.0
 
     @property
     def ink(self) -> Ink:

@@ -13,20 +13,23 @@ DRAWS = 128
 """How many numbers :func:`augment` may use."""
 
 
-def augment(image: NDArray[np.uint8], strength: float, draws: Draws) -> NDArray[np.uint8]:
+def augment(
+    image: NDArray[np.uint8], strength: float, draws: Draws, perspective: float = 1.0
+) -> NDArray[np.uint8]:
     """A crop with other corners, another light and sometimes a worse camera.
 
     Args:
         image: RGB, uint8 (H, W, 3).
         strength: 0 leaves the crop as it is, 1 is the usual.
         draws: at most ``DRAWS`` numbers are used.
+        perspective: how far the corners move, as a share of that strength.
 
     Returns:
         uint8 (H, W, 3).
     """
     if strength == 0:
         return image
-    moved = move_corners(image, strength, draws).astype(np.float32)
+    moved = move_corners(image, strength * perspective, draws).astype(np.float32)
     lit = relight(moved, strength, draws)
     if draws.chance(0.5 * strength):
         return expose(lit, draws)

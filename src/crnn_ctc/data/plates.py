@@ -33,6 +33,7 @@ class PlateSource:
             province) as often as any other; between, a character of n crops counts n^(1 - balance).
         strength: of the augmentation of real crops; see :func:`crnn_ctc.data.augment.augment`.
         seed: of the run.
+        perspective: of that augmentation; see there.
     """
 
     images: NDArray[np.uint8]
@@ -42,6 +43,7 @@ class PlateSource:
     balance: float
     strength: float
     seed: int
+    perspective: float = 1.0
     _cumulative: NDArray[np.float64] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -66,7 +68,8 @@ class PlateSource:
             image, text, _ = self.synthesizer.sample(i)
             return image, text
         chosen = int(np.searchsorted(self._cumulative, draws.next(), side="right"))
-        return augment(self.images[chosen], self.strength, draws), self.texts[chosen]
+        image = augment(self.images[chosen], self.strength, draws, self.perspective)
+        return image, self.texts[chosen]
 
 
 def cumulative_weights(texts: Sequence[str], balance: float) -> NDArray[np.float64]:

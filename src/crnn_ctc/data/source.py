@@ -66,6 +66,8 @@ def _plates(recipe: Recipe, data: PlatesData, folder: Path) -> tuple[Source, Val
         size.width,
         glyphs=folder / data.glyphs if data.glyphs else None,
         glyph_share=data.glyph_share,
+        cut=data.cut,
+        perspective=data.perspective,
     )
     mixed = PlateSource(
         train.images,
@@ -75,6 +77,7 @@ def _plates(recipe: Recipe, data: PlatesData, folder: Path) -> tuple[Source, Val
         data.balance,
         data.augment,
         recipe.seed,
+        data.perspective,
     )
     return mixed, held
 

@@ -14,7 +14,7 @@ from crnn_ctc.seeded import uniforms
 from crnn_ctc.synthesis.camera import expose
 from crnn_ctc.synthesis.face import draw_face
 from crnn_ctc.synthesis.glyphs import HAN_FACES, LATIN_FACES, WEIGHTS, Style, folder_glyphs
-from crnn_ctc.synthesis.scene import see
+from crnn_ctc.synthesis.scene import Cut, see
 from crnn_ctc.synthesis.text import (
     KIND_WEIGHTS,
     PROVINCES,
@@ -43,6 +43,8 @@ class PlateSynthesizer:
         provinces: the same of the provinces.
         glyphs: a folder of character pictures; see :func:`.glyphs.folder_glyphs`.
         glyph_share: share of the plates whose characters come from that folder.
+        cut: by their ``corners``, as the ``box`` round them, or ``mixed``.
+        perspective: 0 shows every plate from the front, filling its picture; 1 is the usual.
 
     Raises:
         InputError: an option cannot be used.
@@ -55,6 +57,8 @@ class PlateSynthesizer:
     provinces: Mapping[str, float] = field(default_factory=lambda: _EVENLY)
     glyphs: Path | None = None
     glyph_share: float = 0.5
+    cut: Cut = "mixed"
+    perspective: float = 1.0
     _kind_shares: tuple[float, ...] = field(init=False, repr=False, compare=False)
     _province_shares: tuple[float, ...] = field(init=False, repr=False, compare=False)
 
@@ -86,7 +90,7 @@ class PlateSynthesizer:
         plate = self._text(Draws(u[:TEXT_DRAWS]))
         draws = Draws(u[TEXT_DRAWS:])
         face = draw_face(plate, self._style(draws), draws)
-        scene = see(face, plate.kind, self.height, self.width, draws)
+        scene = see(face, plate.kind, self.height, self.width, draws, self.cut, self.perspective)
         return expose(scene, draws), plate.text, plate.kind
 
     def batch(

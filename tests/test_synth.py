@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from conftest import shared_data
 from crnn_ctc.alphabet import PLATES
 from crnn_ctc.errors import InputError
+from crnn_ctc.image import fit, fit_two_rows
 
 pytest.importorskip("cv2", reason="synthesis comes with the extra [train]")
 
@@ -240,3 +241,26 @@ def test_without_perspective_a_plate_fills_its_crop(cut: Cut) -> None:
     np.testing.assert_allclose([x.min(), x.max()], [left + half, right - half], atol=0.01)
     half = 0.5 * face.height * SCALE / 48
     np.testing.assert_allclose([y.min(), y.max()], [top + half, bottom - half], atol=0.01)
+
+
+def test_two_rows_are_drawn_as_they_stand_and_trained_on_side_by_side() -> None:
+    plates = PlateSynthesizer(5, kinds={"trailer": 1.0})
+    picture, text, kind = plates.picture(0)
+    image, same, _ = plates.sample(0)
+    assert (picture.shape, kind, text) == ((84, 168, 3), "trailer", same)
+    np.testing.assert_array_equal(image, fit_two_rows(picture, 48, 168, 3))
+    one_row = PlateSynthesizer(5, kinds={"blue": 1.0})
+    np.testing.assert_array_equal(one_row.picture(0)[0], one_row.sample(0)[0])
+
+
+def test_what_cannot_be_read_is_the_wrong_way_round_or_no_plate() -> None:
+    one_row, two_rows = (
+        PlateSynthesizer(6, kinds={kind: 1.0}) for kind in ("blue", "yellow_two_row")
+    )
+    picture = one_row.picture(1)[0]
+    np.testing.assert_array_equal(one_row.unreadable(1), fit_two_rows(picture, 48, 168, 3))
+    picture = two_rows.picture(2)[0]
+    np.testing.assert_array_equal(two_rows.unreadable(2), fit(picture, 48, 168, 3))
+    scenery = one_row.unreadable(3)
+    assert (scenery.shape, scenery.dtype) == ((48, 168, 3), np.uint8)
+    assert not np.array_equal(scenery, one_row.unreadable(6))

@@ -66,6 +66,7 @@ class PlatesData(Section):
     """Crops of plates among synthetic ones; see :class:`crnn_ctc.data.plates.PlateSource`.
 
     ``train``, ``validation`` and ``glyphs`` are manifests or folders, seen from the data folder.
+    ``kinds`` are weights of the kinds of plates that are drawn, all of them if none is named.
     ``cut`` and ``perspective`` are those of the synthesizer; ``perspective`` also scales how far
     the corners of real crops are moved.
     """
@@ -81,6 +82,8 @@ class PlatesData(Section):
     glyph_share: Share = 0.5
     cut: Literal["mixed", "corners", "box"] = "mixed"
     perspective: Annotated[float, Field(ge=0, le=1)] = 1.0
+    kinds: dict[str, Annotated[float, Field(ge=0)]] = {}
+    unreadable: Share = 0.0
 
     @property
     def ink(self) -> Ink:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crnn_ctc.data.augment import DRAWS, augment
+from crnn_ctc.image import fit_two_rows
 from crnn_ctc.seeded import uniforms
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import Draws
@@ -34,6 +35,8 @@ class PlateSource:
         strength: of the augmentation of real crops; see :func:`crnn_ctc.data.augment.augment`.
         seed: of the run.
         perspective: of that augmentation; see there.
+        unreadable: share of the samples that show nothing to be read, and whose text is empty: real
+            crops and synthetic ones cut the wrong way, and what may stand round plates.
     """
 
     images: NDArray[np.uint8]
@@ -44,6 +47,7 @@ class PlateSource:
     strength: float
     seed: int
     perspective: float = 1.0
+    unreadable: float = 0.0
     _cumulative: NDArray[np.float64] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -63,12 +67,19 @@ class PlateSource:
 
     def sample(self, i: int) -> tuple[NDArray[np.uint8], str]:
         """Sample ``i``: image uint8 (H, W, 3), and its text."""
-        draws = Draws(uniforms(self.seed, _STREAM + i, (2 + DRAWS,)))
+        u = uniforms(self.seed, _STREAM + i, (2 + DRAWS + 1,))
+        draws = Draws(u[:-1])
+        readable = u[-1] >= self.unreadable
         if draws.chance(self.synthetic):
+            if not readable:
+                return self.synthesizer.unreadable(i), ""
             image, text, _ = self.synthesizer.sample(i)
             return image, text
         chosen = int(np.searchsorted(self._cumulative, draws.next(), side="right"))
         image = augment(self.images[chosen], self.strength, draws, self.perspective)
+        if not readable:
+            height, width = image.shape[:2]
+            return fit_two_rows(image, height, width, 3), ""
         return image, self.texts[chosen]
 
 

@@ -56,6 +56,7 @@ def _digits(recipe: Recipe, data: DigitsData, folder: Path) -> tuple[Source, Val
 def _plates(recipe: Recipe, data: PlatesData, folder: Path) -> tuple[Source, Validation]:
     from crnn_ctc.data.plates import PlateSource
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
+    from crnn_ctc.synthesis.text import KIND_WEIGHTS
 
     size = recipe.input
     train = _crops(recipe, folder / data.train)
@@ -66,6 +67,7 @@ def _plates(recipe: Recipe, data: PlatesData, folder: Path) -> tuple[Source, Val
         size.width,
         glyphs=folder / data.glyphs if data.glyphs else None,
         glyph_share=data.glyph_share,
+        kinds=data.kinds or KIND_WEIGHTS,
         cut=data.cut,
         perspective=data.perspective,
     )
@@ -78,6 +80,7 @@ def _plates(recipe: Recipe, data: PlatesData, folder: Path) -> tuple[Source, Val
         data.augment,
         recipe.seed,
         data.perspective,
+        data.unreadable,
     )
     return mixed, held
 

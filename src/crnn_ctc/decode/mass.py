@@ -45,8 +45,14 @@ class GrammarMass:
         )
         order = np.argsort(pair_of, kind="stable")
         order = order[before[order] >= 0]
-        self._repeated = before[order]
-        self._repeating, self._repeat_starts = np.unique(pair_of[order], return_index=True)
+        # the first such (p, c) of each pair, then the second of those that have two, and so on:
+        # np.add.reduceat over runs as short as these takes several times as long
+        _, first = np.unique(pair_of[order], return_index=True)
+        rank = np.arange(len(order)) - np.repeat(first, np.diff([*first.tolist(), len(order)]))
+        self._repeats = [
+            (pair_of[order[rank == r]], before[order[rank == r]])
+            for r in range(int(rank.max(initial=-1)) + 1)
+        ]
 
     def __call__(self, log_probs: NDArray[np.float32]) -> NDArray[np.float64]:
         """The probability that the text is one of the grammar's.
@@ -65,12 +71,12 @@ class GrammarMass:
         total = blanks.copy()
         grown, emission = np.empty_like(ends), np.empty_like(ends)
         for t in range(steps):
-            np.take(self._origins @ total, self._origin_of, axis=0, out=grown)
-            if len(self._repeated):
-                again = np.add.reduceat(ends[self._repeated], self._repeat_starts, axis=0)
-                grown[self._repeating] -= again
+            # mode clip: with raise, take would write to a buffer first
+            np.take(self._origins @ total, self._origin_of, axis=0, out=grown, mode="clip")
+            for pairs, repeated in self._repeats:
+                grown[pairs] -= ends[repeated]
             np.add(ends, grown, out=ends)
-            np.take(emitted[t], self._classes, axis=0, out=emission)
+            np.take(emitted[t], self._classes, axis=0, out=emission, mode="clip")
             ends *= emission
             np.multiply(total, emitted[t, self._blank], out=blanks)
             np.copyto(total, blanks)

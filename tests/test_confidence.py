@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crnn_ctc.alphabet import Alphabet
-from crnn_ctc.decode import label_probabilities, tempered
+from crnn_ctc.decode import label_probabilities
+from crnn_ctc.decode.decoder import tempered
 from crnn_ctc.evaluation.confidence import (
     at_threshold,
     auroc,

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from crnn_ctc.alphabet import Alphabet
-from crnn_ctc.decode import label_probabilities, tempered
+from crnn_ctc.decode import label_probabilities
+from crnn_ctc.decode.decoder import tempered
 
 BINS = 15
 """Of the calibration error, as in Guo et al. 2017."""
@@ -50,9 +51,7 @@ def reliability(confidences: ArrayLike, right: ArrayLike, bins: int = BINS) -> l
     ]
 
 
-def expected_calibration_error(
-    confidences: ArrayLike, right: ArrayLike, bins: int = BINS
-) -> float:
+def expected_calibration_error(confidences: ArrayLike, right: ArrayLike, bins: int = BINS) -> float:
     """ECE: how far confidence and accuracy lie apart, on average (Guo et al. 2017, equation 3)."""
     rows = reliability(confidences, right, bins)
     n = sum(row.n for row in rows)
@@ -127,11 +126,13 @@ def fit_temperature(
 ) -> float:
     """The temperature at which the true texts are most probable (Guo et al. 2017, section 4.2).
 
-    Its logarithm is searched for by golden section between ``least`` and ``most``, to within 1 %.
+    Its logarithm is searched for by golden section, to within 1 %.
 
     Args:
         batches: log-probabilities float32 (n, T, K), and n true texts.
         alphabet: of K classes.
+        least: the lowest temperature that is considered.
+        most: the highest.
 
     Raises:
         ValueError: there are no texts.

@@ -8,6 +8,7 @@ from crnn_ctc import InputError
 
 pytest.importorskip("pydantic")
 
+from crnn_ctc.card import Card
 from crnn_ctc.recipe import load, shipped
 
 
@@ -28,6 +29,25 @@ def test_every_shipped_recipe_loads() -> None:
 def test_set_changes_a_value() -> None:
     recipe = load("digits-tiny", ["training.images=1000", "network.rnn=lstm", "seed=9"])
     assert (recipe.training.images, recipe.network.rnn, recipe.seed) == (1000, "lstm", 9)
+
+
+def test_a_recipe_may_name_a_grammar() -> None:
+    assert load("digits-tiny").grammar is None
+    assert load("digits-tiny", ["grammar=digits:5"]).grammar == "digits:5"
+    assert load("digits-tiny", ["grammar='re:[0-4]{5}'"]).grammar == "re:[0-4]{5}"
+    for name, says in {"plates": "not for this model", "re:[0-": "missing"}.items():
+        with pytest.raises(InputError, match=says):
+            load("digits-tiny", [f"grammar='{name}'"])
+
+
+def test_the_grammar_travels_in_the_card() -> None:
+    pytest.importorskip("torch")
+    from crnn_ctc.net.build import build
+    from crnn_ctc.training.trained import make_card
+
+    recipe = load("digits-tiny", ["grammar=digits:5"])
+    card = make_card(recipe, build(recipe), {"step": 0, "validation": {}})
+    assert Card.from_json(card.to_json(), "it").grammar == "digits:5"
 
 
 def test_cycles() -> None:

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.errors import InputError
-from crnn_ctc.pattern import compile_pattern
-from crnn_ctc.plate_rules import PLATE
 
 NAMES = "plates, digits, digits:5, digits:4-6, any, or re:PATTERN"
 """The grammars that there are, for messages and help."""
@@ -62,6 +60,10 @@ def open_grammar(name: str, alphabet: Alphabet) -> Grammar:
     Raises:
         InputError: no such grammar, not a pattern, or the alphabet lacks its characters.
     """
+    # only who has a grammar waits for these
+    from crnn_ctc.pattern import compile_pattern
+    from crnn_ctc.plate_rules import PLATE
+
     lengths = re.fullmatch(r"digits:([0-9]{1,3})(?:-([0-9]{1,3}))?", name)
     if name == "plates":
         pattern = PLATE

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from crnn_ctc.alphabet import ALPHABETS, Alphabet
 from crnn_ctc.errors import InputError
+from crnn_ctc.grammar import open_grammar
 from crnn_ctc.image import Ink
 from crnn_ctc.synthesis.text import TWO_ROW
 
@@ -156,6 +157,8 @@ class Recipe(Section):
     licence: str = "Apache-2.0"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     alphabet: Literal["DIGITS", "PLATES"]
+    #: what the model obeys when it reads, :func:`crnn_ctc.grammar.open_grammar`; training does not
+    grammar: str | None = None
     network: Network
     input: Input
     data: Annotated[DigitsData | PlatesData, Field(discriminator="kind")]
@@ -168,6 +171,8 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
+        if self.grammar is not None:
+            open_grammar(self.grammar, self.characters)
         if self.data.kind == "digits":
             if (self.input.height, self.input.channels) != (32, 1):
                 raise ValueError("digits are 32 pixels high and grey: set input to 32 and 1")

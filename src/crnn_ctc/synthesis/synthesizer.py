@@ -43,6 +43,9 @@ class PlateSynthesizer:
         provinces: the same of the provinces.
         glyphs: a folder of character pictures; see :func:`.glyphs.folder_glyphs`.
         glyph_share: share of the plates whose characters come from that folder.
+        evenly: kinds take turns instead of being drawn, and for each kind provinces do: any run of
+            ``kinds * provinces`` samples holds each pair once. Weights above 0 are then all the
+            same. Kinds without a province have their turn all the same.
 
     Raises:
         InputError: an option cannot be used.
@@ -55,6 +58,7 @@ class PlateSynthesizer:
     provinces: Mapping[str, float] = field(default_factory=lambda: _EVENLY)
     glyphs: Path | None = None
     glyph_share: float = 0.5
+    evenly: bool = False
     _kind_shares: tuple[float, ...] = field(init=False, repr=False, compare=False)
     _province_shares: tuple[float, ...] = field(init=False, repr=False, compare=False)
 
@@ -74,7 +78,7 @@ class PlateSynthesizer:
 
     def text(self, i: int) -> PlateText:
         """The string of sample ``i`` and its kind, without the picture."""
-        return self._text(Draws(uniforms(self.seed, i, (TEXT_DRAWS,))))
+        return self._text(i, Draws(uniforms(self.seed, i, (TEXT_DRAWS,))))
 
     def sample(self, i: int) -> tuple[NDArray[np.uint8], str, Kind]:
         """Sample ``i``, 0 or more.
@@ -83,7 +87,7 @@ class PlateSynthesizer:
             image uint8 RGB (height, width, 3), its text, and the kind of plate.
         """
         u = uniforms(self.seed, i, (TEXT_DRAWS + _PICTURE_DRAWS,))
-        plate = self._text(Draws(u[:TEXT_DRAWS]))
+        plate = self._text(i, Draws(u[:TEXT_DRAWS]))
         draws = Draws(u[TEXT_DRAWS:])
         face = draw_face(plate, self._style(draws), draws)
         scene = see(face, plate.kind, self.height, self.width, draws)
@@ -105,9 +109,14 @@ class PlateSynthesizer:
             texts.append(text)
         return images, texts
 
-    def _text(self, draws: Draws) -> PlateText:
+    def _text(self, i: int, draws: Draws) -> PlateText:
         kind = tuple(KIND_WEIGHTS)[pick(self._kind_shares, draws.next())]
         province = PROVINCES[pick(self._province_shares, draws.next())]
+        if self.evenly:
+            kinds = [k for k in KIND_WEIGHTS if self.kinds.get(k)]
+            provinces = [p for p in PROVINCES if self.provinces.get(p)]
+            kind = kinds[i % len(kinds)]
+            province = provinces[i // len(kinds) % len(provinces)]
         return draw_text(draws, kind, province)
 
     def _style(self, draws: Draws) -> Style:

@@ -238,13 +238,15 @@ def test_evaluate_says_what_is_wrong(small_emnist: Path, tmp_path: Path) -> None
 def labelled_examples(folder: Path) -> Path:
     """The examples and a wrong label, as a manifest with groups."""
     folder.mkdir()
-    lines = ["file,label,colour,subset"]
+    lines = ["file,label,colour,kind,subset"]
     for i, path in enumerate(PICTURES):
         shutil.copy(path, folder / f"{path.name[:5]}_{i}{path.suffix}")
-        colour, subset = ("blue", "base") if i % 2 else ("green", "green")
-        lines.append(f"{path.name[:5]}_{i}{path.suffix},{path.name[:5]},{colour},{subset}")
+        colour, kind, subset = (
+            ("blue", "blue", "base") if i % 2 else ("green", "green_large", "green")
+        )
+        lines.append(f"{path.name[:5]}_{i}{path.suffix},{path.name[:5]},{colour},{kind},{subset}")
     shutil.copy(PICTURES[0], folder / "16186_9.jpg")
-    lines.append("16186_9.jpg,16186,blue,")
+    lines.append("16186_9.jpg,16186,blue,police,")
     (folder / "set.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
 
@@ -261,6 +263,11 @@ def test_evaluate_on_labelled_pictures(tmp_path: Path) -> None:
         assert values["cer"] == pytest.approx(1 / 35)
         assert values["confusions"] == [{"truth": "6", "read": "0", "count": 1}]
     assert {k: v["n"] for k, v in values["by_colour"].items()} == {"blue": 4, "green": 3}
+    kinds = {k: (v["n"], v["exact_match"]) for k, v in values["by_kind"].items()}
+    assert kinds == {"blue": (3, 1), "green_large": (3, 1), "police": (1, 0)}
+    assert "by kind           blue 100.0 (3)  green_large 100.0 (3)  police 0.0 (1)" in (
+        done.stdout.decode().splitlines()
+    )
     assert {k: v["n"] for k, v in values["by_subset"].items()} == {"base": 3, "green": 3}
     for subset, count in (("ccpd2019", 3), ("ccpd2020", 3), ("others", 1), ("base", 3)):
         run_cli("evaluate", "digits-tiny", folder / "set.csv", "--subset", subset, "--json", file)

@@ -38,7 +38,7 @@ from crnn_ctc.synthesis.scene import Cut, _view
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import ISSUERS, KIND_WEIGHTS, PROVINCES, Draws, PlateText
 
-TEXTS = "3d3991f1f4535afe142ccf98107383a22b0d0f86d6649e195d8a330e717108c3"
+TEXTS = "462d4ce28520bf4286165ea106b2af99e33e23616f395d47f2c88ca4df62a2ca"
 
 LENGTHS = dict.fromkeys(KIND_WEIGHTS, 7) | {"green": 8, "green_large": 8, "hazard": 3}
 LAST = {
@@ -135,6 +135,55 @@ def test_weights_choose_kinds_and_provinces() -> None:
     provinces = Counter(plate.text[0] for plate in plates)
     assert set(provinces) == {"藏", "青"}
     assert provinces["藏"] > provinces["青"]
+
+
+def test_evenly_means_each_kind_of_each_province_in_turn() -> None:
+    source = PlateSynthesizer(0, evenly=True)
+    cells = len(KIND_WEIGHTS) * len(PROVINCES)
+    for start in (0, 1_000):
+        plates = [source.text(i) for i in range(start, start + cells)]
+        assert set(Counter(plate.kind for plate in plates).values()) == {len(PROVINCES)}
+        for kind in KIND_WEIGHTS.keys() - {"cross_border", "embassy", "airport", "hazard"}:
+            provinces = [plate.text[0] for plate in plates if plate.kind == kind]
+            assert sorted(provinces) == sorted(PROVINCES)
+    some = PlateSynthesizer(
+        0, kinds={"green": 1, "police": 9, "blue": 0}, provinces={"藏": 1, "青": 5}, evenly=True
+    )
+    turn = [(some.text(i).kind, some.text(i).text[0]) for i in range(5)]
+    # in the table's order, whatever the weights
+    assert turn == [
+        ("green", "藏"), ("police", "藏"), ("green", "青"), ("police", "青"), ("green", "藏")
+    ]  # fmt: skip
+    assert some.sample(3)[1:] == (some.text(3).text, "police")
+
+
+def test_cross_border_plates_have_guangdongs_z_to_themselves() -> None:
+    assert "Z" not in ISSUERS["粤"]
+    assert "X" in ISSUERS["冀"]
+    for letters in ISSUERS.values():
+        assert list(letters) == sorted(set(letters))
+        assert not set(letters) & set("IO")
+
+
+def test_green_plates_have_the_energy_letters_of_ga36() -> None:
+    energy: dict[str, Counter[str]] = {}
+    for kind, place in (("green", 2), ("green_large", 7)):
+        source = PlateSynthesizer(0, kinds={kind: 1})  # type: ignore[dict-item]
+        energy[kind] = Counter(source.text(i).text[place] for i in range(1_500))
+        assert set(energy[kind]) == set("DABCEFGHJK")
+    large = PlateSynthesizer(0, kinds={"green_large": 1})
+    assert all(large.text(i).text[2:7].isdigit() for i in range(100))
+    small = PlateSynthesizer(0, kinds={"green": 1})
+    seconds = [small.text(i).text[3].isalpha() for i in range(400)]
+    assert 0.1 < np.mean(seconds) < 0.4
+
+
+def test_letters_stand_in_any_place_of_a_serial() -> None:
+    source = PlateSynthesizer(0, kinds={"blue": 1})
+    serials = (source.text(i).text[2:] for i in range(6_000))
+    shapes = {"".join("9A"[c.isalpha()] for c in serial) for serial in serials}
+    # none, and all places of one, of two and of three among five
+    assert Counter(shape.count("A") for shape in shapes) == {0: 1, 1: 5, 2: 10, 3: 10}
 
 
 @pytest.mark.parametrize("kind", KIND_WEIGHTS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -46,6 +45,7 @@ def ccpd(
     from crnn_ctc.data.ccpd import find_pictures
     from crnn_ctc.data.ccpd_crops import Cropper, make_crops
     from crnn_ctc.data.crop_ledger import Ledger
+    from crnn_ctc.data.processes import cores
     from crnn_ctc.errors import InputError
 
     if crop is not Crop.BOX:
@@ -68,7 +68,7 @@ def ccpd(
         if done:
             print(f"{target}: {done:,} crops are there already", file=sys.stderr)
         cropper = Cropper(target, crop.value, seed)
-        for _ in track(make_crops(ledger, cropper, workers or _cores()), "cropping", waiting):
+        for _ in track(make_crops(ledger, cropper, workers or cores()), "cropping", waiting):
             pass
         ledger.write_tables()
         for folder, count in ledger.folders():
@@ -85,10 +85,3 @@ def ccpd(
         table = target / "rejected.csv"
         print(f"{rejected:,} pictures gave no crop, all listed in {table}", file=sys.stderr)
         raise typer.Exit(2)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from crnn_ctc.cli import ccpd, check, stats
+from crnn_ctc.cli import ccpd, check, stats, synth
 
 app = typer.Typer(help="Fetch and prepare training data.", no_args_is_help=True)
 app.command("ccpd")(ccpd.ccpd)
 app.command("check")(check.check)
 app.command("stats")(stats.stats)
+app.command("synth")(synth.synth)
 
 
 @app.callback()

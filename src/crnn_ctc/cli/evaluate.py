@@ -193,9 +193,11 @@ def on_pictures(
         values["exact_match_without_province"] = rest.exact_match
     keys = {
         "length": [str(len(label)) for label in labels],
-        **({"province": [label[0] for label in labels]} if plates else {}),
-        "colour": [r.sample.attributes.get("colour", "") for r in good],
-        "subset": [r.sample.attributes.get("subset", "") for r in good],
+        **({"province": [province(label) for label in labels]} if plates else {}),
+        **{
+            name: [r.sample.attributes.get(name, "") for r in good]
+            for name in ("colour", "kind", "subset")
+        },
     }
     for name, groups in keys.items():
         measured = by_group(groups, texts, labels)
@@ -211,6 +213,13 @@ def on_pictures(
     if errors:
         print(f"not read          {len(errors)}")
     return values
+
+
+def province(label: str) -> str:
+    """A plate's province; ``other`` on plates that have none, such as an embassy's."""
+    from crnn_ctc.synthesis.text import PROVINCES
+
+    return label[0] if label[0] in PROVINCES else "other"
 
 
 def in_subset(name: str, wanted: str) -> bool:

@@ -24,7 +24,7 @@ def stats(
     ],
     save: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw the counts here.")] = None,
 ) -> None:
-    """Count lengths, provinces, characters, sizes, colours and subsets of labelled pictures.
+    """Count lengths, provinces, characters, sizes, colours, kinds and subsets of labelled pictures.
 
     And near-duplicates across splits: they make a test say too much (arXiv 2304.04653).
     """

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import threading
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +16,7 @@ from PIL import Image
 
 from crnn_ctc.data.ccpd import CcpdName, parse_name
 from crnn_ctc.data.crop_ledger import Ledger, Made, Task
+from crnn_ctc.data.processes import in_order
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import MIN_SIDE, load
 
@@ -128,7 +123,8 @@ def make_crops(ledger: Ledger, cropper: Cropper, workers: int) -> Iterator[Made]
     parts = cropper.folder / _PARTS
     shutil.rmtree(parts, ignore_errors=True)
     try:
-        parts.mkdir()
+        # what a killed run left behind may be writing there still
+        parts.mkdir(exist_ok=True)
         for folder in ledger.planned_folders():
             (cropper.folder / folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -136,47 +132,10 @@ def make_crops(ledger: Ledger, cropper: Cropper, workers: int) -> Iterator[Made]
             f"{cropper.folder}: cannot be written ({error.strerror or error}); "
             "choose another folder"
         ) from None
-    for made in _chunks(ledger, cropper, workers):
-        ledger.record(made)
-        yield from made
-    shutil.rmtree(parts, ignore_errors=True)
-
-
-def _chunks(ledger: Ledger, cropper: Cropper, workers: int) -> Iterator[list[Made]]:
     tasks = ledger.pending()
     # ends at the first empty chunk
     chunks = iter(lambda: tuple(islice(tasks, _CHUNK)), ())
-    if workers == 1:
-        yield from map(cropper.all, chunks)
-        return
-    # spawn: the same on every system, and no copy of the parent's threads and open database
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
-    try:
-        under_way: deque[Future[list[Made]]] = deque()
-        for chunk in islice(chunks, 4 * workers):
-            under_way.append(pool.submit(cropper.all, chunk))
-        while under_way:
-            yield under_way.popleft().result()
-            for chunk in islice(chunks, 1):
-                under_way.append(pool.submit(cropper.all, chunk))
-    except BrokenProcessPool:
-        raise InputError(
-            f"{cropper.folder}: a process died, for want of memory perhaps; run it again with "
-            "fewer --workers: it goes on where it stopped"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """End with the parent: one that was killed would leave its workers waiting for ever."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends them in order
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    for made in in_order(cropper.all, chunks, workers, cropper.folder):
+        ledger.record(made)
+        yield from made
+    shutil.rmtree(parts, ignore_errors=True)

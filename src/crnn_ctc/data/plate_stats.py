@@ -52,7 +52,7 @@ class Statistics:
         provinces: first characters that are provinces; others as ``other``.
         characters: of all labels.
         sizes: width and height, in pixels.
-        attributes: counts of each value of colour, subset, split and source.
+        attributes: counts of each value of colour, kind, subset, split and source.
     """
 
     pictures: int = 0
@@ -90,7 +90,7 @@ class Statistics:
             self.provinces[item.text[0] if item.text[0] in PROVINCES else "other"] += 1
             self.characters.update(item.text)
             self.sizes[image.shape[1], image.shape[0]] += 1
-            for name in ("colour", "subset", "split", "source"):
+            for name in ("colour", "kind", "subset", "split", "source"):
                 value = item.attributes.get(name)
                 # CCPD's source is a single picture: that is no group
                 if value and PurePath(value).suffix.lower() not in SUFFIXES:

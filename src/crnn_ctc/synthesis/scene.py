@@ -43,6 +43,14 @@ _PAINTS: dict[Kind, tuple[_Colour, _Colour]] = {
     "foreign": ((0.07, 0.07, 0.08), (0.95, 0.95, 0.95)),
     "airport": ((0.05, 0.42, 0.25), (0.95, 0.95, 0.95)),
 }
+#: What people call the plate's colour, and manifests.
+COLOURS: dict[Kind, str] = {
+    **dict.fromkeys(_PAINTS, "black"),
+    **dict.fromkeys(("yellow", "yellow_two_row", "trailer", "coach", "hazard"), "yellow"),
+    **dict.fromkeys(("green", "green_large", "airport"), "green"),
+    "blue": "blue",
+    "police": "white",
+}
 _RED = (0.92, 0.13, 0.14)
 _YELLOW = (0.97, 0.80, 0.25)
 

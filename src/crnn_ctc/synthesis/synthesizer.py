@@ -47,6 +47,9 @@ class PlateSynthesizer:
         glyph_share: share of the plates whose characters come from that folder.
         cut: by their ``corners``, as the ``box`` round them, or ``mixed``.
         perspective: 0 shows every plate from the front, filling its picture; 1 is the usual.
+        evenly: kinds take turns instead of being drawn, and for each kind provinces do: any run of
+            ``kinds * provinces`` samples holds each pair once. Weights above 0 are then all the
+            same. Kinds without a province have their turn all the same.
 
     Raises:
         InputError: an option cannot be used.
@@ -61,6 +64,7 @@ class PlateSynthesizer:
     glyph_share: float = 0.5
     cut: Cut = "mixed"
     perspective: float = 1.0
+    evenly: bool = False
     _kind_shares: tuple[float, ...] = field(init=False, repr=False, compare=False)
     _province_shares: tuple[float, ...] = field(init=False, repr=False, compare=False)
 
@@ -80,7 +84,7 @@ class PlateSynthesizer:
 
     def text(self, i: int) -> PlateText:
         """The string of sample ``i`` and its kind, without the picture."""
-        return self._text(Draws(uniforms(self.seed, i, (TEXT_DRAWS,))))
+        return self._text(i, Draws(uniforms(self.seed, i, (TEXT_DRAWS,))))
 
     def picture(self, i: int) -> tuple[NDArray[np.uint8], str, Kind]:
         """Plate ``i``, 0 or more, as a detector would cut it out.
@@ -90,12 +94,23 @@ class PlateSynthesizer:
             its text, and the kind of plate.
         """
         u = uniforms(self.seed, i, (TEXT_DRAWS + _PICTURE_DRAWS,))
-        plate = self._text(Draws(u[:TEXT_DRAWS]))
+        plate = self._text(i, Draws(u[:TEXT_DRAWS]))
         draws = Draws(u[TEXT_DRAWS:])
         face = draw_face(plate, self._style(draws), draws)
-        height = self.width // 2 if plate.kind in TWO_ROW else self.height
-        scene = see(face, plate.kind, height, self.width, draws, self.cut, self.perspective)
+        scene = see(
+            face,
+            plate.kind,
+            self.picture_height(plate.kind),
+            self.width,
+            draws,
+            self.cut,
+            self.perspective,
+        )
         return expose(scene, draws, self.height / 48), plate.text, plate.kind
+
+    def picture_height(self, kind: Kind) -> int:
+        """Of a :meth:`picture`, in pixels."""
+        return self.width // 2 if kind in TWO_ROW else self.height
 
     def sample(self, i: int) -> tuple[NDArray[np.uint8], str, Kind]:
         """Plate ``i`` as a network takes it: two rows stand side by side.
@@ -137,9 +152,14 @@ class PlateSynthesizer:
             texts.append(text)
         return images, texts
 
-    def _text(self, draws: Draws) -> PlateText:
+    def _text(self, i: int, draws: Draws) -> PlateText:
         kind = tuple(KIND_WEIGHTS)[pick(self._kind_shares, draws.next())]
         province = PROVINCES[pick(self._province_shares, draws.next())]
+        if self.evenly:
+            kinds = [k for k in KIND_WEIGHTS if self.kinds.get(k)]
+            provinces = [p for p in PROVINCES if self.provinces.get(p)]
+            kind = kinds[i % len(kinds)]
+            province = provinces[i // len(kinds) % len(provinces)]
         return draw_text(draws, kind, province)
 
     def _style(self, draws: Draws) -> Style:

@@ -44,13 +44,15 @@ KIND_WEIGHTS: Mapping[Kind, float] = {
 
 _A_TO_Z = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 
-#: The letters that a province issues; O, which is the police's, is not in the alphabet.
+#: The letters that a province issues; O, which was the police's, is not in the alphabet. Some stand
+#: for places that were merged since (皖's Q): their old plates are still driven.
+#: 粤 has no Z here: that is the cross-border plates', which have a kind of their own.
 ISSUERS: Mapping[str, str] = {
     "京": "ABCEFGHJKLMNPQY",
     "津": "ABCDEFGHJKLMNPQR",
     "沪": "ABCDEFGHJKLMNR",
     "渝": "ABCDFGHMN",
-    "冀": "ABCDEFGHJRST",
+    "冀": "ABCDEFGHJRSTX",  # X: 雄安, the newest
     "晋": "ABCDEFHJKLM",
     "蒙": "ABCDEFGHJKLM",
     "辽": "ABCDEFGHJKLMNP",
@@ -65,7 +67,7 @@ ISSUERS: Mapping[str, str] = {
     "豫": "ABCDEFGHJKLMNPQRSUV",
     "鄂": "ABCDEFGHJKLMNPQRSW",
     "湘": "ABCDEFGHJKLMNSU",
-    "粤": _A_TO_Z,
+    "粤": "ABCDEFGHJKLMNPQRSTUVWXY",
     "桂": "ABCDEFGHJKLMNPR",
     "琼": "ABCDEF",
     "川": "ABCDEFGHJKLMQRSTUVWXYZ",

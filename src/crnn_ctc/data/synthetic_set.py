@@ -1,0 +1,238 @@
+"""A set of synthetic plates on disk: the same files from any number of processes, kills or not."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+from PIL import Image
+
+from crnn_ctc.data.labelled import MANIFEST
+from crnn_ctc.data.processes import in_order
+from crnn_ctc.errors import InputError
+from crnn_ctc.synthesis.glyphs import folder_glyphs
+from crnn_ctc.synthesis.scene import COLOURS
+from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
+from crnn_ctc.synthesis.text import Kind
+
+Format = Literal["png", "jpg"]
+
+COLUMNS = ("file", "label", "colour", "width", "height", "kind")
+"""Of the manifest."""
+
+SETTINGS = "synth.json"
+"""What the plates of a folder depend on, and how many of them were asked for."""
+
+MOST = 2**48
+"""Samples of one seed; training takes other numbers from those beyond."""
+
+_PARTS = ".parts"
+"""Folder of files that are being written."""
+
+_A_FOLDER = 10_000  # files: what file managers and old file systems still bear
+_CHUNK = 100  # plates a process is sent at once: some 0.2 s of work
+_QUALITY = 95
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A row of the manifest.
+
+    Attributes:
+        file: of the picture, below the folder of the set.
+        label: what stands on the plate.
+        colour: of the plate.
+        kind: of the plate.
+        kept: the picture was there already.
+    """
+
+    file: str
+    label: str
+    colour: str
+    kind: Kind
+    kept: bool
+
+
+@dataclass(frozen=True)
+class SyntheticSet:
+    """Samples ``start`` and on of a synthesizer, as files and a manifest.
+
+    Args:
+        folder: of the set.
+        synthesizer: draws the plates.
+        start: its first sample.
+        suffix: ``png`` keeps the pixels as they are; ``jpg`` takes less than half the room.
+    """
+
+    folder: Path
+    synthesizer: PlateSynthesizer
+    start: int = 0
+    suffix: Format = "png"
+
+    def write(self, count: int, workers: int = 1) -> Iterator[Plate]:
+        """Write ``count`` plates, one step each; those that are there already are kept.
+
+        The manifest is written at the end, in one piece. Nothing is held in memory but the plates
+        under way.
+
+        Args:
+            count: of the plates; a set can be made larger, not smaller.
+            workers: processes; 1 draws in this one.
+
+        Raises:
+            InputError: the folder holds something else, or cannot be written; a picture of the
+                glyph folder cannot be used; or a process died.
+        """
+        stop = self.start + count
+        if stop > MOST:
+            raise InputError(f"samples up to {stop:,}: there are {MOST:,}; lower --start")
+        self._open(count)
+        chunks = (
+            range(first, min(first + _CHUNK, stop)) for first in range(self.start, stop, _CHUNK)
+        )
+        manifest = self.folder / MANIFEST
+        part = self.folder / _PARTS / MANIFEST
+        try:
+            with part.open("w", encoding="utf-8", newline="") as file:
+                rows = csv.writer(file, lineterminator="\n")
+                rows.writerow(COLUMNS)
+                for plates in in_order(self.draw, chunks, workers, self.folder):
+                    for plate in plates:
+                        rows.writerow(self._row(plate))
+                        yield plate
+            part.replace(manifest)
+        except OSError as error:
+            raise _cannot_write(manifest, error) from None
+        shutil.rmtree(self.folder / _PARTS, ignore_errors=True)
+
+    def _row(self, plate: Plate) -> tuple[str | int, ...]:
+        width, height = self.synthesizer.width, self.synthesizer.picture_height(plate.kind)
+        return plate.file, plate.label, plate.colour, width, height, plate.kind
+
+    def draw(self, samples: range) -> list[Plate]:
+        """Draw these samples, each put in its place in one piece, unless it is there.
+
+        Raises:
+            InputError: the folder cannot be written, or a glyph cannot be used.
+        """
+        cv2.setNumThreads(1)  # its threads would fight those of the other processes
+        return [self._draw(i) for i in samples]
+
+    def _draw(self, i: int) -> Plate:
+        text = self.synthesizer.text(i)
+        file = f"{i // _A_FOLDER:04}/{text.text}_{i}.{self.suffix}"
+        target = self.folder / file
+        kept = target.is_file()
+        if not kept:
+            # the process id: what a killed run left behind may still be writing the same plate
+            part = self.folder / _PARTS / f"{i}-{os.getpid()}"
+            picture = Image.fromarray(self.synthesizer.picture(i)[0])
+            try:
+                target.parent.mkdir(exist_ok=True)
+                if self.suffix == "jpg":
+                    picture.save(part, "JPEG", quality=_QUALITY, subsampling=0)
+                else:
+                    picture.save(part, "PNG")
+                part.replace(target)
+            except OSError as error:
+                raise _cannot_write(target, error) from None
+        return Plate(file, text.text, COLOURS[text.kind], text.kind, kept)
+
+    def _open(self, count: int) -> None:
+        """Make the folder, or see that what it holds is of this set."""
+        now = self.settings()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            known = self._known()
+            for name, value in now.items() if known else ():
+                if known.get(name) != value:
+                    raise InputError(f"{self.folder}: {_difference(name, known.get(name), value)}")
+            planned = known.get("count", 0)
+            if count < planned:
+                raise InputError(
+                    f"{self.folder}: holds a set of {planned:,} plates, more than --count "
+                    f"{count}; raise it, or choose another folder"
+                )
+            shutil.rmtree(self.folder / _PARTS, ignore_errors=True)
+            (self.folder / _PARTS).mkdir(exist_ok=True)
+            part = self.folder / _PARTS / SETTINGS
+            text = json.dumps({**now, "count": count}, indent=2, ensure_ascii=False)
+            part.write_text(text + "\n", encoding="utf-8")
+            part.replace(self.folder / SETTINGS)
+        except OSError as error:
+            raise InputError(
+                f"{self.folder}: cannot be written ({error.strerror or error}); "
+                "choose another folder"
+            ) from None
+
+    def _known(self) -> dict[str, Any]:
+        """The settings that the folder's plates were drawn with; empty for a new folder."""
+        file = self.folder / SETTINGS
+        if not file.exists():
+            if any(not path.name.startswith(".") for path in self.folder.iterdir()):
+                raise InputError(
+                    f"{self.folder}: holds other files already; choose an empty folder"
+                )
+            return {}
+        try:
+            known = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:
+            known = None
+        if not isinstance(known, dict) or not isinstance(known.get("count"), int):
+            raise InputError(f"{file}: damaged; delete this folder and start again")
+        return known
+
+    def settings(self) -> dict[str, object]:
+        """All that the plates depend on.
+
+        Among them what they look like: another release may draw the same sample otherwise.
+        """
+        source = self.synthesizer
+        first = hashlib.sha256(source.picture(self.start)[0].tobytes())
+        for i in range(self.start, self.start + 100):
+            first.update(source.text(i).text.encode())
+        return {
+            "seed": source.seed,
+            "start": self.start,
+            "height": source.height,
+            "width": source.width,
+            "kinds": {kind: weight for kind, weight in source.kinds.items() if weight},
+            "provinces": {name: weight for name, weight in source.provinces.items() if weight},
+            "evenly": source.evenly,
+            "glyphs": _digest(source.glyphs) if source.glyphs else None,
+            "glyph_share": source.glyph_share if source.glyphs else None,
+            "format": self.suffix,
+            "looks": first.hexdigest()[:16],
+        }
+
+
+def _digest(glyphs: Path) -> str:
+    """Of what a glyph folder holds, wherever it lies."""
+    digest = hashlib.sha256()
+    for name, path in sorted(folder_glyphs(glyphs).items()):
+        digest.update(f"{name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _difference(name: str, old: object, new: object) -> str:
+    remedy = "choose another folder"
+    if name == "looks":
+        return f"its plates were drawn by another release of crnn-ctc or OpenCV; {remedy}"
+    if name in ("kinds", "provinces", "glyphs"):
+        return f"its plates were drawn with other {name}; {remedy}"
+    return f"its plates were drawn with {name} {old}, not {new}; {remedy}"
+
+
+def _cannot_write(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"{path}: cannot be written ({error.strerror or error}); "
+        "free space and run it again: it goes on where it stopped"
+    )

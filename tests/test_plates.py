@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 pytest.importorskip("cv2")
 
 from crnn_ctc.data.augment import DRAWS, augment
-from crnn_ctc.data.plates import PlateSource, cumulative_weights
+from crnn_ctc.data.plates import PlateSource, Pool, cumulative_weights
 from crnn_ctc.seeded import uniforms
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import Draws
@@ -23,7 +23,7 @@ def crops() -> tuple[NDArray[np.uint8], list[str]]:
 
 def source(crops: tuple[NDArray[np.uint8], list[str]], **options: float) -> PlateSource:
     settings = {"synthetic": 0.5, "balance": 0.5, "strength": 1.0} | options
-    return PlateSource(*crops, PlateSynthesizer(3), seed=3, **settings)  # type: ignore[arg-type]
+    return PlateSource([Pool(*crops)], PlateSynthesizer(3), seed=3, **settings)  # type: ignore[arg-type]
 
 
 def test_a_batch_depends_on_seed_and_step_alone(crops: tuple[NDArray[np.uint8], list[str]]) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 from crnn_ctc import InputError
 from crnn_ctc.data.digits import Digits
 from crnn_ctc.data.sequences import protocol
-from crnn_ctc.image import fit, load
+from crnn_ctc.image import fit, fit_two_rows, load
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -175,3 +175,17 @@ def test_an_empty_page_stays_empty() -> None:
     noise = np.random.default_rng(0).normal(230, 3, (32, 160, 1)).clip(0, 255)
     page = np.repeat(noise.astype(np.uint8), 3, axis=2)
     assert fit(page, 32, 160, 1, "light").max() < 64
+
+
+def test_two_rows_become_one() -> None:
+    picture = np.zeros((100, 200, 3), np.uint8)
+    picture[:30, 40:160] = (200, 0, 0)  # where an upper row's two characters stand
+    picture[45:, :] = (0, 0, 200)
+    joined = fit_two_rows(picture, 48, 168, 3)
+    assert (joined.shape, joined.dtype) == ((48, 168, 3), np.uint8)
+    upper, lower = joined[:, :56], joined[:, 56:]
+    assert tuple(upper[10, 28]) == (200, 0, 0)
+    assert tuple(lower[40, 56]) == (0, 0, 200)
+    assert upper[:30, :, 2].max() == 0
+    assert lower[:, :, 0].max() == 0
+    assert fit_two_rows(picture, 32, 96, 1).shape == (32, 96, 1)

@@ -78,3 +78,15 @@ def test_augmented_crops_differ_but_stay_alike(
     assert np.median(alike) > 0.3
     gentle = [augment(image, 0.1, Draws(uniforms(0, i, (DRAWS,)))) for i in range(60)]
     assert np.median([np.corrcoef(m.ravel(), image.ravel())[0, 1] for m in gentle]) > 0.9
+
+
+def test_what_cannot_be_read_has_an_empty_text_and_leaves_the_rest_as_it_was(
+    crops: tuple[NDArray[np.uint8], list[str]],
+) -> None:
+    images, texts = source(crops).batch(0, 200)
+    mixed_images, mixed_texts = source(crops, unreadable=0.3).batch(0, 200)
+    empty = np.array([not text for text in mixed_texts])
+    assert 0.2 < empty.mean() < 0.4
+    assert all(a == b for a, b in zip(texts, mixed_texts, strict=True) if b)
+    same = (images == mixed_images).all(axis=(1, 2, 3))
+    np.testing.assert_array_equal(same, ~empty)

@@ -11,30 +11,34 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import shared_data
 from crnn_ctc.alphabet import PLATES
 from crnn_ctc.errors import InputError
+from crnn_ctc.image import fit, fit_two_rows
 
 pytest.importorskip("cv2", reason="synthesis comes with the extra [train]")
 
 from PIL import Image
 
+from crnn_ctc.seeded import uniforms
 from crnn_ctc.synthesis.contact_sheet import contact_sheet
+from crnn_ctc.synthesis.face import MARGIN, draw_face
 from crnn_ctc.synthesis.glyphs import (
     HAN,
     HAN_FACES,
     LATIN,
     LATIN_FACES,
+    SCALE,
     SLOTS,
     WEIGHTS,
     Style,
     glyph,
 )
+from crnn_ctc.synthesis.scene import Cut, _view
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
-from crnn_ctc.synthesis.text import ISSUERS, KIND_WEIGHTS, PROVINCES
+from crnn_ctc.synthesis.text import ISSUERS, KIND_WEIGHTS, PROVINCES, Draws, PlateText
 
 TEXTS = "3d3991f1f4535afe142ccf98107383a22b0d0f86d6649e195d8a330e717108c3"
-GA36 = Path(__file__).parents[2] / "shared" / "data" / "glyphs" / "ga36"
-needs_ga36 = pytest.mark.skipif(not GA36.is_dir(), reason="no glyph folder here")
 
 LENGTHS = dict.fromkeys(KIND_WEIGHTS, 7) | {"green": 8, "green_large": 8, "hazard": 3}
 LAST = {
@@ -173,11 +177,11 @@ def test_every_character_has_a_shape_of_its_own(slot: str) -> None:
         assert ink.max() < 0.85
 
 
-@needs_ga36
 def test_a_glyph_folder_changes_its_share_of_plates() -> None:
+    glyphs = shared_data("glyphs/ga36")
     plain = PlateSynthesizer(0).batch(0, 32)
-    always = PlateSynthesizer(0, glyphs=GA36, glyph_share=1.0).batch(0, 32)
-    never = PlateSynthesizer(0, glyphs=GA36, glyph_share=0.0).batch(0, 32)
+    always = PlateSynthesizer(0, glyphs=glyphs, glyph_share=1.0).batch(0, 32)
+    never = PlateSynthesizer(0, glyphs=glyphs, glyph_share=0.0).batch(0, 32)
     assert plain[1] == always[1] == never[1]
     np.testing.assert_array_equal(plain[0], never[0])
     assert all(not np.array_equal(a, b) for a, b in zip(plain[0], always[0], strict=True))
@@ -211,3 +215,52 @@ def test_a_contact_sheet_shows_every_kind() -> None:
     sheet = contact_sheet(PlateSynthesizer(0), rows=2, columns=7, every_kind=True)
     assert sheet.shape == (2 * 74 + 6, 7 * 174 + 6, 3)
     assert sheet.dtype == np.uint8
+
+
+def test_cut_and_perspective_change_where_the_plate_stands() -> None:
+    mixed = PlateSynthesizer(4)
+    by_corners, by_box = PlateSynthesizer(4, cut="corners"), PlateSynthesizer(4, cut="box")
+    straight = PlateSynthesizer(4, perspective=0.0)
+    for i in range(12):
+        image, text, _ = mixed.sample(i)
+        cuts = [by_corners.sample(i), by_box.sample(i)]
+        assert [t for _, t, _ in cuts] == [text, text]
+        # one of the two ways is the one that "mixed" took
+        assert [np.array_equal(image, c) for c, _, _ in cuts].count(True) == 1
+        assert not np.array_equal(image, straight.sample(i)[0])
+
+
+@pytest.mark.parametrize("cut", ["corners", "box"])
+def test_without_perspective_a_plate_fills_its_crop(cut: Cut) -> None:
+    face = draw_face(PlateText("皖A12345", "blue"), Style(), Draws(uniforms(0, 0, (60,))))
+    draws = Draws(np.full(400, 0.4))  # 0.4: no bent sheet
+    x, y = _view(face, 48, 168, draws, cut, perspective=0.0)
+    left, right = MARGIN * SCALE, (MARGIN + face.width) * SCALE
+    top, bottom = MARGIN * SCALE, (MARGIN + face.height) * SCALE
+    half = 0.5 * face.width * SCALE / 168  # centres of the outermost pixels
+    np.testing.assert_allclose([x.min(), x.max()], [left + half, right - half], atol=0.01)
+    half = 0.5 * face.height * SCALE / 48
+    np.testing.assert_allclose([y.min(), y.max()], [top + half, bottom - half], atol=0.01)
+
+
+def test_two_rows_are_drawn_as_they_stand_and_trained_on_side_by_side() -> None:
+    plates = PlateSynthesizer(5, kinds={"trailer": 1.0})
+    picture, text, kind = plates.picture(0)
+    image, same, _ = plates.sample(0)
+    assert (picture.shape, kind, text) == ((84, 168, 3), "trailer", same)
+    np.testing.assert_array_equal(image, fit_two_rows(picture, 48, 168, 3))
+    one_row = PlateSynthesizer(5, kinds={"blue": 1.0})
+    np.testing.assert_array_equal(one_row.picture(0)[0], one_row.sample(0)[0])
+
+
+def test_what_cannot_be_read_is_the_wrong_way_round_or_no_plate() -> None:
+    one_row, two_rows = (
+        PlateSynthesizer(6, kinds={kind: 1.0}) for kind in ("blue", "yellow_two_row")
+    )
+    picture = one_row.picture(1)[0]
+    np.testing.assert_array_equal(one_row.unreadable(1), fit_two_rows(picture, 48, 168, 3))
+    picture = two_rows.picture(2)[0]
+    np.testing.assert_array_equal(two_rows.unreadable(2), fit(picture, 48, 168, 3))
+    scenery = one_row.unreadable(3)
+    assert (scenery.shape, scenery.dtype) == ((48, 168, 3), np.uint8)
+    assert not np.array_equal(scenery, one_row.unreadable(6))

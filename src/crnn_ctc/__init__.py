@@ -8,6 +8,7 @@ from crnn_ctc.alphabet import DIGITS, PLATES, Alphabet
 from crnn_ctc.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
+    from crnn_ctc.decode import Alternative
     from crnn_ctc.reader import Character, Reader, Reading
 
 __version__ = "0.1.0"
@@ -16,6 +17,7 @@ __all__ = [
     "DIGITS",
     "PLATES",
     "Alphabet",
+    "Alternative",
     "Character",
     "InputError",
     "MissingExtraError",
@@ -27,7 +29,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # onnxruntime takes 0.15 s to import: only who reads pays for it
-    if name in {"Character", "Reader", "Reading"}:
+    if name in {"Alternative", "Character", "Reader", "Reading"}:
         from crnn_ctc import reader
 
         return getattr(reader, name)

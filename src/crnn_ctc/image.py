@@ -143,6 +143,43 @@ def fit(
     return _on_black(out) if ink == "light" else out
 
 
+UPPER_ROW = (0.15, 0.0, 0.85, 0.44)
+"""Where the upper row of a two-row plate stands: left, top, right, bottom, shares of the picture.
+
+Two characters wide (GA36-2018); both rows reach into each other, for plates that tilt."""
+
+LOWER_ROW = (0.0, 0.33, 1.0, 1.0)
+"""Where the lower row stands, likewise."""
+
+UPPER_SHARE = 1 / 3
+"""Of the width, for the upper row when both stand side by side."""
+
+
+def fit_two_rows(
+    image: NDArray[np.uint8], height: int, width: int, channels: int, ink: Ink = "any"
+) -> NDArray[np.uint8]:
+    """A picture of two rows as a model for one row takes it: the upper row left of the lower.
+
+    Arguments and result as :func:`fit`; the rows are at ``UPPER_ROW`` and ``LOWER_ROW``.
+    """
+    picture = Image.fromarray(image)
+    left = round(width * UPPER_SHARE)
+    parts = [
+        picture.resize((wide, height), Image.Resampling.BILINEAR, _box(picture.size, row))
+        for row, wide in ((UPPER_ROW, left), (LOWER_ROW, width - left))
+    ]
+    joined = np.hstack([np.asarray(part, np.uint8) for part in parts])
+    return fit(joined, height, width, channels, ink)
+
+
+def _box(
+    size: tuple[int, int], shares: tuple[float, float, float, float]
+) -> tuple[float, float, float, float]:
+    width, height = size
+    left, top, right, bottom = shares
+    return left * width, top * height, right * width, bottom * height
+
+
 def _on_black(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Light text on black, uint8 (H, W, C), whatever ink and paper it had."""
     if np.mean(_rim(image)) > 127.5:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from crnn_ctc import image as pictures
 from crnn_ctc.card import KEY, Card
-from crnn_ctc.decode import Decoded, greedy
+from crnn_ctc.decode import Alternative, Decoded
+from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import Source
 
@@ -44,10 +45,14 @@ class Reading:
 
     Attributes:
         text: the line of text; empty where there is none, or an error.
-        confidence: P(text | picture), from 0 to 1.
+        confidence: from 0 to 1: P(text | picture), where a grammar is obeyed given that it is one
+            of the grammar's texts.
         characters: one a character of ``text``.
         ms: milliseconds that the picture took, its share of a batch.
         error: one line that says what is wrong with the picture; None where it was read.
+        alternatives: the next best texts, the best first, if the reader was asked for them.
+        mass: P(any text of the grammar | picture), from 0 to 1; 1 without a grammar. Low where the
+            picture shows no such text at all: ``confidence`` then only says which would be best.
     """
 
     text: str
@@ -55,6 +60,8 @@ class Reading:
     characters: tuple[Character, ...] = ()
     ms: float = 0.0
     error: str | None = None
+    alternatives: tuple[Alternative, ...] = ()
+    mass: float = 1.0
 
 
 def shipped() -> list[str]:
@@ -71,13 +78,23 @@ class Reader:
     Args:
         model: name of a shipped model, or a model file.
         threads: of ONNX Runtime; a small network is fastest on one, which is the default.
+        grammar: what a text may be, by name (:func:`crnn_ctc.grammar.open_grammar`); ``none`` for
+            any; None for what the model's card says.
+        alternatives: how many other texts each reading gives; every picture is then searched.
 
     Raises:
-        InputError: no such model, or not a model file of this package.
+        InputError: no such model, not a model file of this package, or no such grammar.
     """
 
-    def __init__(self, model: str | Path = "digits-tiny", threads: int = 1) -> None:
+    def __init__(
+        self,
+        model: str | Path = "digits-tiny",
+        threads: int = 1,
+        grammar: str | None = None,
+        alternatives: int = 0,
+    ) -> None:
         self._session, self.card = _open(model, threads)
+        self._decode = decoder_for(self.card, grammar=grammar, alternatives=alternatives)
 
     def __call__(self, source: Source) -> Reading:
         """Read one picture.
@@ -87,7 +104,7 @@ class Reader:
         """
         started = time.perf_counter()
         image = pictures.load(source)
-        decoded = greedy(self.log_probs(self.fit(image)[None]), self.card.alphabet)[0]
+        decoded = self._decode(self.log_probs(self.fit(image)[None]))[0]
         return self._reading(decoded, image.shape[1], (time.perf_counter() - started) * 1e3)
 
     def read(self, sources: Iterable[Source], batch_size: int = 32) -> Iterator[Reading]:
@@ -115,7 +132,7 @@ class Reader:
             else:
                 fitted.append(self.fit(image))
                 widths.append(image.shape[1])
-        decoded = greedy(self.log_probs(np.stack(fitted)), self.card.alphabet) if fitted else []
+        decoded = self._decode(self.log_probs(np.stack(fitted))) if fitted else []
         ms = (time.perf_counter() - started) * 1e3 / len(sources)
         good = (self._reading(d, w, ms) for d, w in zip(decoded, widths, strict=True))
         return [
@@ -139,7 +156,14 @@ class Reader:
             Character(text, span.confidence, span.start * scale, span.end * scale)
             for text, span in zip(decoded.text, decoded.spans, strict=True)
         )
-        return Reading(decoded.text, decoded.confidence, characters, ms)
+        return Reading(
+            decoded.text,
+            decoded.confidence,
+            characters,
+            ms,
+            alternatives=decoded.alternatives,
+            mass=decoded.mass,
+        )
 
 
 def open_session(model: str | bytes, threads: int) -> Any:

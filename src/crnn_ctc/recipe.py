@@ -109,7 +109,9 @@ class PlatesData(Section):
     """Crops of plates among synthetic ones; see :class:`crnn_ctc.data.plates.PlateSource`.
 
     ``train``, ``validation`` and ``glyphs`` are manifests or folders, seen from the data folder;
-    see :data:`Sources`.
+    see :data:`Sources`. ``kinds`` are weights of the kinds of plates that are drawn, all of them if
+    none is named. ``cut`` and ``perspective`` are those of the synthesizer; ``perspective`` also
+    scales how far the corners of real crops are moved.
     """
 
     kind: Literal["plates"]
@@ -121,6 +123,10 @@ class PlatesData(Section):
     augment: Annotated[float, Field(ge=0, le=2)] = 1.0
     glyphs: str | None = None
     glyph_share: Share = 0.5
+    cut: Literal["mixed", "corners", "box"] = "mixed"
+    perspective: Annotated[float, Field(ge=0, le=1)] = 1.0
+    kinds: dict[str, Annotated[float, Field(ge=0)]] = {}
+    unreadable: Share = 0.0
 
     @property
     def ink(self) -> Ink:

@@ -16,6 +16,7 @@ from crnn_ctc.cli.progress import track
 from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:
+    from crnn_ctc.decode.decoder import Decoder
     from crnn_ctc.evaluation.evaluate import Read, Recognizer
     from crnn_ctc.evaluation.metrics import Metrics
 
@@ -25,6 +26,14 @@ class Protocol(StrEnum):
 
     CLEAN = "clean"
     DISTORTED = "distorted"
+
+
+class Decode(StrEnum):
+    """How the network's output is read; see :mod:`crnn_ctc.decode.decoder`."""
+
+    GREEDY = "greedy"
+    BEAM = "beam"
+    GRAMMAR = "grammar"
 
 
 def evaluate(
@@ -53,16 +62,32 @@ def evaluate(
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 64,
     threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
+    decode: Annotated[
+        Decode | None,
+        typer.Option(
+            help="The best path, the best text, or the best that the grammar allows; without it, "
+            "grammar if the model or --grammar names one, else greedy."
+        ),
+    ] = None,
+    grammar: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What a text may be: plates, digits:5, re:PATTERN, ...; none for anything.",
+        ),
+    ] = None,
 ) -> None:
     """Measure a model: on fixed rows of digits, or on labelled pictures."""
     from crnn_ctc.cli.models import open_model
     from crnn_ctc.data.digits import SPLITS, has_digits
+    from crnn_ctc.decode.decoder import decoder_for
 
     recognizer = open_model(model, threads)
+    decoder = decoder_for(recognizer.card, decode.value if decode else None, grammar)
     if any(has_digits(data, part) for part in SPLITS):
-        values = on_digits(recognizer, data, protocol, split or "test", batch_size)
+        values = on_digits(recognizer, data, protocol, split or "test", batch_size, decoder)
     else:
-        values = on_pictures(recognizer, data, split, subset, batch_size)
+        values = on_pictures(recognizer, data, split, subset, batch_size, decoder)
     if json_file:
         write_json(json_file, values)
     if values.get("errors"):
@@ -70,7 +95,12 @@ def evaluate(
 
 
 def on_digits(
-    model: Recognizer, data: Path, protocol: Protocol, split: str, batch_size: int
+    model: Recognizer,
+    data: Path,
+    protocol: Protocol,
+    split: str,
+    batch_size: int,
+    decoder: Decoder,
 ) -> dict[str, Any]:
     """Measure on 5,000 fixed rows of digits, and print."""
     from crnn_ctc.data import sequences
@@ -92,24 +122,31 @@ def on_digits(
     images, texts = sequences.protocol(digits, protocol.value, per_sequence=per_sequence)
     started = time.perf_counter()
     total = -(-len(images) // batch_size)
-    batches = track(read_texts(model, images, batch_size), "reading", total)
+    batches = track(read_texts(model, images, batch_size, decoder), "reading", total)
     read = [text for batch in batches for text in batch]
     ms = (time.perf_counter() - started) * 1e3 / len(texts)
     metrics = measure(read, texts)
     print(f"{card.name} on {split} digits, {protocol.value}: {metrics.n} rows")
+    print(f"decoded by        {decoder.method}")
     print_metrics(metrics)
     print(f"time              {ms:.2f} ms a picture, network and decoding, batch {batch_size}")
     return {
         "model": card.name,
         "split": split,
         "protocol": protocol.value,
+        "decode": decoder.method,
         "digits": len(digits),
         **asdict(metrics),
     }
 
 
 def on_pictures(
-    model: Recognizer, data: Path, split: str | None, subset: str | None, batch_size: int
+    model: Recognizer,
+    data: Path,
+    split: str | None,
+    subset: str | None,
+    batch_size: int,
+    decoder: Decoder,
 ) -> dict[str, Any]:
     """Measure on labelled pictures, and print; those that cannot be read are said and left out."""
     from crnn_ctc.alphabet import PLATES
@@ -128,7 +165,7 @@ def on_pictures(
     ]
     if not samples:
         raise InputError(f"{data}: no labelled picture is of that split or subset; leave one out")
-    readings = read_labelled_pictures(model, samples, batch_size)
+    readings = read_labelled_pictures(model, samples, batch_size, decoder)
     all_read = list(track(readings, "reading", len(samples)))
     good: list[Read] = []
     errors = []
@@ -143,8 +180,14 @@ def on_pictures(
     texts, labels = [r.text for r in good], [r.sample.text for r in good]
     metrics = measure(texts, labels)
     print(f"{model.card.name} on {data.name}: {metrics.n} pictures")
+    print(f"decoded by        {decoder.method}")
     print_metrics(metrics)
-    values: dict[str, Any] = {"model": model.card.name, "errors": errors, **asdict(metrics)}
+    values: dict[str, Any] = {
+        "model": model.card.name,
+        "decode": decoder.method,
+        "errors": errors,
+        **asdict(metrics),
+    }
     if plates:
         rest = measure([t[1:] for t in texts], [label[1:] for label in labels])
         print(f"without province  {100 * rest.exact_match:.2f} %")

@@ -46,6 +46,17 @@ def predict(
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 32,
     threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
+    grammar: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What a text may be: plates, digits:5, re:PATTERN, ...; none for anything; "
+            "without it, what the model says.",
+        ),
+    ] = None,
+    alternatives: Annotated[
+        int, typer.Option(min=0, max=50, metavar="N", help="Next best texts to give, in JSON.")
+    ] = 0,
 ) -> None:
     """Read the text in pictures.
 
@@ -54,11 +65,11 @@ def predict(
     from crnn_ctc.cli.sources import expand
     from crnn_ctc.reader import Reader
 
-    reader = Reader(model, threads)
+    reader = Reader(model, threads, grammar, alternatives)
     album = Album(save) if save else None
     read = failed = 0
     ms = 0.0
-    printer = PRINTERS[output]()
+    printer = Json(alternatives > 0) if output is Format.JSON else PRINTERS[output]()
     readings = read_all(reader, expand(paths), batch_size)
     if len(paths) > 1 or not Path(paths[0]).is_file():  # one picture is not worth loading a bar
         readings = track(readings, "reading")
@@ -177,10 +188,15 @@ class Text:
 
 
 class Json:
-    """An array of objects, written as they come."""
+    """An array of objects, written as they come.
 
-    def __init__(self) -> None:
+    Args:
+        alternatives: whether each lists its alternatives.
+    """
+
+    def __init__(self, alternatives: bool = False) -> None:
         self._before = "["
+        self._alternatives = alternatives
 
     def row(self, name: str, reading: Reading) -> None:
         """One object."""
@@ -199,6 +215,11 @@ class Json:
                 for c in reading.characters
             ],
         }
+        if self._alternatives:
+            values["alternatives"] = [
+                {"text": a.text, "probability": round(a.probability, 6)}
+                for a in reading.alternatives
+            ]
         if reading.error is not None:
             values["error"] = reading.error
         print(self._before, json.dumps(values, ensure_ascii=False), sep="\n", end="")

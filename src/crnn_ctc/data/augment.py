@@ -13,13 +13,16 @@ DRAWS = 128
 """How many numbers :func:`augment` may use."""
 
 
-def augment(image: NDArray[np.uint8], strength: float, draws: Draws) -> NDArray[np.uint8]:
+def augment(
+    image: NDArray[np.uint8], strength: float, draws: Draws, perspective: float = 1.0
+) -> NDArray[np.uint8]:
     """A crop with other corners, another light and sometimes a worse camera.
 
     Args:
         image: RGB or grey, uint8 (H, W, C).
         strength: 0 leaves the crop as it is, 1 is the usual.
         draws: at most ``DRAWS`` numbers are used.
+        perspective: how far the corners move, as a share of that strength.
 
     Returns:
         uint8 (H, W, C).
@@ -27,9 +30,9 @@ def augment(image: NDArray[np.uint8], strength: float, draws: Draws) -> NDArray[
     if strength == 0:
         return image
     if image.shape[2] == 1:
-        coloured = augment(image.repeat(3, 2), strength, draws)
+        coloured = augment(image.repeat(3, 2), strength, draws, perspective)
         return np.asarray(cv2.cvtColor(coloured, cv2.COLOR_RGB2GRAY)[..., None], np.uint8)
-    moved = move_corners(image, strength, draws).astype(np.float32)
+    moved = move_corners(image, strength * perspective, draws).astype(np.float32)
     lit = relight(moved, strength, draws)
     if draws.chance(0.5 * strength):
         return expose(lit, draws)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crnn_ctc.data.augment import DRAWS, augment
+from crnn_ctc.image import fit_two_rows
 from crnn_ctc.seeded import uniforms
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import Draws
@@ -47,6 +48,9 @@ class PlateSource:
             province) as often as any other; between, a character of n crops counts n^(1 - balance).
         strength: of the augmentation of real crops; see :func:`crnn_ctc.data.augment.augment`.
         seed: of the run.
+        perspective: of that augmentation; see there.
+        unreadable: share of the samples that show nothing to be read, and whose text is empty: real
+            crops and synthetic ones cut the wrong way, and what may stand round plates.
     """
 
     pools: Sequence[Pool]
@@ -55,6 +59,8 @@ class PlateSource:
     balance: float
     strength: float
     seed: int
+    perspective: float = 1.0
+    unreadable: float = 0.0
     _pools: NDArray[np.float64] = field(init=False, repr=False, compare=False)
     _crops: list[NDArray[np.float64]] = field(init=False, repr=False, compare=False)
 
@@ -77,15 +83,21 @@ class PlateSource:
 
     def sample(self, i: int) -> tuple[NDArray[np.uint8], str]:
         """Sample ``i``: image uint8 (H, W, C), and its text."""
-        draws = Draws(uniforms(self.seed, _STREAM + i, (3 + DRAWS,)))
+        u = uniforms(self.seed, _STREAM + i, (2 + DRAWS + 2,))
+        draws, readable = Draws(u[:-2]), u[-2] >= self.unreadable
         if draws.chance(self.synthetic):
             assert self.synthesizer is not None
+            if not readable:
+                return self.synthesizer.unreadable(i), ""
             image, text, _ = self.synthesizer.sample(i)
             return image, text
-        # one pool costs no number: a recipe of one source keeps the samples that it always had
-        place = _choose(self._pools, draws) if len(self.pools) > 1 else 0
-        pool, chosen = self.pools[place], _choose(self._crops[place], draws)
-        return augment(pool.images[chosen], self.strength, draws), pool.texts[chosen]
+        place = _choose(self._pools, u[-1])
+        pool, chosen = self.pools[place], _choose(self._crops[place], draws.next())
+        image = augment(pool.images[chosen], self.strength, draws, self.perspective)
+        if not readable:
+            height, width = image.shape[:2]
+            return fit_two_rows(image, height, width, 3), ""
+        return image, pool.texts[chosen]
 
 
 def cumulative_weights(texts: Sequence[str], balance: float) -> NDArray[np.float64]:
@@ -99,5 +111,5 @@ def _cumulative(weights: Sequence[float]) -> NDArray[np.float64]:
     return cumulative / cumulative[-1] if len(weights) else cumulative
 
 
-def _choose(cumulative: NDArray[np.float64], draws: Draws) -> int:
-    return int(np.searchsorted(cumulative, draws.next(), side="right"))
+def _choose(cumulative: NDArray[np.float64], u: float) -> int:
+    return int(np.searchsorted(cumulative, u, side="right"))

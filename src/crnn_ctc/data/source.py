@@ -104,6 +104,7 @@ def _crops(
         return PlateSource(pools, None, 0.0, 0.0, data.augment, recipe.seed), held
 
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
+    from crnn_ctc.synthesis.text import KIND_WEIGHTS
 
     synthesizer = PlateSynthesizer(
         recipe.seed,
@@ -111,9 +112,19 @@ def _crops(
         recipe.input.width,
         glyphs=folder / data.glyphs if data.glyphs else None,
         glyph_share=data.glyph_share,
+        kinds=data.kinds or KIND_WEIGHTS,
+        cut=data.cut,
+        perspective=data.perspective,
     )
     source = PlateSource(
-        pools, synthesizer, data.synthetic, data.balance, data.augment, recipe.seed
+        pools,
+        synthesizer,
+        data.synthetic,
+        data.balance,
+        data.augment,
+        recipe.seed,
+        data.perspective,
+        data.unreadable,
     )
     return source, held
 

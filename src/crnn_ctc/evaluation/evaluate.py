@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from crnn_ctc.card import Card
 from crnn_ctc.data.labelled import Labelled
-from crnn_ctc.decode import greedy_texts
+from crnn_ctc.decode.decoder import Decoder
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import fit, load
 
@@ -27,7 +27,10 @@ class Recognizer(Protocol):
 
 
 def read_texts(
-    model: Recognizer, images: NDArray[np.uint8], batch_size: int = 64
+    model: Recognizer,
+    images: NDArray[np.uint8],
+    batch_size: int = 64,
+    decoder: Decoder | None = None,
 ) -> Iterator[list[str]]:
     """The texts of ``images``, a list a batch, in order.
 
@@ -35,10 +38,12 @@ def read_texts(
         model: to read with.
         images: uint8 (N, H, W, C), as the model takes them.
         batch_size: pictures at once; it does not change the texts.
+        decoder: how to read the output; None for the best path.
     """
+    decoder = decoder or Decoder(model.card.alphabet)
     for start in range(0, len(images), batch_size):
         log_probs = model.log_probs(images[start : start + batch_size])
-        yield greedy_texts(log_probs, model.card.alphabet)
+        yield decoder.texts(log_probs)
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,19 @@ class Read:
 
 
 def read_labelled_pictures(
-    model: Recognizer, samples: Iterable[Labelled], batch_size: int = 64
+    model: Recognizer,
+    samples: Iterable[Labelled],
+    batch_size: int = 64,
+    decoder: Decoder | None = None,
 ) -> Iterator[Read]:
-    """Read labelled pictures, in order, no more than a batch in memory at once."""
+    """Read labelled pictures, in order, no more than a batch in memory at once.
+
+    Args:
+        model: to read with.
+        samples: the pictures.
+        batch_size: pictures at once.
+        decoder: how to read the output; None for the best path.
+    """
     card, waiting = model.card, iter(samples)
     while batch := list(islice(waiting, batch_size)):
         images, errors = [], {}
@@ -70,7 +85,8 @@ def read_labelled_pictures(
                 errors[place] = str(error)
             else:
                 images.append(fit(image, card.height, card.width, card.channels, card.ink))
-        texts = iter([t for part in read_texts(model, np.array(images), batch_size) for t in part])
+        parts = read_texts(model, np.array(images), batch_size, decoder)
+        texts = iter([text for part in parts for text in part])
         for place, sample in enumerate(batch):
             if place in errors:
                 yield Read(sample, "", errors[place])

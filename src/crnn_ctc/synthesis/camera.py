@@ -13,18 +13,21 @@ _UP = (cv2.INTER_LINEAR, cv2.INTER_LINEAR, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv
 _LEAST_SPREAD = 15.0
 
 
-def expose(scene: NDArray[np.float32], draws: Draws) -> NDArray[np.uint8]:
+def expose(
+    scene: NDArray[np.float32], draws: Draws, unit: float | None = None
+) -> NDArray[np.uint8]:
     """Light to picture.
 
     Args:
         scene: float32 (H, W, 3), 255 is white.
         draws: at most 30 numbers are used.
+        unit: what blurs are scaled by; 1 where not given and ``scene`` is 48 pixels high.
 
     Returns:
         uint8 (H, W, 3), of the same size: few pixels are spread over it again.
     """
     height, width = scene.shape[:2]
-    unit = height / 48  # blurs are given for a height of 48
+    unit = unit or height / 48  # blurs are given for a height of 48
     picture = _blur(scene, unit, draws)
     small = _few_pixels(picture, draws)
     h, w = small.shape[:2]

@@ -24,7 +24,9 @@ MARGIN = 30
 NEUTRAL = 128
 """The detail layer's value that changes nothing; more is lighter, less is darker."""
 
-_TWO_ROW: tuple[Kind, ...] = ("yellow_two_row", "trailer")
+TWO_ROW: tuple[Kind, ...] = ("yellow_two_row", "trailer")
+"""Kinds whose characters stand in two rows."""
+
 _GREEN: tuple[Kind, ...] = ("green", "green_large")
 #: After which character the dot stands, where it is not the second.
 _DOT_AFTER: dict[Kind, int] = {"police": 1}
@@ -51,7 +53,7 @@ def draw_face(plate: PlateText, style: Style, draws: Draws) -> Face:
     """Paint ``plate`` in ``style``; at most 60 numbers of ``draws`` are used."""
     kind = plate.kind
     width = 480 if kind in _GREEN else 440
-    height = 220 if kind in _TWO_ROW else 140
+    height = 220 if kind in TWO_ROW else 140
     frame: Frame = ("none", "thin", "thick", "lettered")[
         min(3, int(np.searchsorted((0.55, 0.75, 0.9), draws.next())))
     ]
@@ -97,7 +99,7 @@ class _Place:
 def _places(plate: PlateText) -> tuple[list[_Place], tuple[float, float] | None]:
     """Where the characters stand, and the dot."""
     kind, text = plate.kind, plate.text
-    if kind in _TWO_ROW:
+    if kind in TWO_ROW:
         pitch = (440 - 2 * 27.5 - SLOTS["lower"][0]) / (len(text) - 3)
         upper = [_Place(107.5, 15, "upper"), _Place(252.5, 15, "upper")]
         lower = [_Place(27.5 + pitch * k, 90, "lower") for k in range(len(text) - 2)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -17,6 +18,9 @@ from crnn_ctc.synthesis.face import MARGIN, NEUTRAL, Face
 from crnn_ctc.synthesis.glyphs import SCALE
 from crnn_ctc.synthesis.text import Draws, Kind
 from crnn_ctc.synthesis.textures import clouds, surroundings
+
+Cut = Literal["mixed", "corners", "box"]
+"""How a detector cuts plates out: straightened by their corners, as the box round them, or both."""
 
 _Colour = tuple[float, float, float]
 _Field = NDArray[np.float32]
@@ -43,12 +47,21 @@ _RED = (0.92, 0.13, 0.14)
 _YELLOW = (0.97, 0.80, 0.25)
 
 
-def see(face: Face, kind: Kind, height: int, width: int, draws: Draws) -> NDArray[np.float32]:
+def see(
+    face: Face,
+    kind: Kind,
+    height: int,
+    width: int,
+    draws: Draws,
+    cut: Cut = "mixed",
+    perspective: float = 1.0,
+) -> NDArray[np.float32]:
     """The light that comes from the crop of a plate: float32 (height, width, 3), 255 is white.
 
-    At most 220 numbers of ``draws`` are used.
+    At most 220 numbers of ``draws`` are used. ``cut`` and ``perspective`` are those of
+    :class:`~crnn_ctc.synthesis.synthesizer.PlateSynthesizer`.
     """
-    x, y = _view(face, height, width, draws)
+    x, y = _view(face, height, width, draws, cut, perspective)
     seen = cv2.remap(
         face.layers, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_CONSTANT, (0, 0, 0, NEUTRAL)
     )
@@ -71,11 +84,21 @@ def see(face: Face, kind: Kind, height: int, width: int, draws: Draws) -> NDArra
     return np.asarray(cv2.merge(list(_light(scene, height, width, draws))), np.float32)
 
 
-def _view(face: Face, height: int, width: int, draws: Draws) -> tuple[_Field, _Field]:
+def scenery(height: int, width: int, draws: Draws) -> NDArray[np.float32]:
+    """The light of what stands round plates, without one: float32 (height, width, 3)."""
+    scene = _behind(height, width, draws)
+    return np.asarray(cv2.merge(list(_light(scene, height, width, draws))), np.float32)
+
+
+def _view(
+    face: Face, height: int, width: int, draws: Draws, cut: Cut, perspective: float
+) -> tuple[_Field, _Field]:
     """Where each pixel of the crop comes from in the face's layers."""
     w, h = face.width, face.height
     way = draws.next()
-    corners = _rectified(h, draws) if way < 0.4 else _boxed(w, h, draws, loose=way > 0.95)
+    straightened = way < 0.4 if cut == "mixed" else cut == "corners"
+    corners = _rectified(h, draws) if straightened else _boxed(w, h, draws, loose=way > 0.95)
+    corners = _STRAIGHT + np.float32(perspective) * (corners - _STRAIGHT)
     target = corners * np.array([width, height], np.float32)
     source = (np.array([(0, 0), (w, 0), (w, h), (0, h)], np.float32) + MARGIN) * SCALE
     m = cv2.getPerspectiveTransform(target.astype(np.float32), source).astype(np.float32)
@@ -91,6 +114,10 @@ def _view(face: Face, height: int, width: int, draws: Draws) -> tuple[_Field, _F
         y += np.float32(wave) * np.sin(across * np.float32(draws.between(1, 3.5)) + phase)
         x += np.float32(draws.bell() * 2 * SCALE) * across * across
     return x, y
+
+
+_STRAIGHT = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
+"""The corners of a plate that fills its crop."""
 
 
 @cache

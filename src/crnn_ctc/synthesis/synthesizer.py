@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crnn_ctc.errors import InputError
+from crnn_ctc.image import fit, fit_two_rows
 from crnn_ctc.seeded import uniforms
 from crnn_ctc.synthesis.camera import expose
-from crnn_ctc.synthesis.face import draw_face
+from crnn_ctc.synthesis.face import TWO_ROW, draw_face
 from crnn_ctc.synthesis.glyphs import HAN_FACES, LATIN_FACES, WEIGHTS, Style, folder_glyphs
-from crnn_ctc.synthesis.scene import see
+from crnn_ctc.synthesis.scene import Cut, scenery, see
 from crnn_ctc.synthesis.text import (
     KIND_WEIGHTS,
     PROVINCES,
@@ -43,6 +44,8 @@ class PlateSynthesizer:
         provinces: the same of the provinces.
         glyphs: a folder of character pictures; see :func:`.glyphs.folder_glyphs`.
         glyph_share: share of the plates whose characters come from that folder.
+        cut: by their ``corners``, as the ``box`` round them, or ``mixed``.
+        perspective: 0 shows every plate from the front, filling its picture; 1 is the usual.
 
     Raises:
         InputError: an option cannot be used.
@@ -51,10 +54,12 @@ class PlateSynthesizer:
     seed: int
     height: int = 48
     width: int = 168
-    kinds: Mapping[Kind, float] = field(default_factory=lambda: KIND_WEIGHTS)
+    kinds: Mapping[Kind, float] | Mapping[str, float] = field(default_factory=lambda: KIND_WEIGHTS)
     provinces: Mapping[str, float] = field(default_factory=lambda: _EVENLY)
     glyphs: Path | None = None
     glyph_share: float = 0.5
+    cut: Cut = "mixed"
+    perspective: float = 1.0
     _kind_shares: tuple[float, ...] = field(init=False, repr=False, compare=False)
     _province_shares: tuple[float, ...] = field(init=False, repr=False, compare=False)
 
@@ -76,18 +81,44 @@ class PlateSynthesizer:
         """The string of sample ``i`` and its kind, without the picture."""
         return self._text(Draws(uniforms(self.seed, i, (TEXT_DRAWS,))))
 
-    def sample(self, i: int) -> tuple[NDArray[np.uint8], str, Kind]:
-        """Sample ``i``, 0 or more.
+    def picture(self, i: int) -> tuple[NDArray[np.uint8], str, Kind]:
+        """Plate ``i``, 0 or more, as a detector would cut it out.
 
         Returns:
-            image uint8 RGB (height, width, 3), its text, and the kind of plate.
+            image uint8 RGB (height, width, 3), or (width / 2, width, 3) of a plate with two rows;
+            its text, and the kind of plate.
         """
         u = uniforms(self.seed, i, (TEXT_DRAWS + _PICTURE_DRAWS,))
         plate = self._text(Draws(u[:TEXT_DRAWS]))
         draws = Draws(u[TEXT_DRAWS:])
         face = draw_face(plate, self._style(draws), draws)
-        scene = see(face, plate.kind, self.height, self.width, draws)
-        return expose(scene, draws), plate.text, plate.kind
+        height = self.width // 2 if plate.kind in TWO_ROW else self.height
+        scene = see(face, plate.kind, height, self.width, draws, self.cut, self.perspective)
+        return expose(scene, draws, self.height / 48), plate.text, plate.kind
+
+    def sample(self, i: int) -> tuple[NDArray[np.uint8], str, Kind]:
+        """Plate ``i`` as a network takes it: two rows stand side by side.
+
+        Returns:
+            image uint8 RGB (height, width, 3), its text, and the kind of plate.
+        """
+        image, text, kind = self.picture(i)
+        if kind in TWO_ROW:
+            image = fit_two_rows(image, self.height, self.width, 3)
+        return image, text, kind
+
+    def unreadable(self, i: int) -> NDArray[np.uint8]:
+        """What a network is shown where no text can be read, uint8 RGB (height, width, 3).
+
+        Plate ``i`` the wrong way, one row cut into two or two rows squeezed into one; every third
+        is what may stand round a plate.
+        """
+        if i % 3 == 0:
+            draws = Draws(uniforms(self.seed, i, (_PICTURE_DRAWS,)))
+            return expose(scenery(self.height, self.width, draws), draws)
+        image, _, kind = self.picture(i)
+        wrong = fit if kind in TWO_ROW else fit_two_rows
+        return wrong(image, self.height, self.width, 3)
 
     def batch(
         self, step: int, size: int, part: slice = slice(None)

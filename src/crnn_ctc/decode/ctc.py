@@ -30,18 +30,38 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another text that the picture may show.
+
+    Attributes:
+        text: the characters.
+        probability: of the text, in the same measure as the confidence of the one that was read.
+    """
+
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """A decoded text.
 
     Attributes:
         text: the characters.
-        confidence: P(text | picture), summed over all its alignments.
+        confidence: P(text | picture, grammar): its probability, summed over all its alignments, as
+            a share of ``mass``. Without a grammar this is P(text | picture).
         spans: one a character.
+        alternatives: the next best texts, the best first, if they were asked for.
+        mass: P(any text of the grammar | picture), exact; 1 without a grammar. Low where the
+            picture shows something that no text of the grammar explains, whatever the confidence
+            says of the best one. ``confidence * mass`` is P(text | picture).
     """
 
     text: str
     confidence: float
     spans: tuple[Span, ...]
+    alternatives: tuple[Alternative, ...] = ()
+    mass: float = 1.0
 
 
 def best_path(log_probs: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -1,0 +1,109 @@
+"""What each part of the training of plates is worth: short runs without it, on the dev set.
+
+    python bench/ablations.py --data DIR [--glyphs DIR] [--seeds 3] [--images 48000] [--out FILE]
+
+The network is CRNN_Tiny on pictures of 112x32, a third of the shipped one's arithmetic, so that 21
+runs fit in an hour; what is compared is the averaged weights at each run's end, not its best. A run
+that is there is not repeated. ``--jobs 2`` trains two at once, one thread each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+#: What is changed in each; the first changes nothing.
+CONDITIONS: dict[str, tuple[str, ...]] = {
+    "all": (),
+    "without synthetic": ("data.synthetic=0.0",),
+    "without real": ("data.synthetic=1.0",),
+    "without province balance": ("data.balance=0.0",),
+    "without perspective": ("data.perspective=0.0",),
+    "synthetic cut by corners only": ('data.cut="corners"',),
+    "synthetic cut by boxes only": ('data.cut="box"',),
+}
+
+
+def train(name: str, seed: int, options: argparse.Namespace) -> list[dict[str, float]]:
+    """The validations of one run, in order; trained if it is not there yet."""
+    run = options.runs / f"{name.replace(' ', '-')}-{seed}"
+    metrics = run / "metrics.jsonl"
+    changes = [
+        "input.height=32",
+        "input.width=112",
+        f"seed={seed}",
+        f"training.images={options.images}",
+        "training.batch_size=64",
+        "training.learning_rate=3e-3",
+        "training.warmup=0.2",
+        "training.ema_decay=0.99",
+        "training.validations=8",
+        *CONDITIONS[name],
+    ]
+    if options.glyphs:
+        changes.append(f"data.glyphs={options.glyphs.resolve()}")
+    command = [sys.executable, "-m", "crnn_ctc", "train", "plates-tiny", "--resume"]
+    command += ["--data", str(options.data), "--run", str(run)]
+    for change in changes:
+        command += ["--set", change]
+    rows = validations(metrics)
+    if not rows or rows[-1]["step"] < options.images // 64:
+        subprocess.run(
+            command,
+            check=True,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"},
+        )
+        rows = validations(metrics)
+    print(f"{name:<32} seed {seed}: {100 * rows[-1]['exact_match']:.1f} %", flush=True)
+    return rows
+
+
+def validations(metrics: Path) -> list[dict[str, float]]:
+    """A run's validations so far."""
+    if not metrics.is_file():
+        return []
+    rows = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+    return [row for row in rows if row["kind"] == "validation"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="holds train.csv and dev.csv")
+    parser.add_argument("--glyphs", type=Path, help="pictures of characters to draw with")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--images", type=int, default=48_000, help="that a run trains on")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--runs", type=Path, default=Path("runs/ablations"))
+    parser.add_argument("--out", type=Path, help="write the figures here, as JSON")
+    options = parser.parse_args()
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        waiting = {  # by seed first: a broken-off comparison has all conditions
+            (name, seed): pool.submit(train, name, seed, options)
+            for seed in range(1, options.seeds + 1)
+            for name in CONDITIONS
+        }
+        ends = {key: 100 * run.result()[-1]["exact_match"] for key, run in waiting.items()}
+
+    rows = {}
+    print(f"\n{'':<32} {'mean':>6} {'deviation':>10}   each seed")
+    for name in CONDITIONS:
+        each = [ends[name, seed] for seed in range(1, options.seeds + 1)]
+        spread = statistics.stdev(each) if len(each) > 1 else 0.0
+        rows[name] = {"mean": statistics.mean(each), "deviation": spread, "each": each}
+        shown = "  ".join(f"{value:.1f}" for value in each)
+        print(f"{name:<32} {rows[name]['mean']:>6.2f} {spread:>10.2f}   {shown}")
+    if options.out:
+        facts = {"images": options.images, "measure": "exact match on dev, %", "conditions": rows}
+        options.out.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Milliseconds a plate, network and decoding: the best path, beam search, beam search in a grammar.
+
+python bench/decoding.py --model FILE [--pictures FOLDER] [--grammar plates]
+
+The pictures are a batch of 64 from all over the folder, or drawn by the package where there is
+none. Besides what such a batch takes there is the worst case: noise, where every picture must be
+searched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import onnxruntime
+
+from crnn_ctc import Reader
+from crnn_ctc.decode.decoder import Decoder, tempered
+from crnn_ctc.grammar import open_grammar
+from crnn_ctc.image import load
+from timing import in_turn, milliseconds, report
+
+BATCH = 64
+
+
+def pictures(reader: Reader, folder: Path | None) -> np.ndarray:
+    """uint8 (64, H, W, C)."""
+    if folder is None:
+        from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
+
+        card = reader.card
+        return PlateSynthesizer(0, height=card.height, width=card.width).batch(0, BATCH)[0]
+    files = sorted(p for p in folder.iterdir() if p.suffix in {".png", ".jpg"})
+    spread = [files[i * len(files) // BATCH] for i in range(BATCH)]
+    return np.stack([reader.fit(load(path)) for path in spread])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", default="digits-tiny")
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--grammar", default="plates")
+    parser.add_argument("--rounds", type=int, default=15)
+    options = parser.parse_args()
+    reader = Reader(options.model)
+    alphabet = reader.card.alphabet
+    images = pictures(reader, options.pictures)
+    grammar = open_grammar(options.grammar, alphabet)
+    decoders = {
+        "greedy": Decoder(alphabet),
+        "beam": Decoder(alphabet, search=True),
+        "beam + grammar": Decoder(alphabet, grammar),
+        "beam + grammar, 3 alternatives": Decoder(alphabet, grammar, alternatives=3),
+    }
+    log_probs = reader.log_probs(images)
+    n, steps, classes = log_probs.shape
+    noise = np.random.default_rng(1).normal(size=log_probs.shape).astype(np.float32)
+    noise[:, :, alphabet.blank] += 6
+    noise = tempered(noise, 1.0)
+
+    contenders = {
+        f"network, {name}": lambda d=decoder: milliseconds(lambda: d(reader.log_probs(images))) / n  # type: ignore[misc]
+        for name, decoder in decoders.items()
+    }
+    contenders |= {
+        f"{name} alone": lambda d=decoder: milliseconds(lambda: d(log_probs)) / n  # type: ignore[misc]
+        for name, decoder in decoders.items()
+    }
+    contenders |= {
+        f"{name} alone, noise": lambda d=decoder: milliseconds(lambda: d(noise)) / n  # type: ignore[misc]
+        for name, decoder in decoders.items()
+    }
+    searched = sum(
+        not grammar.accepts(best.text) or best.confidence <= found.mass / 2
+        for best, found in zip(
+            decoders["greedy"](log_probs), decoders["beam + grammar"](log_probs), strict=True
+        )
+    )
+    facts = {
+        "model": reader.card.name,
+        "pictures": options.pictures.name if options.pictures else "drawn",
+        "batch, time steps, classes": f"{n}, {steps}, {classes}",
+        "grammar": f"{grammar.name}, {len(grammar.table)} states",
+        "searched with grammar": f"{searched} of {n}",
+        "onnxruntime": onnxruntime.__version__,
+        "threads": 1,
+    }
+    report("decoding", "ms a picture", in_turn(contenders, options.rounds, warmup=2), facts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""Whether a confidence can be trusted: calibration, what it costs to answer less, rejection.
+
+Every function takes confidences from 0 to 1, and whether each reading was right.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from crnn_ctc.alphabet import Alphabet
+from crnn_ctc.decode import label_probabilities
+from crnn_ctc.decode.decoder import tempered
+
+BINS = 15
+"""Of the calibration error, as in Guo et al. 2017."""
+
+_LEAST = 1e-300  # of a probability whose logarithm is taken
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Readings whose confidences are alike.
+
+    Attributes:
+        n: how many.
+        confidence: their mean one.
+        accuracy: fraction that is right.
+    """
+
+    n: int
+    confidence: float
+    accuracy: float
+
+
+def reliability(confidences: ArrayLike, right: ArrayLike, bins: int = BINS) -> list[Bin]:
+    """Readings by confidence in ``bins`` equal steps of it; empty bins are left out.
+
+    What a reliability diagram shows (DeGroot and Fienberg 1983; Guo et al. 2017, section 2).
+    """
+    sure, good = _arrays(confidences, right)
+    places = np.minimum((sure * bins).astype(np.int64), bins - 1)
+    return [
+        Bin(int(here.sum()), float(sure[here].mean()), float(good[here].mean()))
+        for here in (places == k for k in range(bins))
+        if here.any()
+    ]
+
+
+def expected_calibration_error(confidences: ArrayLike, right: ArrayLike, bins: int = BINS) -> float:
+    """ECE: how far confidence and accuracy lie apart, on average (Guo et al. 2017, equation 3)."""
+    rows = reliability(confidences, right, bins)
+    n = sum(row.n for row in rows)
+    return sum(row.n * abs(row.confidence - row.accuracy) for row in rows) / n
+
+
+def risk_coverage(
+    confidences: ArrayLike, right: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What share is wrong when only the surest are answered (El-Yaniv and Wiener 2010).
+
+    Returns:
+        coverage (N,), k / N for the k surest, and risk (N,), the wrong share of those k. Readings
+        of one confidence are answered together or not at all, and count with their mean.
+    """
+    sure, good = _arrays(confidences, right)
+    order = np.argsort(-sure, kind="stable")
+    sure, wrong = sure[order], 1 - good[order]
+    # within a tie, any order is as good as another: spread its errors evenly
+    _, first, counts = np.unique(-sure, return_index=True, return_counts=True)
+    for start, count in zip(first.tolist(), counts.tolist(), strict=True):
+        wrong[start : start + count] = wrong[start : start + count].mean()
+    n = np.arange(1, len(sure) + 1)
+    return n / len(sure), np.cumsum(wrong) / n
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """What a threshold gives.
+
+    Attributes:
+        threshold: readings at or above it are answered.
+        coverage: fraction that is answered.
+        risk: fraction of those that is wrong.
+    """
+
+    threshold: float
+    coverage: float
+    risk: float
+
+
+def at_threshold(confidences: ArrayLike, right: ArrayLike, threshold: float) -> OperatingPoint:
+    """What answering from ``threshold`` on gives."""
+    sure, good = _arrays(confidences, right)
+    answered = sure >= threshold
+    risk = float(1 - good[answered].mean()) if answered.any() else 0.0
+    return OperatingPoint(threshold, float(answered.mean()), risk)
+
+
+def threshold_for_coverage(confidences: ArrayLike, coverage: float) -> float:
+    """The highest threshold that still answers ``coverage`` of the pictures."""
+    sure = np.sort(np.asarray(confidences, np.float64))[::-1]
+    return float(sure[max(0, math.ceil(coverage * len(sure)) - 1)])
+
+
+def auroc(accepted: ArrayLike, rejected: ArrayLike) -> float:
+    """Chance that a picture to be read has a higher confidence than one to be refused.
+
+    The area under the receiver operating characteristic, as Mann and Whitney's U; ties count half.
+    """
+    high, low = np.asarray(accepted, np.float64), np.sort(np.asarray(rejected, np.float64))
+    below = np.searchsorted(low, high, "left")
+    level = np.searchsorted(low, high, "right") - below
+    return float((below + level / 2).mean() / len(low))
+
+
+def fit_temperature(
+    batches: Iterable[tuple[NDArray[np.float32], Sequence[str]]],
+    alphabet: Alphabet,
+    least: float = 0.25,
+    most: float = 8.0,
+) -> float:
+    """The temperature at which the true texts are most probable (Guo et al. 2017, section 4.2).
+
+    Its logarithm is searched for by golden section, to within 1 %.
+
+    Args:
+        batches: log-probabilities float32 (n, T, K), and n true texts.
+        alphabet: of K classes.
+        least: the lowest temperature that is considered.
+        most: the highest.
+
+    Raises:
+        ValueError: there are no texts.
+    """
+    held = [(log_probs, [alphabet.encode(text) for text in texts]) for log_probs, texts in batches]
+    if not any(labels for _, labels in held):
+        raise ValueError("there is nothing to fit a temperature to")
+
+    def loss(log_temperature: float) -> float:
+        temperature, total = math.exp(log_temperature), 0.0
+        for log_probs, labels in held:
+            p = label_probabilities(tempered(log_probs, temperature), labels, alphabet.blank)
+            total -= float(np.log(np.maximum(p, _LEAST)).sum())
+        return total
+
+    return math.exp(_golden_section(loss, math.log(least), math.log(most), 0.01))
+
+
+def _golden_section(
+    loss: Callable[[float], float], low: float, high: float, tolerance: float
+) -> float:
+    """Where a function of one valley is least (Kiefer 1953)."""
+    share = (math.sqrt(5) - 1) / 2
+    left, right = high - share * (high - low), low + share * (high - low)
+    at_left, at_right = loss(left), loss(right)
+    while high - low > tolerance:
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
+            left = high - share * (high - low)
+            at_left = loss(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + share * (high - low)
+            at_right = loss(right)
+    return (low + high) / 2
+
+
+def _arrays(
+    confidences: ArrayLike, right: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    sure, good = np.asarray(confidences, np.float64), np.asarray(right, np.float64)
+    if sure.shape != good.shape or not sure.size:
+        raise ValueError("give one confidence, and whether it was right, for each of the readings")
+    return sure, good

@@ -1,0 +1,87 @@
+"""What a text can be: a named automaton over an alphabet that decoding obeys."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crnn_ctc.alphabet import Alphabet
+from crnn_ctc.errors import InputError
+from crnn_ctc.pattern import compile_pattern
+from crnn_ctc.plate_rules import PLATE
+
+NAMES = "plates, digits, digits:5, digits:4-6, any, or re:PATTERN"
+"""The grammars that there are, for messages and help."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grammar:
+    """The texts that may be read, as a deterministic automaton (S states, K classes).
+
+    It starts in state 0, and from each of its states some text can be completed.
+
+    Attributes:
+        name: as a card or a user gives it.
+        alphabet: of K classes.
+        table: int32 (S, K): the state after each class, -1 where it may not come.
+        accepting: bool (S,): whether a text may end there.
+    """
+
+    name: str
+    alphabet: Alphabet
+    table: NDArray[np.int32]
+    accepting: NDArray[np.bool_]
+
+    def accepts(self, text: str) -> bool:
+        """Whether ``text`` is one that may be read."""
+        if not all(character in self.alphabet for character in text):
+            return False
+        state = 0
+        for c in self.alphabet.encode(text):
+            state = int(self.table[state, c])
+            if state < 0:
+                return False
+        return bool(self.accepting[state])
+
+
+@lru_cache(maxsize=32)
+def open_grammar(name: str, alphabet: Alphabet) -> Grammar:
+    """The grammar of that name over ``alphabet``.
+
+    Args:
+        name: ``plates``, every kind of Chinese civil plate (:mod:`crnn_ctc.plate_rules`);
+            ``digits``, one or more; ``digits:5``, that many; ``digits:4-6``, from so many to so
+            many; ``any``, every text; ``re:PATTERN``, what a pattern allows
+            (:mod:`crnn_ctc.pattern`).
+        alphabet: of the model that it is for.
+
+    Raises:
+        InputError: no such grammar, not a pattern, or the alphabet lacks its characters.
+    """
+    lengths = re.fullmatch(r"digits:([0-9]{1,3})(?:-([0-9]{1,3}))?", name)
+    if name == "plates":
+        pattern = PLATE
+    elif name == "digits":
+        pattern = "[0-9]+"
+    elif name == "any":
+        pattern = ".*"
+    elif lengths:
+        pattern = f"[0-9]{{{lengths[1]},{lengths[2] or lengths[1]}}}"
+    elif name.startswith("re:"):
+        pattern = name.removeprefix("re:")
+    else:
+        raise InputError(f"grammar {name!r} is not known; give {NAMES}")
+    try:
+        automaton = compile_pattern(pattern, alphabet)
+    except InputError:
+        if name.startswith("re:"):
+            raise
+        raise InputError(
+            f"grammar {name!r} is not for this model, which reads {alphabet.characters[:12]}...: "
+            f"give {NAMES}"
+        ) from None
+    return Grammar(name, alphabet, automaton.table, automaton.accepting)

@@ -1,0 +1,407 @@
+r"""Patterns, written much like regular expressions, made into deterministic automata.
+
+By derivatives (Brzozowski 1964): the derivative of a language by a character is what may follow
+that character, so a state of the automaton is simply "what may still come", and "both of two
+patterns" costs no more than "either of two". That is what counting letters among five places wants,
+and what the libraries for it (``re``'s parser is not public, greenery and interegular are built
+for Unicode at large) would cost more to depend on than to write.
+
+The syntax::
+
+    京A            characters, as they stand
+    .              any one character of the alphabet
+    [A-HJ-N0]      one of these; a range leaves out what the alphabet does not hold
+    [^0]           one that is none of these
+    (...)          a group
+    x? x* x+       x once or not, any number of times, at least once
+    x{3} x{2,} x{2,4}   x as often as that
+    x|y            either
+    x&y            both: a text that x allows and that y allows; binds tighter than |
+    \x             x, where it would mean something else
+
+A pattern means the whole text, so there is no ``^`` or ``$``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crnn_ctc.alphabet import Alphabet
+from crnn_ctc.errors import InputError
+
+MOST_STATES = 2_000
+"""A pattern that needs more is refused: decoding would take longer than anyone waits."""
+_MOST_REPEATS = 255
+
+
+@dataclass(frozen=True)
+class Automaton:
+    """A deterministic automaton whose every state can still reach an accepting one.
+
+    Attributes:
+        table: int32 (S, K), the state after each class; -1 where it may not come. The blank's
+            column is -1.
+        accepting: bool (S,), whether a text may end there.
+    """
+
+    table: NDArray[np.int32]
+    accepting: NDArray[np.bool_]
+
+
+def compile_pattern(pattern: str, alphabet: Alphabet) -> Automaton:
+    """The smallest automaton of ``pattern`` over the classes of ``alphabet``; it starts in state 0.
+
+    Raises:
+        InputError: the pattern is not one, holds a character that the alphabet lacks, needs more
+            than ``MOST_STATES`` states, or allows no text at all.
+    """
+    try:
+        small = _minimal(_automaton(pattern, alphabet))
+    except RecursionError:
+        raise InputError(f"pattern {_short(pattern)} is too long; make it simpler") from None
+    if small is None:
+        raise InputError(f"pattern {_short(pattern)} allows no text at all; correct it")
+    return small
+
+
+def _short(pattern: str) -> str:
+    return repr(pattern if len(pattern) <= 60 else f"{pattern[:57]}...")
+
+
+def _automaton(pattern: str, alphabet: Alphabet) -> Automaton:
+    """A state a derivative; dead ends are not left out yet."""
+    terms = _Terms()
+    start = _Parser(pattern, alphabet, terms).parse()
+    groups = terms.indistinct([c for c in range(len(alphabet)) if c != alphabet.blank])
+    numbers = {start: 0}
+    rows: list[NDArray[np.int32]] = []
+    for term in (waiting := [start]):
+        row = np.full(len(alphabet), -1, np.int32)
+        for group in groups:
+            after = terms.derivative(term, group[0])
+            if after == NOTHING:
+                continue
+            if after not in numbers:
+                if len(numbers) == MOST_STATES:
+                    raise InputError(
+                        f"pattern {_short(pattern)} needs more than {MOST_STATES} states; "
+                        "make it simpler"
+                    )
+                numbers[after] = len(numbers)
+                waiting.append(after)
+            row[group] = numbers[after]
+        rows.append(row)
+    return Automaton(np.array(rows), np.array([terms.nullable[term] for term in waiting]))
+
+
+# Terms: what may still come ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _One:
+    """One character of these classes."""
+
+    classes: frozenset[int]
+
+
+@dataclass(frozen=True)
+class _Then:
+    first: int
+    rest: int
+
+
+@dataclass(frozen=True)
+class _Either:
+    parts: frozenset[int]
+
+
+@dataclass(frozen=True)
+class _Both:
+    parts: frozenset[int]
+
+
+@dataclass(frozen=True)
+class _Repeat:
+    of: int
+    least: int
+    most: int | None
+
+
+_Term = _One | _Then | _Either | _Both | _Repeat
+
+NOTHING = 0
+"""The term of no text at all."""
+EMPTY = 1
+"""The term of the empty text alone."""
+
+
+class _Terms:
+    """Terms by number, equal ones once, so that comparing them is comparing numbers.
+
+    Attributes:
+        nullable: whether each allows the empty text.
+    """
+
+    def __init__(self) -> None:
+        self._terms: list[_Term] = [_Either(frozenset()), _Both(frozenset())]
+        self._numbers: dict[_Term, int] = {term: i for i, term in enumerate(self._terms)}
+        self._derivatives: dict[tuple[int, int], int] = {}
+        self.nullable = [False, True]
+
+    def _number(self, term: _Term, nullable: bool) -> int:
+        number = self._numbers.setdefault(term, len(self._terms))
+        if number == len(self._terms):
+            self._terms.append(term)
+            self.nullable.append(nullable)
+        return number
+
+    def one(self, classes: frozenset[int]) -> int:
+        return self._number(_One(classes), False) if classes else NOTHING
+
+    def then(self, first: int, rest: int) -> int:
+        if NOTHING in (first, rest):
+            return NOTHING
+        if EMPTY in (first, rest):
+            return rest if first == EMPTY else first
+        term = self._terms[first]
+        if isinstance(term, _Then):  # always grouped to the right, so that equal ones look equal
+            return self.then(term.first, self.then(term.rest, rest))
+        return self._number(_Then(first, rest), self.nullable[first] and self.nullable[rest])
+
+    def either(self, parts: set[int]) -> int:
+        flat: set[int] = set()
+        for part in parts - {NOTHING}:
+            term = self._terms[part]
+            flat |= term.parts if isinstance(term, _Either) else {part}
+        if len(flat) < 2:
+            return flat.pop() if flat else NOTHING
+        return self._number(_Either(frozenset(flat)), any(self.nullable[p] for p in flat))
+
+    def both(self, parts: set[int]) -> int:
+        if NOTHING in parts:
+            return NOTHING
+        flat: set[int] = set()
+        for part in parts:
+            term = self._terms[part]
+            # EMPTY is numbered as a _Both of none, which it is not
+            flat |= term.parts if isinstance(term, _Both) and part != EMPTY else {part}
+        nullable = all(self.nullable[p] for p in flat)
+        if EMPTY in flat:
+            return EMPTY if nullable else NOTHING
+        if len(flat) == 1:
+            return flat.pop()
+        return self._number(_Both(frozenset(flat)), nullable)
+
+    def repeat(self, of: int, least: int, most: int | None) -> int:
+        if most == 0 or of == EMPTY:
+            return EMPTY
+        if of == NOTHING:
+            return EMPTY if least == 0 else NOTHING
+        if (least, most) == (1, 1):
+            return of
+        return self._number(_Repeat(of, least, most), least == 0 or self.nullable[of])
+
+    def derivative(self, number: int, c: int) -> int:
+        """What may follow class ``c``."""
+        known = self._derivatives.get((number, c))
+        if known is None:
+            known = self._derivatives[number, c] = self._derive(number, c)
+        return known
+
+    def _derive(self, number: int, c: int) -> int:
+        if number == EMPTY:
+            return NOTHING
+        match self._terms[number]:
+            case _One(classes):
+                return EMPTY if c in classes else NOTHING
+            case _Then(first, rest):
+                after = self.then(self.derivative(first, c), rest)
+                if not self.nullable[first]:
+                    return after
+                return self.either({after, self.derivative(rest, c)})
+            case _Either(parts):
+                return self.either({self.derivative(part, c) for part in parts})
+            case _Both(parts):
+                return self.both({self.derivative(part, c) for part in parts})
+            case _Repeat(of, least, most):
+                # right too where ``of`` allows the empty text: fewer repeats are then among these
+                rest = self.repeat(of, max(least - 1, 0), None if most is None else most - 1)
+                return self.then(self.derivative(of, c), rest)
+
+    def indistinct(self, classes: list[int]) -> list[list[int]]:
+        """Groups of classes that the terms made so far never tell apart."""
+        sets = [term.classes for term in self._terms if isinstance(term, _One)]
+        groups: dict[tuple[bool, ...], list[int]] = {}
+        for c in classes:
+            groups.setdefault(tuple(c in s for s in sets), []).append(c)
+        return list(groups.values())
+
+
+def _minimal(automaton: Automaton) -> Automaton | None:
+    """Without dead ends, equal states joined (Moore 1956); None where no text is allowed."""
+    table, accepting = automaton.table, automaton.accepting
+    alive = accepting.copy()
+    while True:
+        grown = alive | ((table >= 0) & alive[table]).any(axis=1)
+        if (grown == alive).all():
+            break
+        alive = grown
+    if not alive[0]:
+        return None
+    table = np.where((table >= 0) & alive[table], table, -1)
+    group = accepting.astype(np.int64)
+    count = 0
+    while True:
+        after = np.where(table >= 0, group[table], -1)
+        _, group = np.unique(np.column_stack([group, after]), axis=0, return_inverse=True)
+        group = group.reshape(-1)
+        if (grown_to := int(group.max()) + 1) == count:
+            break
+        count = grown_to
+    # numbered in the order in which they are reached; the dead are never reached
+    order = [0]
+    seen = {int(group[0])}
+    for state in order:
+        for target in table[state][table[state] >= 0].tolist():
+            if int(group[target]) not in seen:
+                seen.add(int(group[target]))
+                order.append(target)
+    renumbered = np.full(count + 1, -1, np.int32)  # the last is what -1 finds
+    renumbered[group[order]] = np.arange(len(order))
+    rows = table[order]
+    return Automaton(
+        renumbered[np.where(rows >= 0, group[rows], -1)].astype(np.int32), accepting[order]
+    )
+
+
+# The parser ----------------------------------------------------------------------------------
+
+
+class _Parser:
+    """Recursive descent over one pattern."""
+
+    def __init__(self, pattern: str, alphabet: Alphabet, terms: _Terms) -> None:
+        self._pattern, self._alphabet, self._terms = pattern, alphabet, terms
+        self._at = 0
+        self._all = frozenset(range(len(alphabet))) - {alphabet.blank}
+
+    def parse(self) -> int:
+        term = self._either()
+        if self._at < len(self._pattern):
+            raise self._wrong("')' closes nothing")
+        return term
+
+    def _wrong(self, what: str) -> InputError:
+        return InputError(f"pattern {_short(self._pattern)}: {what} (character {self._at + 1})")
+
+    def _peek(self) -> str:
+        return self._pattern[self._at : self._at + 1]
+
+    def _take(self, expected: str | None = None) -> str:
+        character = self._peek()
+        if not character or (expected is not None and character != expected):
+            raise self._wrong(f"{expected or 'a character'!r} is missing")
+        self._at += 1
+        return character
+
+    def _either(self) -> int:
+        parts = {self._both()}
+        while self._peek() == "|":
+            self._take()
+            parts.add(self._both())
+        return self._terms.either(parts)
+
+    def _both(self) -> int:
+        parts = {self._sequence()}
+        while self._peek() == "&":
+            self._take()
+            parts.add(self._sequence())
+        return self._terms.both(parts)
+
+    def _sequence(self) -> int:
+        parts: list[int] = []
+        while self._peek() and self._peek() not in "|&)":
+            parts.append(self._repeated())
+        term = EMPTY
+        for part in reversed(parts):
+            term = self._terms.then(part, term)
+        return term
+
+    def _repeated(self) -> int:
+        term = self._atom()
+        while (sign := self._peek()) and sign in "?*+{":
+            self._take()
+            least, most = {"?": (0, 1), "*": (0, None), "+": (1, None)}.get(sign, (0, 0))
+            if sign == "{":
+                least, most = self._counts()
+            term = self._terms.repeat(term, least, most)
+        return term
+
+    def _counts(self) -> tuple[int, int | None]:
+        end = self._pattern.find("}", self._at)
+        low, comma, high = self._pattern[self._at : max(end, self._at)].partition(",")
+        counts = [low, high] if high else [low]
+        if not all(n.isascii() and n.isdigit() and int(n) <= _MOST_REPEATS for n in counts):
+            raise self._wrong(f"give {{m}}, {{m,}} or {{m,n}}, up to {_MOST_REPEATS}")
+        least = int(low)
+        most = int(high) if high else None if comma else least
+        if most is not None and most < least:
+            raise self._wrong(f"{{{least},{most}}}: the first is the lower")
+        self._at = end + 1
+        return least, most
+
+    def _atom(self) -> int:
+        match character := self._take():
+            case "(":
+                term = self._either()
+                self._take(")")
+                return term
+            case "[":
+                return self._terms.one(self._class())
+            case ".":
+                return self._terms.one(self._all)
+            case "\\":
+                return self._terms.one(frozenset({self._index(self._take())}))
+            case "?" | "*" | "+" | "{":
+                self._at -= 1
+                raise self._wrong(f"{character!r} repeats nothing")
+            case "^" | "$":
+                self._at -= 1
+                raise self._wrong(f"leave {character!r} out, the whole text is meant anyway")
+            case _:
+                self._at -= 1
+                index = self._index(character)
+                self._at += 1
+                return self._terms.one(frozenset({index}))
+
+    def _index(self, character: str) -> int:
+        if character not in self._alphabet:
+            raise self._wrong(f"{character!r} is not in the alphabet")
+        return self._alphabet.encode(character)[0]
+
+    def _class(self) -> frozenset[int]:
+        """What stands between square brackets."""
+        without = self._peek() == "^"
+        if without:
+            self._take()
+        classes: set[int] = set()
+        while self._peek() != "]":
+            first = self._member()
+            if self._peek() == "-" and self._pattern[self._at + 1 : self._at + 2] != "]":
+                self._take()
+                last = self._member()
+                if last < first:
+                    raise self._wrong(f"{first}-{last}: the first is the lower")
+                inside = [c for c in self._alphabet.characters if first <= c <= last]
+                classes.update(self._alphabet.encode("".join(inside)))
+            else:
+                classes.add(self._index(first))
+        self._take("]")
+        return self._all - classes if without else frozenset(classes)
+
+    def _member(self) -> str:
+        character = self._take()
+        return self._take() if character == "\\" else character

@@ -246,22 +246,6 @@ def test_tensors_that_share_storage_are_kept(tmp_path: Path) -> None:
     assert facts == {"名": "值"}
 
 
-def test_a_run_may_begin_with_another_ones_weights(small_run: Path) -> None:
-    from crnn_ctc.net.build import build
-    from crnn_ctc.recipe import load
-    from crnn_ctc.training.fit import begin_with
-
-    network = build(load("digits-tiny", list(SMALL)))
-    begin_with(network, small_run)
-    best = load_tensors(small_run / "best.safetensors")[0]
-    own = network.state_dict()
-    assert own.keys() == best.keys()
-    assert all(torch.equal(own[name], best[name]) for name in best)
-    other = build(load("digits-tiny-lstm", list(SMALL)))
-    with pytest.raises(InputError, match="another than the recipe's"):
-        begin_with(other, small_run)
-
-
 def test_batches_come_in_order_and_once() -> None:
     from crnn_ctc.training.fit import batches
 

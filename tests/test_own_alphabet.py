@@ -61,6 +61,8 @@ def test_an_alphabet_is_a_name_or_a_table_of_characters() -> None:
         recipe = load("text-tiny", [change])
         assert recipe.characters == Alphabet("#0123AB", 0)
         assert Recipe.model_validate(json.loads(json.dumps(recipe.model_dump()))) == recipe
+    number = load("text-tiny", ["alphabet.characters=97"])
+    assert number.characters.characters == "97"
     more = load("digits-tiny", ["alphabet.characters=9876543210X"])  # takes its name's place
     assert more.characters.characters == "9876543210X"
 

@@ -246,6 +246,23 @@ def test_tensors_that_share_storage_are_kept(tmp_path: Path) -> None:
     assert facts == {"名": "值"}
 
 
+@pytest.mark.parametrize("steps", [1, 2, 9, 10, 11])
+def test_a_run_may_be_as_short_as_a_step(steps: int) -> None:
+    from crnn_ctc.recipe import load
+    from crnn_ctc.training.fit import one_cycle
+
+    changes = ["training.batch_size=10", f"training.images={10 * steps}", "training.warmup=0.1"]
+    plan = load("digits-tiny", changes).training
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 1.0)
+    schedule, rates = one_cycle(optimizer, plan, 0), []
+    for step in range(1, steps + 1):
+        rates.append(schedule.get_last_lr()[0])
+        if step < steps:
+            optimizer.step()
+            schedule.step()
+    assert all(0 < rate <= plan.learning_rate for rate in rates)
+
+
 def test_batches_come_in_order_and_once() -> None:
     from crnn_ctc.training.fit import batches
 

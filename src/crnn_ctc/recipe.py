@@ -306,6 +306,9 @@ def _change(values: dict[str, Any], change: str) -> None:
         if not isinstance(inner, dict):
             raise InputError(f"--set {change}: {section} is a value, not a section")
         values = inner
+    if key.strip() == "alphabet.characters" and value[:1] not in {'"', "'"}:
+        values[last] = value  # characters that happen to be a number
+        return
     try:
         values[last] = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

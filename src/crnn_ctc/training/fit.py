@@ -208,8 +208,10 @@ def one_cycle(
     """
     cycle = min(bisect_right(plan.cycles, step), len(plan.cycles) - 1) - 1
     first, last = plan.cycles[cycle : cycle + 2]
+    # torch divides by zero where the warm-up is one step exactly
+    warmup = plan.warmup if plan.warmup * (last - first) != 1 else plan.warmup / 2
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, plan.learning_rate / 2**cycle, last - first, pct_start=plan.warmup
+        optimizer, plan.learning_rate / 2**cycle, last - first, pct_start=warmup
     )
     if first < step < last:
         schedule.last_epoch = step - first - 1

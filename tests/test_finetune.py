@@ -192,8 +192,8 @@ def folder(tmp_path: Path) -> Path:
 
 BRIEF = (
     "input.height=32", "input.width=160", "input.channels=1", "data.ink=light",
-    "training.images=160", "training.batch_size=16", "training.validations=1",
-    "training.log_steps=1", "training.precision=float32", "training.learning_rate=3e-4",
+    "training.images=480", "training.batch_size=16", "data.augment=0.2", "training.validations=1",
+    "training.log_steps=1", "training.precision=float32", "training.learning_rate=1e-3",
 )  # fmt: skip
 
 
@@ -216,9 +216,9 @@ def test_a_shipped_model_is_tuned_to_a_made_up_alphabet(folder: Path, tmp_path: 
     assert recipe["alphabet"] == {"characters": "0123456789AX"}
     assert tomllib.loads((runs[1] / "versions.toml").read_text())["from"] == "digits-tiny"
     random, tuned = losses(runs[0]), losses(runs[1])
-    assert tuned[0] < 0.8 * random[0]
-    assert tuned[-1] < tuned[0]
-    assert tuned[-1] < random[-1]
+    assert tuned[0] < 0.2 * random[0]  # it begins with what the model knows
+    assert tuned[-1] < 0.5 * tuned[0]  # and learns the rest
+    assert tuned[-1] < 0.2 * random[-1]
     done = run_cli(*tune, "--resume", **env)  # the same command goes on
     assert done.returncode == 0, done.stderr.decode()
     assert "kept" not in done.stderr.decode()

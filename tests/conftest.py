@@ -136,3 +136,15 @@ def small_model(small_run: Path) -> Path:
 def small_digits() -> Digits:
     images, labels = printed_digits(200)
     return Digits(enlarge(images), labels)
+
+
+def write_lines(folder: Path, texts: tuple[str, ...], copies: int = 1) -> None:
+    """Labelled pictures of printed lines, TEXT_n.png, dark on white, each a little different."""
+    folder.mkdir(parents=True, exist_ok=True)
+    font = ImageFont.load_default(22)
+    for i, text in enumerate(texts):
+        for n in range(copies):
+            picture = Image.new("L", (64, 32), 255)
+            at = (32 + (i + n) % 5 - 2, 16 + n % 3 - 1)
+            ImageDraw.Draw(picture).text(at, text, 16 * (n % 4), font, "mm")
+            picture.save(folder / f"{text}_{n}.png")

@@ -38,6 +38,19 @@ def test_counts_of_the_model_project(
     assert f"{summary.gflops:.1f}" == gflops
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("plates-tiny", 1_042_318),
+        ("plates", 15_083_854),
+        ("plates-tiny-ccpd", 1_042_318),
+        ("plates-tiny-ccpd-trainval", 1_042_318),
+    ],
+)
+def test_recipes_of_plates_make_those_networks(name: str, parameters: int) -> None:
+    assert sum(p.numel() for p in build(load(name)).parameters()) == parameters
+
+
 def test_gradients_are_those_that_train() -> None:
     network = CRNN_Tiny(1, 32, 11)
     for parameter in network.cnn.parameters():

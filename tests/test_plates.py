@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 pytest.importorskip("cv2")
 
 from crnn_ctc.data.augment import DRAWS, augment
-from crnn_ctc.data.plates import PlateSource, cumulative_weights
+from crnn_ctc.data.plates import PlateSource, Pool, cumulative_weights
 from crnn_ctc.seeded import uniforms
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import Draws
@@ -23,7 +23,7 @@ def crops() -> tuple[NDArray[np.uint8], list[str]]:
 
 def source(crops: tuple[NDArray[np.uint8], list[str]], **options: float) -> PlateSource:
     settings = {"synthetic": 0.5, "balance": 0.5, "strength": 1.0} | options
-    return PlateSource(*crops, PlateSynthesizer(3), seed=3, **settings)  # type: ignore[arg-type]
+    return PlateSource([Pool(*crops)], PlateSynthesizer(3), seed=3, **settings)  # type: ignore[arg-type]
 
 
 def test_a_batch_depends_on_seed_and_step_alone(crops: tuple[NDArray[np.uint8], list[str]]) -> None:
@@ -37,6 +37,45 @@ def test_a_batch_depends_on_seed_and_step_alone(crops: tuple[NDArray[np.uint8], 
     parts = [plates.batch(5, 16, slice(start, start + 8)) for start in (0, 8)]
     np.testing.assert_array_equal(np.concatenate([p[0] for p in parts]), images)
     assert not np.array_equal(images, plates.batch(6, 16)[0])
+
+
+def test_one_source_has_the_samples_that_it_always_had(
+    crops: tuple[NDArray[np.uint8], list[str]],
+) -> None:
+    """A recipe is a promise: its samples are numbers 1 and up of streams from 2^48 on."""
+    images, texts = crops
+    plates = source(crops, synthetic=0.0)
+    cumulative = cumulative_weights(texts, 0.5)
+    for i in range(50):
+        u = uniforms(3, (1 << 48) + i, (2 + DRAWS,))
+        chosen = int(np.searchsorted(cumulative, u[1], side="right"))
+        image, text = plates.sample(i)
+        assert text == texts[chosen]
+        np.testing.assert_array_equal(image, augment(images[chosen], 1.0, Draws(u[2:])))
+
+
+@pytest.mark.parametrize("weight", [0.1, 0.6])
+def test_sources_are_drawn_by_their_weights(
+    crops: tuple[NDArray[np.uint8], list[str]], weight: float
+) -> None:
+    images, texts = crops
+    pools = [Pool(images[:16], texts[:16], weight), Pool(images[16:], texts[16:], 1 - weight)]
+    plates = PlateSource(pools, None, 0.0, 0.0, 0.0, 3)
+    drawn = [plates.sample(i) for i in range(600)]
+    share = np.mean([text[0] == "皖" for _, text in drawn])
+    assert abs(share - weight) < 0.06
+    for image, text in drawn[:100]:
+        np.testing.assert_array_equal(image, images[texts.index(text)])
+
+
+def test_grey_crops_are_augmented_and_stay_grey(
+    crops: tuple[NDArray[np.uint8], list[str]],
+) -> None:
+    grey = crops[0][0][..., :1]
+    made = augment(grey, 1.0, Draws(uniforms(0, 0, (DRAWS,))))
+    assert (made.shape, made.dtype) == (grey.shape, np.uint8)
+    assert not np.array_equal(made, grey)
+    np.testing.assert_array_equal(augment(grey, 0.0, Draws(uniforms(0, 0, (DRAWS,)))), grey)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])

@@ -12,8 +12,11 @@ from crnn_ctc.card import Card
 from crnn_ctc.recipe import load, shipped
 
 
-@pytest.mark.parametrize("name", ["digits", "digits-lstm", "digits-tiny", "digits-tiny-lstm"])
-def test_shipped_recipes(name: str) -> None:
+@pytest.mark.parametrize("name", ["digits", "plates"])
+@pytest.mark.parametrize("size", ["", "-tiny"])
+@pytest.mark.parametrize("rnn", ["", "-lstm"])
+def test_shipped_recipes(name: str, size: str, rnn: str) -> None:
+    name += size + rnn
     recipe = load(name)
     assert recipe.name == name
     assert recipe.network.rnn == ("lstm" if "lstm" in name else "gru")
@@ -74,7 +77,14 @@ def test_cycles() -> None:
         ("training.learning_rate=-1.0", "training.learning_rate: .*greater than 0"),
         ("network.architecture=VGG", "network.architecture: .*CRNN"),
         ("network.dropout=1.0", "network.dropout: .*less than 1"),
-        ("alphabet=GREEK", "alphabet: "),
+        ("alphabet=GREEK", "alphabet: .*'DIGITS', 'PLATES' or 'LABELS'"),
+        ("alphabet=LABELS", "digits need an alphabet that holds all ten"),
+        ("alphabet.characters=ABC", "digits need an alphabet that holds all ten"),
+        ("alphabet.characters=ABA", "alphabet.characters: .*'A' occurs twice"),
+        ('alphabet.characters="e\\u0301\\u00e9"', "'é' occurs twice"),
+        ('alphabet.characters="A\\t"', "control character"),
+        ('alphabet.characters=""', "alphabet.characters: .*empty"),
+        ("alphabet.chars=ABC", "alphabet"),
         ("name=../x", "name: "),
         ("data.per_sequence=6", "need input.width = 192"),
         ("input.channels=3", "grey"),

@@ -246,20 +246,21 @@ def test_tensors_that_share_storage_are_kept(tmp_path: Path) -> None:
     assert facts == {"名": "值"}
 
 
-def test_a_run_may_begin_with_another_ones_weights(small_run: Path) -> None:
-    from crnn_ctc.net.build import build
+@pytest.mark.parametrize("steps", [1, 2, 9, 10, 11])
+def test_a_run_may_be_as_short_as_a_step(steps: int) -> None:
     from crnn_ctc.recipe import load
-    from crnn_ctc.training.fit import begin_with
+    from crnn_ctc.training.fit import one_cycle
 
-    network = build(load("digits-tiny", list(SMALL)))
-    begin_with(network, small_run)
-    best = load_tensors(small_run / "best.safetensors")[0]
-    own = network.state_dict()
-    assert own.keys() == best.keys()
-    assert all(torch.equal(own[name], best[name]) for name in best)
-    other = build(load("digits-tiny-lstm", list(SMALL)))
-    with pytest.raises(InputError, match="another than the recipe's"):
-        begin_with(other, small_run)
+    changes = ["training.batch_size=10", f"training.images={10 * steps}", "training.warmup=0.1"]
+    plan = load("digits-tiny", changes).training
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 1.0)
+    schedule, rates = one_cycle(optimizer, plan, 0), []
+    for step in range(1, steps + 1):
+        rates.append(schedule.get_last_lr()[0])
+        if step < steps:
+            optimizer.step()
+            schedule.step()
+    assert all(0 < rate <= plan.learning_rate for rate in rates)
 
 
 def test_batches_come_in_order_and_once() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from crnn_ctc.errors import InputError
 
@@ -39,6 +40,24 @@ class Alphabet:
             raise InputError(f"alphabet: {repeated[0]!r} occurs twice; list every character once")
         index = {c: i for i, c in enumerate(self.symbols) if i != self.blank}
         object.__setattr__(self, "_index", index)
+
+    @classmethod
+    def of(cls, characters: str) -> Alphabet:
+        """The alphabet of a user's own characters, in this order; the blank comes first.
+
+        The blank's placeholder is ``#``, or where that is a character, one of those that Unicode
+        leaves to private use.
+
+        Raises:
+            InputError: there is no character, one occurs twice, or one is a control character.
+        """
+        if not characters:
+            raise InputError("alphabet: it is empty; list its characters")
+        for c in characters:
+            if unicodedata.category(c) == "Cc":
+                raise InputError(f"alphabet: {c!r} is a control character; leave it out")
+        placeholders = chain("#", map(chr, range(0xE000, 0xF900)))
+        return cls(next(p for p in placeholders if p not in characters) + characters, blank=0)
 
     def __len__(self) -> int:
         """K, the number of classes, the blank included."""
@@ -101,5 +120,5 @@ PLATES = Alphabet(
     blank=0,
 )
 
-#: The alphabets that a recipe may name.
+#: The alphabets that have a name.
 ALPHABETS = {"DIGITS": DIGITS, "PLATES": PLATES}

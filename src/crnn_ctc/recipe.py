@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import tomllib
+import unicodedata
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from crnn_ctc.alphabet import ALPHABETS, Alphabet
+from crnn_ctc.alphabet import ALPHABETS, DIGITS, Alphabet
 from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import open_grammar
 from crnn_ctc.image import Ink
@@ -18,6 +28,26 @@ from crnn_ctc.synthesis.text import TWO_ROW
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+Names = Annotated[
+    Annotated[str, Tag("one")] | Annotated[list[str], Field(min_length=1), Tag("several")],
+    Discriminator(lambda value: "several" if isinstance(value, list) else "one"),
+]
+"""A manifest or folder, or several that count as one; seen from the data folder."""
+
+Sources = Annotated[
+    Annotated[str, Tag("one")]
+    | Annotated[list[str], Field(min_length=1), Tag("several")]
+    | Annotated[dict[str, Weight], Field(min_length=1), Tag("weighted")],
+    Discriminator(
+        lambda value: {list: "several", dict: "weighted"}.get(type(value), "one"),
+    ),
+]
+"""As :data:`Names`, or several, each with the weight that it is drawn by."""
+
+_TAGS = {"one", "several", "weighted", "named", "own", "digits", "plates", "labelled"}
+"""What pydantic puts into the place of an error, where no user wrote it."""
 
 
 class Section(BaseModel):
@@ -40,6 +70,19 @@ class Input(Section):
     height: Positive
     width: Positive
     channels: Literal[1, 3]
+
+
+class OwnAlphabet(Section):
+    """A user's own characters, NFC, in class order; see :meth:`Alphabet.of`."""
+
+    characters: str
+
+    @field_validator("characters")
+    @classmethod
+    def _usable(cls, characters: str) -> str:
+        composed = unicodedata.normalize("NFC", characters)
+        Alphabet.of(composed)
+        return composed
 
 
 class DigitsData(Section):
@@ -72,16 +115,16 @@ class DigitsData(Section):
 class PlatesData(Section):
     """Crops of plates among synthetic ones; see :class:`crnn_ctc.data.plates.PlateSource`.
 
-    ``train``, ``validation`` and ``glyphs`` are manifests or folders, seen from the data folder.
-    ``kinds`` are weights of the kinds of plates that are drawn, all of them if none is named.
-    ``cut`` and ``perspective`` are those of the synthesizer; ``perspective`` also scales how far
-    the corners of real crops are moved.
+    ``train``, ``validation`` and ``glyphs`` are manifests or folders, seen from the data folder;
+    see :data:`Sources`. ``kinds`` are weights of the kinds of plates that are drawn, all of them if
+    none is named. ``cut`` and ``perspective`` are those of the synthesizer; ``perspective`` also
+    scales how far the corners of real crops are moved.
     """
 
     kind: Literal["plates"]
     trained_on: str = "crops of Chinese licence plates, and synthetic ones"
-    train: str = "train.csv"
-    validation: str = "dev.csv"
+    train: Sources = "train.csv"
+    validation: Names = "dev.csv"
     synthetic: Share = 0.5
     balance: Share = 0.5
     augment: Annotated[float, Field(ge=0, le=2)] = 1.0
@@ -91,6 +134,7 @@ class PlatesData(Section):
     perspective: Annotated[float, Field(ge=0, le=1)] = 1.0
     kinds: dict[str, Annotated[float, Field(ge=0)]] = {}
     unreadable: Share = 0.0
+    validation_drawn: Annotated[int, Field(ge=0)] = 0
 
     @property
     def ink(self) -> Ink:
@@ -106,6 +150,30 @@ class PlatesData(Section):
     def steps_needed(self) -> int:
         """T for the hardest label: eight times one character, with a blank between each two."""
         return 2 * 8 - 1
+
+
+class LabelledData(Section):
+    """Labelled pictures of any line of text; see :func:`crnn_ctc.data.source.open_source`.
+
+    ``train`` and ``validation`` are manifests or folders, seen from the data folder; see
+    :data:`Sources`.
+    """
+
+    kind: Literal["labelled"]
+    trained_on: str = "labelled pictures of a line of text"
+    train: Sources = "train"
+    validation: Names = "val"
+    augment: Annotated[float, Field(ge=0, le=2)] = 1.0
+    ink: Ink = "any"
+
+    @property
+    def two_rows(self) -> bool:
+        """Texts stand in one row."""
+        return False
+
+    def steps_needed(self) -> int:
+        """T for the hardest label is known when the labels are read; see ``open_source``."""
+        return 1
 
 
 class Training(Section):
@@ -150,30 +218,57 @@ class Training(Section):
 
 
 class Recipe(Section):
-    """A recipe, checked."""
+    """A recipe, checked.
+
+    ``alphabet`` is a name, a table of a user's own characters, or ``LABELS``: those of the training
+    labels, which :func:`crnn_ctc.data.source.with_alphabet` puts in its place.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     description: str = ""
     licence: str = "Apache-2.0"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    alphabet: Literal["DIGITS", "PLATES"]
+    alphabet: Annotated[
+        Annotated[Literal["DIGITS", "PLATES", "LABELS"], Tag("named")]
+        | Annotated[OwnAlphabet, Tag("own")],
+        Discriminator(lambda value: "own" if isinstance(value, dict | OwnAlphabet) else "named"),
+    ]
     #: what the model obeys when it reads, :func:`crnn_ctc.grammar.open_grammar`; training does not
     grammar: str | None = None
     network: Network
     input: Input
-    data: Annotated[DigitsData | PlatesData, Field(discriminator="kind")]
+    data: Annotated[DigitsData | PlatesData | LabelledData, Field(discriminator="kind")]
     training: Training
 
     @property
     def characters(self) -> Alphabet:
-        """The alphabet that ``alphabet`` names."""
+        """The alphabet that ``alphabet`` stands for.
+
+        Raises:
+            InputError: it is that of the training labels, which were not read.
+        """
+        if isinstance(self.alphabet, OwnAlphabet):
+            return Alphabet.of(self.alphabet.characters)
+        if self.alphabet == "LABELS":
+            raise InputError(
+                f"recipe {self.name}: its alphabet is that of the training labels, which train "
+                "reads; ask about the run folder, or name the characters in alphabet.characters"
+            )
         return ALPHABETS[self.alphabet]
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
+        if self.data.kind == "plates" and self.alphabet != "PLATES":
+            raise ValueError(
+                "plates are spelt with alphabet PLATES; for another set data.kind to labelled"
+            )
         if self.grammar is not None:
             open_grammar(self.grammar, self.characters)
         if self.data.kind == "digits":
+            if self.alphabet == "LABELS" or not all(
+                c in self.characters for c in DIGITS.characters
+            ):
+                raise ValueError("digits need an alphabet that holds all ten: set it to DIGITS")
             if (self.input.height, self.input.channels) != (32, 1):
                 raise ValueError("digits are 32 pixels high and grey: set input to 32 and 1")
             if self.input.width != 32 * self.data.per_sequence:
@@ -229,9 +324,14 @@ def _change(values: dict[str, Any], change: str) -> None:
     *sections, last = key.strip().split(".")
     for section in sections:
         inner = values.setdefault(section, {})
+        if section == "alphabet" and isinstance(inner, str):
+            inner = values[section] = {}  # its name gives way to a table of characters
         if not isinstance(inner, dict):
             raise InputError(f"--set {change}: {section} is a value, not a section")
         values = inner
+    if key.strip() == "alphabet.characters" and value[:1] not in {'"', "'"}:
+        values[last] = value  # characters that happen to be a number
+        return
     try:
         values[last] = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -240,8 +340,7 @@ def _change(values: dict[str, Any], change: str) -> None:
 
 def _one_line(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
-    # pydantic puts the kind of data after "data", where no user wrote it
-    where = ".".join(str(part) for part in first["loc"] if part not in {"digits", "plates"})
+    where = ".".join(str(part) for part in first["loc"] if part not in _TAGS)
     where = where or "recipe"
     what = {
         "extra_forbidden": "unknown key; see the shipped recipes for the known ones",

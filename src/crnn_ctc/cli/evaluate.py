@@ -150,15 +150,17 @@ def on_pictures(
     decoder: Decoder,
 ) -> dict[str, Any]:
     """Measure on labelled pictures, and print; those that cannot be read are said and left out."""
-    from crnn_ctc.data.labelled import plate_label, read_labelled
+    from crnn_ctc.alphabet import PLATES
+    from crnn_ctc.data.labelled import normaliser, read_labelled
     from crnn_ctc.evaluation.evaluate import read_labelled_pictures
     from crnn_ctc.evaluation.groups import by_group, confusions
     from crnn_ctc.evaluation.metrics import measure
 
-    plates = model.card.recipe.get("data", {}).get("kind") == "plates"
+    alphabet = model.card.alphabet
+    plates = alphabet == PLATES
     samples = [
         sample
-        for sample in read_labelled(data, normalise=plate_label if plates else str.strip)
+        for sample in read_labelled(data, normalise=normaliser(alphabet))
         if (split is None or sample.attributes.get("split") == split)
         and (subset is None or in_subset(sample.attributes.get("subset", ""), subset))
     ]

@@ -96,11 +96,11 @@ def synth(
         seed,
         height,
         width,
-        dict.fromkeys(kinds, 1.0) if kinds else KIND_WEIGHTS,  # type: ignore[arg-type]
+        dict.fromkeys(kinds, 1.0) if kinds else KIND_WEIGHTS,
         dict.fromkeys("".join(provinces) if provinces else PROVINCES, 1.0),
         glyphs,
         0.5 if glyph_share is None else glyph_share,
-        evenly,
+        evenly=evenly,
     )
     _warn(seed)
     if sheet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,13 @@ import typer
 from crnn_ctc.errors import InputError
 
 _RESUME = "go on with the same command and --resume"
+
+
+class Resize(StrEnum):
+    """What becomes of the alphabet of the model that a run begins with."""
+
+    NEW = "new"
+    UNION = "union"
 
 
 def train(
@@ -27,9 +35,19 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; may be repeated."),
     ] = None,
     start: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="RUN", help="Begin with the best weights of another run."),
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL|RUN",
+            help="Begin with the weights of a shipped model, a model file or a run folder.",
+        ),
     ] = None,
+    resize: Annotated[
+        Resize,
+        typer.Option(
+            help="With --from: the recipe's alphabet (new), or also what the model knows (union)."
+        ),
+    ] = Resize.NEW,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the run was stopped or killed.")
     ] = False,
@@ -47,10 +65,12 @@ def train(
         from crnn_ctc.recipe import load
         from crnn_ctc.training.fit import Interrupted, fit
 
+    if resize is Resize.UNION and start is None:
+        raise InputError("--resize union: there is no model to take characters from; give --from")
     plan = load(recipe, changes)
     folder = run or Path("runs") / plan.name
     try:
-        best = fit(plan, data, folder, resume, start)
+        best = fit(plan, data, folder, resume, start, resize.value)
     except Interrupted as stop:
         print(f"{stop}; {_RESUME}", file=sys.stderr)
         raise typer.Exit(130) from None

@@ -1,4 +1,4 @@
-"""Real plate crops as they might also have been cut, lit and photographed."""
+"""Real crops as they might also have been cut, lit and photographed."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ def augment(
     """A crop with other corners, another light and sometimes a worse camera.
 
     Args:
-        image: RGB, uint8 (H, W, 3).
+        image: RGB or grey, uint8 (H, W, C).
         strength: 0 leaves the crop as it is, 1 is the usual.
         draws: at most ``DRAWS`` numbers are used.
         perspective: how far the corners move, as a share of that strength.
 
     Returns:
-        uint8 (H, W, 3).
+        uint8 (H, W, C).
     """
     if strength == 0:
         return image
+    if image.shape[2] == 1:
+        coloured = augment(image.repeat(3, 2), strength, draws, perspective)
+        return np.asarray(cv2.cvtColor(coloured, cv2.COLOR_RGB2GRAY)[..., None], np.uint8)
     moved = move_corners(image, strength * perspective, draws).astype(np.float32)
     lit = relight(moved, strength, draws)
     if draws.chance(0.5 * strength):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Literal
 
+from crnn_ctc.alphabet import PLATES, Alphabet
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import SUFFIXES
 
@@ -82,6 +83,16 @@ def plate_label(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKC", text).upper()
     return "".join(c for c in plain if not c.isspace() and c not in _DOTS)
+
+
+def text_label(text: str) -> str:
+    """A line of text in its composed form (NFC), without white space around it."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def normaliser(alphabet: Alphabet | None) -> Callable[[str], str]:
+    """What mends the labels of an alphabet, or where there is none yet, of any text."""
+    return plate_label if alphabet == PLATES else text_label
 
 
 # U+00B7, U+2022, U+2027, U+2219, U+22C5, U+30FB: what keyboards and programs write for the dot

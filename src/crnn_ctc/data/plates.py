@@ -21,14 +21,28 @@ _STREAM = 1 << 48
 
 
 @dataclass(frozen=True)
+class Pool:
+    """Crops to draw from.
+
+    Attributes:
+        images: uint8 (N, H, W, C), as the model takes them.
+        texts: their N labels.
+        weight: how often the pool is drawn from, against others.
+    """
+
+    images: NDArray[np.uint8]
+    texts: Sequence[str]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
 class PlateSource:
     """Batches that mix real and synthetic plates; sample i is a function of the seed and i alone.
 
     Args:
-        images: real crops, uint8 (N, H, W, 3), as the model takes them; N may be 0 where
-            ``synthetic`` is 1.
-        texts: their N labels.
-        synthesizer: draws the others, H by W pixels.
+        pools: real crops; of several, a pool is drawn by its weight, then a crop in it. One may be
+            empty where ``synthetic`` is 1.
+        synthesizer: draws the others, H by W pixels; None where there are none.
         synthetic: share of the samples that are drawn.
         balance: 0 takes each real crop as often as any other, 1 each first character (a plate's
             province) as often as any other; between, a character of n crops counts n^(1 - balance).
@@ -39,20 +53,22 @@ class PlateSource:
             crops and synthetic ones cut the wrong way, and what may stand round plates.
     """
 
-    images: NDArray[np.uint8]
-    texts: Sequence[str]
-    synthesizer: PlateSynthesizer
+    pools: Sequence[Pool]
+    synthesizer: PlateSynthesizer | None
     synthetic: float
     balance: float
     strength: float
     seed: int
     perspective: float = 1.0
     unreadable: float = 0.0
-    _cumulative: NDArray[np.float64] = field(init=False, repr=False, compare=False)
+    _pools: NDArray[np.float64] = field(init=False, repr=False, compare=False)
+    _crops: list[NDArray[np.float64]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         cv2.setNumThreads(1)  # its threads would fight torch's for these small pictures
-        object.__setattr__(self, "_cumulative", cumulative_weights(self.texts, self.balance))
+        crops = [cumulative_weights(pool.texts, self.balance) for pool in self.pools]
+        object.__setattr__(self, "_crops", crops)
+        object.__setattr__(self, "_pools", _cumulative([pool.weight for pool in self.pools]))
 
     def batch(
         self, step: int, size: int, part: slice = slice(None)
@@ -60,32 +76,40 @@ class PlateSource:
         """Batch ``step``, or the ``part`` of it that one of several processes trains on.
 
         Returns:
-            images uint8 (n, H, W, 3) and n texts.
+            images uint8 (n, H, W, C) and n texts.
         """
         samples = [self.sample(i) for i in range(step * size, (step + 1) * size)[part]]
         return np.stack([image for image, _ in samples]), [text for _, text in samples]
 
     def sample(self, i: int) -> tuple[NDArray[np.uint8], str]:
-        """Sample ``i``: image uint8 (H, W, 3), and its text."""
-        u = uniforms(self.seed, _STREAM + i, (2 + DRAWS + 1,))
-        draws = Draws(u[:-1])
-        readable = u[-1] >= self.unreadable
+        """Sample ``i``: image uint8 (H, W, C), and its text."""
+        u = uniforms(self.seed, _STREAM + i, (2 + DRAWS + 2,))
+        draws, readable = Draws(u[:-2]), u[-2] >= self.unreadable
         if draws.chance(self.synthetic):
+            assert self.synthesizer is not None
             if not readable:
                 return self.synthesizer.unreadable(i), ""
             image, text, _ = self.synthesizer.sample(i)
             return image, text
-        chosen = int(np.searchsorted(self._cumulative, draws.next(), side="right"))
-        image = augment(self.images[chosen], self.strength, draws, self.perspective)
+        place = _choose(self._pools, u[-1])
+        pool, chosen = self.pools[place], _choose(self._crops[place], draws.next())
+        image = augment(pool.images[chosen], self.strength, draws, self.perspective)
         if not readable:
             height, width = image.shape[:2]
             return fit_two_rows(image, height, width, 3), ""
-        return image, self.texts[chosen]
+        return image, pool.texts[chosen]
 
 
 def cumulative_weights(texts: Sequence[str], balance: float) -> NDArray[np.float64]:
     """Cumulative probabilities of choosing each text; see :class:`PlateSource`."""
     counts = Counter(text[:1] for text in texts)
-    weights = np.array([counts[text[:1]] ** -balance for text in texts], np.float64)
-    cumulative = np.cumsum(weights)
-    return cumulative / cumulative[-1] if len(texts) else cumulative
+    return _cumulative([counts[text[:1]] ** -balance for text in texts])
+
+
+def _cumulative(weights: Sequence[float]) -> NDArray[np.float64]:
+    cumulative = np.cumsum(np.array(weights, np.float64))
+    return cumulative / cumulative[-1] if len(weights) else cumulative
+
+
+def _choose(cumulative: NDArray[np.float64], u: float) -> int:
+    return int(np.searchsorted(cumulative, u, side="right"))

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from crnn_ctc.data.digits import hold_out, load_digits
+from crnn_ctc.data.labelled import Labelled, normaliser, read_labelled
 from crnn_ctc.data.sequences import SequenceSource, protocol
 from crnn_ctc.errors import InputError
-from crnn_ctc.recipe import DigitsData, PlatesData, Recipe
+from crnn_ctc.recipe import (
+    DigitsData,
+    LabelledData,
+    Names,
+    OwnAlphabet,
+    PlatesData,
+    Recipe,
+    Sources,
+)
+from crnn_ctc.synthesis.text import KIND_WEIGHTS, PROVINCES
+
+if TYPE_CHECKING:
+    from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
+
+_VALIDATION_SEED = 2_000_003
+"""Added to a run's seed, for plates that its training does not draw."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,9 +57,31 @@ def open_source(recipe: Recipe, folder: Path) -> tuple[Source, Validation]:
     Raises:
         InputError: the folder does not hold the data that the recipe names.
     """
-    if isinstance(recipe.data, PlatesData):
-        return _plates(recipe, recipe.data, folder)
-    return _digits(recipe, recipe.data, folder)
+    if isinstance(recipe.data, DigitsData):
+        return _digits(recipe, recipe.data, folder)
+    return _crops(recipe, recipe.data, folder)
+
+
+def with_alphabet(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe, where its alphabet is ``LABELS`` with the characters of its training labels.
+
+    Raises:
+        InputError: the labels cannot be read.
+    """
+    if not isinstance(recipe.data, LabelledData) or recipe.alphabet != "LABELS":
+        return recipe
+    characters = {
+        character
+        for name in _names(recipe.data.train)
+        for sample in read_labelled(folder / name, normalise=normaliser(None))
+        for character in sample.text
+    }
+    try:
+        found = OwnAlphabet(characters="".join(sorted(characters)))
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise InputError(f"{folder}: characters of its training labels: {reason}") from None
+    return recipe.model_copy(update={"alphabet": found})
 
 
 def _digits(recipe: Recipe, data: DigitsData, folder: Path) -> tuple[Source, Validation]:
@@ -53,27 +93,37 @@ def _digits(recipe: Recipe, data: DigitsData, folder: Path) -> tuple[Source, Val
     return source, Validation(images, texts)
 
 
-def _plates(recipe: Recipe, data: PlatesData, folder: Path) -> tuple[Source, Validation]:
-    from crnn_ctc.data.plates import PlateSource
-    from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
-    from crnn_ctc.synthesis.text import KIND_WEIGHTS
+def _crops(
+    recipe: Recipe, data: PlatesData | LabelledData, folder: Path
+) -> tuple[Source, Validation]:
+    from crnn_ctc.data.plates import PlateSource, Pool
 
-    size = recipe.input
-    train = _crops(recipe, folder / data.train)
-    held = _crops(recipe, folder / data.validation)
+    if isinstance(data.train, dict):  # in the order of their names: the recipe's may change
+        weighted = [([name], weight) for name, weight in sorted(data.train.items())]
+    else:
+        weighted = [(_names(data.train), 1.0)]
+    pools = []
+    for names, weight in weighted:
+        crops = _read(recipe, [folder / name for name in names])
+        pools.append(Pool(crops.images, crops.texts, weight))
+    held = _read(recipe, [folder / name for name in _names(data.validation)])
+    if isinstance(data, LabelledData):
+        return PlateSource(pools, None, 0.0, 0.0, data.augment, recipe.seed), held
+
+    from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
+
     synthesizer = PlateSynthesizer(
         recipe.seed,
-        size.height,
-        size.width,
+        recipe.input.height,
+        recipe.input.width,
         glyphs=folder / data.glyphs if data.glyphs else None,
         glyph_share=data.glyph_share,
         kinds=data.kinds or KIND_WEIGHTS,
         cut=data.cut,
         perspective=data.perspective,
     )
-    mixed = PlateSource(
-        train.images,
-        train.texts,
+    source = PlateSource(
+        pools,
         synthesizer,
         data.synthetic,
         data.balance,
@@ -82,27 +132,39 @@ def _plates(recipe: Recipe, data: PlatesData, folder: Path) -> tuple[Source, Val
         data.perspective,
         data.unreadable,
     )
-    return mixed, held
+    return source, _with_drawn(held, synthesizer, data.validation_drawn)
 
 
-def _crops(recipe: Recipe, path: Path) -> Validation:
-    """The labelled crops of a manifest or folder, as the recipe's network takes them."""
+def _with_drawn(held: Validation, synthesizer: PlateSynthesizer, count: int) -> Validation:
+    """The set, and so many drawn plates that training never sees, kinds and provinces in turn."""
+    if not count:
+        return held
+    kinds, provinces = dict.fromkeys(KIND_WEIGHTS, 1.0), dict.fromkeys(PROVINCES, 1.0)
+    other = replace(
+        synthesizer,
+        seed=synthesizer.seed + _VALIDATION_SEED,
+        kinds=kinds,
+        provinces=provinces,
+        evenly=True,
+    )
+    images, texts = other.batch(0, count)
+    return Validation(np.concatenate([held.images, images]), held.texts + texts)
+
+
+def _names(sources: Names | Sources) -> list[str]:
+    return [sources] if isinstance(sources, str) else list(sources)
+
+
+def _read(recipe: Recipe, paths: list[Path]) -> Validation:
+    """The labelled crops of manifests and folders, as the recipe's network takes them."""
     import platformdirs
 
-    from crnn_ctc.data.labelled import plate_label, read_labelled
     from crnn_ctc.data.packed import Size, pack
 
-    alphabet, size = recipe.characters, recipe.input
-    samples = list(read_labelled(path, normalise=plate_label))
-    for sample in samples:
-        try:
-            alphabet.encode(sample.text)
-        except InputError as error:
-            raise InputError(f"{sample.where}: {error}") from None
-        if alphabet.steps_needed(sample.text) > recipe.data.steps_needed():
-            raise InputError(
-                f"{sample.where}: label {sample.text!r} is longer than any plate; correct it"
-            )
+    size = recipe.input
+    form = normaliser(recipe.characters)
+    samples = [sample for path in paths for sample in read_labelled(path, normalise=form)]
+    _check(samples, recipe)
     packed = pack(
         samples,
         Size(size.height, size.width, size.channels, recipe.data.ink),
@@ -110,4 +172,36 @@ def _crops(recipe: Recipe, path: Path) -> Validation:
     )
     for line in packed.errors:
         _LOG.warning("left out: %s", line)
+    if packed.errors:
+        where = ", ".join(map(str, paths))
+        _LOG.warning("left out: %d of %d pictures of %s", len(packed.errors), len(samples), where)
     return Validation(packed.images, packed.texts)
+
+
+def _check(samples: list[Labelled], recipe: Recipe) -> None:
+    """Every label can be spelt.
+
+    Raises:
+        InputError: one holds another character, or needs more time steps than there are.
+    """
+    from crnn_ctc.net.crnn import ARCHITECTURES
+
+    alphabet, width = recipe.characters, recipe.input.width
+    count_steps = ARCHITECTURES[recipe.network.architecture].steps
+    for sample in samples:
+        try:
+            alphabet.encode(sample.text)
+        except InputError as error:
+            raise InputError(f"{sample.where}: {error}") from None
+        needed = alphabet.steps_needed(sample.text)
+        if isinstance(recipe.data, PlatesData) and needed > recipe.data.steps_needed():
+            raise InputError(
+                f"{sample.where}: label {sample.text!r} is longer than any plate; correct it"
+            )
+        if needed > count_steps(width):
+            enough = next(w for w in count(width) if count_steps(w) >= needed)
+            raise InputError(
+                f"{sample.where}: label {sample.text!r} needs {needed} time steps with its "
+                f"repeats, {width} pixels make {count_steps(width)}; correct it, or set "
+                f"input.width={enough}"
+            )

@@ -32,7 +32,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from crnn_ctc import __version__
 from crnn_ctc.alphabet import Alphabet
-from crnn_ctc.data.source import Source, Validation, open_source
+from crnn_ctc.data.source import Source, Validation, open_source, with_alphabet
 from crnn_ctc.decode import greedy_texts
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.metrics import measure
@@ -41,7 +41,17 @@ from crnn_ctc.net.crnn import scale_pixels
 from crnn_ctc.recipe import Recipe, Training, load
 from crnn_ctc.training import checkpoint, precision
 from crnn_ctc.training.record import Record, Silence
-from crnn_ctc.training.trained import Trained
+from crnn_ctc.training.start import (
+    Resize,
+    begin_with,
+    check_start,
+    open_start,
+    settle_norms,
+    united,
+)
+
+_SETTLING = 128
+"""Pictures that the norms of a model file are measured on."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -49,7 +59,12 @@ class Interrupted(KeyboardInterrupt):
 
 
 def fit(
-    recipe: Recipe, data: Path, run: Path, resume: bool = False, start: Path | None = None
+    recipe: Recipe,
+    data: Path,
+    run: Path,
+    resume: bool = False,
+    start: str | Path | None = None,
+    resize: Resize = "new",
 ) -> float | None:
     """Train the network of ``recipe`` on ``data`` into the folder ``run``.
 
@@ -58,7 +73,9 @@ def fit(
         data: folder with the recipe's data.
         run: folder for the results; it must not hold a run yet, unless ``resume``.
         resume: go on from ``run``'s last checkpoint, or begin where there is none yet.
-        start: a run folder whose best weights to begin with, instead of random ones.
+        start: a run folder, a model file or a shipped model whose weights to begin with, instead of
+            random ones.
+        resize: ``union`` adds to the recipe's alphabet the characters that ``start`` knows.
 
     Returns:
         The best exact match on the validation set, a fraction; None in a process that is not the
@@ -68,6 +85,11 @@ def fit(
         InputError: the data, the folder or the recipe cannot be used.
         Interrupted: after Ctrl-C; the state was saved.
     """
+    recipe = with_alphabet(recipe, data)
+    known = open_start(start) if start is not None else None
+    if known is not None:
+        recipe = united(recipe, known) if resize == "union" else recipe
+        check_start(recipe, known)
     build(recipe)  # before the data: a recipe that cannot train fails at once
     source, validation = open_source(recipe, data)
     plan, alphabet = recipe.training, recipe.characters
@@ -84,15 +106,18 @@ def fit(
     _check_run(run, recipe, resume)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        _open_run(run, recipe, accelerator, start)
+        _open_run(run, recipe, accelerator, known.name if known else "random weights")
     torch.set_flush_denormal(True)  # numbers below 1e-38 cost a CPU a hundred times the others
 
     torch.manual_seed(recipe.seed)
     network = build(recipe)
-    if start is not None:
-        begin_with(network, start)
+    fresh = state is None and known is not None
+    kept = begin_with(network, recipe, known) if fresh and known else ""
     network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if fresh and known and known.folded:
+        images, _ = source.batch(0, _SETTLING)
+        settle_norms(network, torch.from_numpy(images).to(device))
     optimizer = torch.optim.AdamW(_groups(network, plan), plan.learning_rate, fused=True)
     averaged = AveragedModel(network, multi_avg_fn=_average(plan.ema_decay), use_buffers=True)
     model, optimizer = accelerator.prepare(network, optimizer)
@@ -118,6 +143,8 @@ def fit(
     every = max(1, plan.steps // plan.validations)
 
     with Record(run, plan.steps, step) if is_main else Silence() as record, _signals() as stopped:
+        if kept:
+            record.note(kept)
         for images, texts in batches(source, range(step, plan.steps), size, part):
             torch.manual_seed((recipe.seed + step * world + rank) % 2**63)  # dropout's
             model.train()
@@ -159,22 +186,6 @@ def fit(
     return best if is_main else None
 
 
-def begin_with(network: nn.Module, start: Path) -> None:
-    """Give a fresh network the best weights of another run.
-
-    Raises:
-        InputError: that run is of another network, input or alphabet.
-    """
-    weights = Trained(start).network.state_dict()
-    own = network.state_dict()
-    if {k: v.shape for k, v in own.items()} != {k: v.shape for k, v in weights.items()}:
-        raise InputError(
-            f"{start}: its network, input or alphabet is another than the recipe's; "
-            "train with a recipe of the same ones"
-        )
-    network.load_state_dict(weights)
-
-
 def batches(
     source: Source, steps: range, size: int, part: slice
 ) -> Iterator[tuple[NDArray[np.uint8], list[str]]]:
@@ -197,8 +208,10 @@ def one_cycle(
     """
     cycle = min(bisect_right(plan.cycles, step), len(plan.cycles) - 1) - 1
     first, last = plan.cycles[cycle : cycle + 2]
+    # torch divides by zero where the warm-up is one step exactly
+    warmup = plan.warmup if plan.warmup * (last - first) != 1 else plan.warmup / 2
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, plan.learning_rate / 2**cycle, last - first, pct_start=plan.warmup
+        optimizer, plan.learning_rate / 2**cycle, last - first, pct_start=warmup
     )
     if first < step < last:
         schedule.last_epoch = step - first - 1
@@ -337,7 +350,7 @@ def _check_run(run: Path, recipe: Recipe, resume: bool) -> None:
         )
 
 
-def _open_run(run: Path, recipe: Recipe, accelerator: Accelerator, start: Path | None) -> None:
+def _open_run(run: Path, recipe: Recipe, accelerator: Accelerator, begin: str) -> None:
     facts = {
         "crnn_ctc": __version__,
         "python": platform.python_version(),
@@ -348,7 +361,7 @@ def _open_run(run: Path, recipe: Recipe, accelerator: Accelerator, start: Path |
         "processes": accelerator.num_processes,
         "threads": torch.get_num_threads(),
         "precision": accelerator.mixed_precision,
-        "from": start.name if start else "random weights",
+        "from": begin,
     }
     values = recipe.model_dump(exclude_none=True)  # TOML has no null
     checkpoint.write_atomically(run / checkpoint.RECIPE, tomli_w.dumps(values).encode())

@@ -59,6 +59,10 @@ class Record:
         self._file.close()
         self._board.close()
 
+    def note(self, line: str) -> None:
+        """Tell the user something that is no number."""
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def advance(self, step: int) -> None:
         """Move the progress bar."""
         self._progress.update(self._task, completed=step)
@@ -88,6 +92,9 @@ class Silence:
         return self
 
     def __exit__(self, *_: object) -> None: ...
+
+    def note(self, line: str) -> None:
+        """Nothing."""
 
     def advance(self, step: int) -> None:
         """Nothing."""

@@ -25,9 +25,7 @@ from crnn_ctc.synthesis.contact_sheet import contact_sheet
 from crnn_ctc.synthesis.face import MARGIN, draw_face
 from crnn_ctc.synthesis.glyphs import (
     HAN,
-    HAN_FACES,
     LATIN,
-    LATIN_FACES,
     SCALE,
     SLOTS,
     WEIGHTS,
@@ -37,6 +35,7 @@ from crnn_ctc.synthesis.glyphs import (
 from crnn_ctc.synthesis.scene import Cut, _view
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import ISSUERS, KIND_WEIGHTS, PROVINCES, Draws, PlateText
+from crnn_ctc.typeface import HAN_FACES, LATIN_FACES
 
 TEXTS = "3d3991f1f4535afe142ccf98107383a22b0d0f86d6649e195d8a330e717108c3"
 

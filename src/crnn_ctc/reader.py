@@ -88,7 +88,7 @@ class Reader:
 
     def __init__(
         self,
-        model: str | Path = "digits-tiny",
+        model: str | Path = "plates-tiny",
         threads: int = 1,
         grammar: str | None = None,
         alternatives: int = 0,

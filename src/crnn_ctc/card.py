@@ -35,6 +35,7 @@ class Card:
         gflops: of one picture; two operations a multiplication with its addition.
         description: a line.
         grammar: name of what a text can be; None for any.
+        two_rows: whether plates of two rows can be read, side by side.
         temperature: divides the log-probabilities before the confidence; 1 leaves them.
         data: what it was trained on.
         licence: SPDX name, of the weights.
@@ -56,6 +57,7 @@ class Card:
     gflops: float
     description: str = ""
     grammar: str | None = None
+    two_rows: bool = False
     temperature: float = 1.0
     data: str = ""
     licence: str = ""

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from crnn_ctc import image as pictures
 from crnn_ctc.card import KEY, Card
-from crnn_ctc.decode import Alternative, Decoded
+from crnn_ctc.decode import Alternative
 from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import Source
+from crnn_ctc.recognize import Seen, recognize
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,14 @@ class Character:
         confidence: from 0 to 1.
         start: left edge, in pixels of the picture that was read.
         end: right edge, likewise.
+        row: 0; of a plate with two rows, 1 for the lower one.
     """
 
     text: str
     confidence: float
     start: float
     end: float
+    row: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +107,8 @@ class Reader:
         """
         started = time.perf_counter()
         image = pictures.load(source)
-        decoded = self._decode(self.log_probs(self.fit(image)[None]))[0]
-        return self._reading(decoded, image.shape[1], (time.perf_counter() - started) * 1e3)
+        seen = recognize(self, self._decode, [image])[0]
+        return self._reading(seen, image.shape[1], (time.perf_counter() - started) * 1e3)
 
     def read(self, sources: Iterable[Source], batch_size: int = 32) -> Iterator[Reading]:
         """Read many pictures, one reading each, in order.
@@ -121,20 +124,16 @@ class Reader:
 
     def _read_batch(self, sources: list[Source]) -> list[Reading]:
         started = time.perf_counter()
-        fitted: list[NDArray[np.uint8]] = []
-        widths: list[int] = []
+        images: list[NDArray[np.uint8]] = []
         errors: dict[int, str] = {}
         for place, source in enumerate(sources):
             try:
-                image = pictures.load(source)
+                images.append(pictures.load(source))
             except InputError as error:
                 errors[place] = str(error)
-            else:
-                fitted.append(self.fit(image))
-                widths.append(image.shape[1])
-        decoded = self._decode(self.log_probs(np.stack(fitted))) if fitted else []
+        seen = recognize(self, self._decode, images)
         ms = (time.perf_counter() - started) * 1e3 / len(sources)
-        good = (self._reading(d, w, ms) for d, w in zip(decoded, widths, strict=True))
+        good = (self._reading(s, i.shape[1], ms) for s, i in zip(seen, images, strict=True))
         return [
             Reading("", 0.0, ms=ms, error=errors[place]) if place in errors else next(good)
             for place in range(len(sources))
@@ -150,16 +149,19 @@ class Reader:
         out = self._session.run(["log_probs"], {"images": images})[0]
         return np.asarray(out, np.float32)
 
-    def _reading(self, decoded: Decoded, width: int, ms: float) -> Reading:
-        scale = width / self.card.steps
-        characters = tuple(
-            Character(text, span.confidence, span.start * scale, span.end * scale)
-            for text, span in zip(decoded.text, decoded.spans, strict=True)
-        )
+    def _reading(self, seen: Seen, width: int, ms: float) -> Reading:
+        decoded, steps = seen.decoded, self.card.steps
+        characters = []
+        for text, span in zip(decoded.text, decoded.spans, strict=True):
+            row, middle = seen.place((span.start + span.end) / 2, steps)
+            # half the span to each side of its middle: it may reach over the end of its row
+            half = seen.scale(row) * (span.end - span.start) / 2 / steps
+            start, end = max(0.0, middle - half) * width, min(1.0, middle + half) * width
+            characters.append(Character(text, span.confidence, start, end, row))
         return Reading(
             decoded.text,
             decoded.confidence,
-            characters,
+            tuple(characters),
             ms,
             alternatives=decoded.alternatives,
             mass=decoded.mass,

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from crnn_ctc.alphabet import ALPHABETS, Alphabet
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import Ink
+from crnn_ctc.synthesis.text import TWO_ROW
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -57,6 +58,11 @@ class DigitsData(Section):
         """EMNIST and MNIST show light ink on black."""
         return "light"
 
+    @property
+    def two_rows(self) -> bool:
+        """Digits stand in one row."""
+        return False
+
     def steps_needed(self) -> int:
         """T for the hardest label: one digit over and over, with a blank between each two."""
         return 2 * self.per_sequence - 1
@@ -89,6 +95,12 @@ class PlatesData(Section):
     def ink(self) -> Ink:
         """Plates come in every colour: they are read as they are."""
         return "any"
+
+    @property
+    def two_rows(self) -> bool:
+        """Whether plates of two rows, side by side, are among the drawn ones."""
+        drawn = not self.kinds or any(self.kinds.get(kind, 0) for kind in TWO_ROW)
+        return self.synthetic > 0 and drawn
 
     def steps_needed(self) -> int:
         """T for the hardest label: eight times one character, with a blank between each two."""

@@ -17,8 +17,9 @@ from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:
     from crnn_ctc.decode.decoder import Decoder
-    from crnn_ctc.evaluation.evaluate import Read, Recognizer
+    from crnn_ctc.evaluation.evaluate import Read
     from crnn_ctc.evaluation.metrics import Metrics
+    from crnn_ctc.recognize import Recognizer
 
 
 class Protocol(StrEnum):

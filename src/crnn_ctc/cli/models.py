@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from crnn_ctc.cli.extras import needs
 
 if TYPE_CHECKING:
-    from crnn_ctc.evaluation.evaluate import Recognizer
+    from crnn_ctc.recognize import Recognizer
 
 
 def open_model(name: str, threads: int = 1) -> Recognizer:

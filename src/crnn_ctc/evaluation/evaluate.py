@@ -5,25 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.card import Card
 from crnn_ctc.data.labelled import Labelled
 from crnn_ctc.decode.decoder import Decoder
 from crnn_ctc.errors import InputError
-from crnn_ctc.image import fit, load
-
-
-class Recognizer(Protocol):
-    """A model, whatever runs it: a :class:`Reader`, or the :class:`Trained` of a run folder."""
-
-    card: Card
-
-    def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 (N, H, W, C) to float32 (N, T, K)."""
+from crnn_ctc.image import load
+from crnn_ctc.recognize import Recognizer, Seen, recognize
 
 
 def read_texts(
@@ -52,13 +42,18 @@ class Read:
 
     Attributes:
         sample: the picture and its label.
-        text: what was read; empty where the picture could not be.
+        seen: what was read; None where the picture could not be.
         error: why it could not be; None where it was.
     """
 
     sample: Labelled
-    text: str
+    seen: Seen | None
     error: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What was read; empty where the picture could not be."""
+        return self.seen.decoded.text if self.seen else ""
 
 
 def read_labelled_pictures(
@@ -75,20 +70,18 @@ def read_labelled_pictures(
         batch_size: pictures at once.
         decoder: how to read the output; None for the best path.
     """
-    card, waiting = model.card, iter(samples)
+    decoder = decoder or Decoder(model.card.alphabet)
+    waiting = iter(samples)
     while batch := list(islice(waiting, batch_size)):
         images, errors = [], {}
         for place, sample in enumerate(batch):
             try:
-                image = load(sample.path)
+                images.append(load(sample.path))
             except InputError as error:
                 errors[place] = str(error)
-            else:
-                images.append(fit(image, card.height, card.width, card.channels, card.ink))
-        parts = read_texts(model, np.array(images), batch_size, decoder)
-        texts = iter([text for part in parts for text in part])
+        seen = iter(recognize(model, decoder, images))
         for place, sample in enumerate(batch):
             if place in errors:
-                yield Read(sample, "", errors[place])
+                yield Read(sample, None, errors[place])
             else:
-                yield Read(sample, next(texts))
+                yield Read(sample, next(seen))

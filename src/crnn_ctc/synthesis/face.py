@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crnn_ctc.synthesis.glyphs import SCALE, SLOTS, Slot, Style, glyph
-from crnn_ctc.synthesis.text import Draws, Kind, PlateText
+from crnn_ctc.synthesis.text import TWO_ROW, Draws, Kind, PlateText
 
 Frame = Literal["none", "thin", "thick", "lettered"]
 
@@ -23,9 +23,6 @@ MARGIN = 30
 """Millimetres round the plate."""
 NEUTRAL = 128
 """The detail layer's value that changes nothing; more is lighter, less is darker."""
-
-TWO_ROW: tuple[Kind, ...] = ("yellow_two_row", "trailer")
-"""Kinds whose characters stand in two rows."""
 
 _GREEN: tuple[Kind, ...] = ("green", "green_large")
 #: After which character the dot stands, where it is not the second.

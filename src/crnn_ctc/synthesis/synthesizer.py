@@ -13,13 +13,14 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.image import fit, fit_two_rows
 from crnn_ctc.seeded import uniforms
 from crnn_ctc.synthesis.camera import expose
-from crnn_ctc.synthesis.face import TWO_ROW, draw_face
+from crnn_ctc.synthesis.face import draw_face
 from crnn_ctc.synthesis.glyphs import WEIGHTS, Style, folder_glyphs
 from crnn_ctc.synthesis.scene import Cut, scenery, see
 from crnn_ctc.synthesis.text import (
     KIND_WEIGHTS,
     PROVINCES,
     TEXT_DRAWS,
+    TWO_ROW,
     Draws,
     Kind,
     PlateText,

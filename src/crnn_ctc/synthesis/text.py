@@ -21,6 +21,9 @@ Kind = Literal[
     "coach", "cross_border", "consulate", "embassy", "foreign", "airport", "hazard",
 ]  # fmt: skip
 
+TWO_ROW: tuple[Kind, ...] = ("yellow_two_row", "trailer")
+"""Kinds whose characters stand in two rows."""
+
 #: How often each kind is drawn. Far from the street's shares: rare kinds are to be learnt too.
 KIND_WEIGHTS: Mapping[Kind, float] = {
     "blue": 0.42,

@@ -70,6 +70,7 @@ def make_card(recipe: Recipe, network: CRNN, facts: dict[str, Any]) -> Card:
         parameters=summary.parameters,
         gflops=round(summary.gflops, 4),
         description=recipe.description,
+        two_rows=recipe.data.two_rows,
         data=recipe.data.trained_on,
         licence=recipe.licence,
         version=__version__,

@@ -1,0 +1,104 @@
+"""Pictures to decoded texts: fitted, through the network, decoded. All reading does this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crnn_ctc.card import Card
+from crnn_ctc.decode import Decoded
+from crnn_ctc.decode.decoder import Decoder
+from crnn_ctc.image import LOWER_ROW, UPPER_ROW, UPPER_SHARE, fit, fit_two_rows
+
+TWO_ROW_ASPECT = 2.6
+"""Width over height; in narrower pictures two rows are looked for too.
+
+A plate of two rows is 2 times as wide as high, one of one row 3.1 (GA36-2018); but the box round a
+plate that tilts may be any. So such a picture is read both ways."""
+
+
+class Recognizer(Protocol):
+    """A model, whatever runs it: a :class:`Reader`, or the :class:`Trained` of a run folder."""
+
+    card: Card
+
+    def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 (N, H, W, C) to float32 (N, T, K)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was read in a picture, and how it was looked at.
+
+    Attributes:
+        decoded: the text; its spans are in time steps.
+        two_rows: whether the picture was read as two rows.
+    """
+
+    decoded: Decoded
+    two_rows: bool = False
+
+    def place(self, step: float, steps: int) -> tuple[int, float]:
+        """Where a time step lies: its row from the top, and x as a share of the picture's width.
+
+        Args:
+            step: from 0 to ``steps``.
+            steps: T.
+        """
+        x = step / steps
+        row = int(self.two_rows and x >= UPPER_SHARE)
+        left, begins = (LOWER_ROW[0], UPPER_SHARE) if row else (UPPER_ROW[0], 0.0)
+        return (row, left + (x - begins) * self.scale(row)) if self.two_rows else (0, x)
+
+    def scale(self, row: int) -> float:
+        """How wide a row is in the picture, for one as wide as what the network was shown."""
+        if not self.two_rows:
+            return 1.0
+        if row:
+            return (LOWER_ROW[2] - LOWER_ROW[0]) / (1 - UPPER_SHARE)
+        return (UPPER_ROW[2] - UPPER_ROW[0]) / UPPER_SHARE
+
+
+def recognize(
+    model: Recognizer, decode: Decoder, images: Sequence[NDArray[np.uint8]]
+) -> list[Seen]:
+    """Read pictures, one result each, in order.
+
+    A model that knows two rows is shown each picture that may have them both ways, and the way in
+    which a text is the more probable counts.
+
+    Args:
+        model: to read with.
+        decode: how to read its output.
+        images: RGB, uint8 (H, W, 3), of any size.
+    """
+    card = model.card
+    size = (card.height, card.width, card.channels, card.ink)
+    fitted: list[NDArray[np.uint8]] = []
+    both: list[bool] = []
+    for image in images:
+        fitted.append(fit(image, *size))
+        both.append(card.two_rows and image.shape[1] < TWO_ROW_ASPECT * image.shape[0])
+        if both[-1]:
+            fitted.append(fit_two_rows(image, *size))
+    if not fitted:
+        return []
+    decoded = iter(decode(model.log_probs(np.stack(fitted))))
+    seen = []
+    for may_be_two in both:
+        one = Seen(next(decoded))
+        if may_be_two:
+            two = Seen(next(decoded), two_rows=True)
+            one = max(one, two, key=_probability)
+        seen.append(one)
+    return seen
+
+
+def _probability(seen: Seen) -> float:
+    """P(text | picture) before it is related to what a grammar allows; of an empty text, none."""
+    decoded = seen.decoded
+    return decoded.confidence * decoded.mass if decoded.text else 0.0

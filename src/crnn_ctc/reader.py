@@ -27,6 +27,9 @@ from crnn_ctc.recognize import Seen, recognize
 class Character:
     """One character of a reading.
 
+    Its place is where the network spells it, which CTC leaves to the network: digits of a row are
+    spelt where they stand, those of a plate often are not (its first two, at the left edge).
+
     Attributes:
         text: the character.
         confidence: from 0 to 1.

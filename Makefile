@@ -6,8 +6,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: demo test format clean
 
-demo: .venv/installed  ## read examples/ with the shipped model
-	.venv/bin/crnn-ctc predict examples --save demo
+demo: .venv/installed  ## read examples/ with the shipped models
+	.venv/bin/crnn-ctc predict examples/plates --save demo/plates
+	.venv/bin/crnn-ctc predict --model digits-tiny examples/digits --save demo/digits
 	@echo "annotated pictures: $(CURDIR)/demo"
 
 test: .venv-dev/installed  ## lint, types and tests

@@ -17,7 +17,7 @@ from crnn_ctc.reader import shipped
 from model_project import read
 from timing import in_turn, milliseconds, report
 
-PICTURE = Path(__file__).parents[1] / "examples" / "47624 small.png"
+PICTURE = Path(__file__).parents[1] / "examples" / "digits" / "47624 small.png"
 
 
 def main() -> None:

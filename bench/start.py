@@ -12,11 +12,18 @@ from pathlib import Path
 
 from timing import in_turn, milliseconds, report
 
-PICTURE = Path(__file__).parents[1] / "examples" / "47624 small.png"
+PICTURE = Path(__file__).parents[1] / "examples" / "digits" / "47624 small.png"
 COMMANDS = {
     "python -c 'import torch'": ["-c", "import torch"],
     "python -c 'import onnxruntime'": ["-c", "import onnxruntime"],
-    "crnn-ctc predict one.png": ["-m", "crnn_ctc", "predict", str(PICTURE)],
+    "crnn-ctc predict one.png": [
+        "-m",
+        "crnn_ctc",
+        "predict",
+        "--model",
+        "digits-tiny",
+        str(PICTURE),
+    ],
 }
 
 

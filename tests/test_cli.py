@@ -15,12 +15,15 @@ import pytest
 
 from conftest import EXAMPLES, command, run_cli
 
-PICTURES = sorted(p for p in EXAMPLES.iterdir() if p.suffix in {".png", ".jpg"})
+DIGITS = EXAMPLES / "digits"
+PICTURES = sorted(DIGITS.iterdir())
 TEXTS = [p.name[:5] for p in PICTURES]
+PREDICT = ("predict", "--model", "digits-tiny")
+PLATE = EXAMPLES / "plates" / "鲁D89239_yellow.jpg"
 
 
 def test_table_of_a_folder() -> None:
-    done = run_cli("predict", EXAMPLES)
+    done = run_cli(*PREDICT, DIGITS)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.decode().splitlines()
     assert lines[0].split() == ["text", "confidence", "ms", "path"]
@@ -32,10 +35,11 @@ def test_table_of_a_folder() -> None:
 
 
 def test_json() -> None:
-    done = run_cli("predict", "--format", "json", *PICTURES, "missing.png")
+    done = run_cli(*PREDICT, "--format", "json", *PICTURES, "missing.png")
     assert done.returncode == 2
     items = json.loads(done.stdout)
     assert [item["text"] for item in items] == [*TEXTS, ""]
+    assert [item["display"] for item in items] == [*TEXTS, ""]
     for item, path in zip(items, PICTURES, strict=False):
         assert item["path"] == str(path)
         assert 0.9 < item["confidence"] <= 1
@@ -48,11 +52,12 @@ def test_json() -> None:
 
 
 def test_text_and_csv() -> None:
-    done = run_cli("predict", "--format", "text", *PICTURES[:2], "missing.png")
+    done = run_cli(*PREDICT, "--format", "text", *PICTURES[:2], "missing.png")
     assert done.stdout.decode() == f"{TEXTS[0]}\n{TEXTS[1]}\n\n"
-    done = run_cli("predict", "--format", "csv", *PICTURES[:2], "missing.png")
+    done = run_cli(*PREDICT, "--format", "csv", *PICTURES[:2], "missing.png")
     table = list(csv.DictReader(io.StringIO(done.stdout.decode())))
     assert [row["text"] for row in table] == [*TEXTS[:2], ""]
+    assert [row["display"] for row in table] == [*TEXTS[:2], ""]
     assert [bool(row["error"]) for row in table] == [False, False, True]
 
 
@@ -62,7 +67,7 @@ def test_standard_input_globs_and_odd_paths(tmp_path: Path) -> None:
     shutil.copy(PICTURES[0], folder / "数字 一.png")
     shutil.copy(PICTURES[1], folder / "b.PNG")
     (folder / "notes.txt").write_text("not a picture, and not named like one")
-    done = run_cli("predict", "--format", "json", "-", "车牌*/内/*.png", tmp_path, cwd=tmp_path,
+    done = run_cli(*PREDICT, "--format", "json", "-", "车牌*/内/*.png", tmp_path, cwd=tmp_path,
                    stdin=PICTURES[2].read_bytes())  # fmt: skip
     assert done.returncode == 0, done.stderr
     items = json.loads(done.stdout)
@@ -82,7 +87,7 @@ def test_bad_pictures_are_one_line_and_exit_code_2(tmp_path: Path, name: str, sa
         (tmp_path / "text.png").write_text("hello")
         (tmp_path / "empty.png").write_bytes(b"")
         (tmp_path / "cut.jpg").write_bytes(photo.read_bytes()[:2000])
-    done = run_cli("predict", photo, name, photo, cwd=tmp_path)
+    done = run_cli(*PREDICT, photo, name, photo, cwd=tmp_path)
     errors = done.stderr.decode().splitlines()
     assert done.returncode == 2
     assert len([line for line in errors if line.startswith("error:")]) == 1
@@ -98,7 +103,7 @@ def test_save_writes_annotated_pictures(tmp_path: Path) -> None:
     twin = tmp_path / "other" / PICTURES[0].name
     twin.parent.mkdir()
     shutil.copy(PICTURES[0], twin)
-    done = run_cli("predict", PICTURES[0], twin, "--save", tmp_path / "out")
+    done = run_cli(*PREDICT, PICTURES[0], twin, "--save", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     stem = PICTURES[0].stem
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [f"{stem}-2.png", f"{stem}.png"]
@@ -109,14 +114,14 @@ def test_save_writes_annotated_pictures(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_stops_no_reading(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    done = run_cli("predict", *PICTURES[:2], "--save", blocked)
+    done = run_cli(*PREDICT, *PICTURES[:2], "--save", blocked)
     assert done.returncode == 2
     assert done.stderr.decode().count("cannot be written") == 1
     assert "2 pictures read" in done.stderr.decode()
     full = tmp_path / "full"
     full.mkdir()
     (full / f"{PICTURES[0].stem}.png").symlink_to("/dev/full")
-    done = run_cli("predict", PICTURES[0], "--save", full)
+    done = run_cli(*PREDICT, PICTURES[0], "--save", full)
     assert done.returncode == 2
     assert "No space left" in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
@@ -124,7 +129,7 @@ def test_a_folder_that_cannot_be_written_stops_no_reading(tmp_path: Path) -> Non
 
 def test_progress_on_a_terminal() -> None:
     ours, theirs = pty.openpty()
-    done = subprocess.run(command("predict", EXAMPLES), stdout=subprocess.PIPE, stderr=theirs,
+    done = subprocess.run(command(*PREDICT, DIGITS), stdout=subprocess.PIPE, stderr=theirs,
                           env={**os.environ, "TERM": "xterm"}, check=True)  # fmt: skip
     os.close(theirs)
     shown = os.read(ours, 100_000)
@@ -135,7 +140,7 @@ def test_progress_on_a_terminal() -> None:
 
 def test_a_reader_of_the_output_may_go_away() -> None:
     many = [str(PICTURES[0])] * 3000
-    process = subprocess.Popen(command("predict", *many), stdout=subprocess.PIPE,
+    process = subprocess.Popen(command(*PREDICT, *many), stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE)  # fmt: skip
     assert process.stdout is not None
     assert process.stderr is not None
@@ -171,8 +176,9 @@ def run_without(names: set[str], *arguments: object) -> subprocess.CompletedProc
 
 
 def test_reading_needs_no_torch(small_emnist: Path, tmp_path: Path) -> None:
-    done = run_without(TRAINING, "predict", PICTURES[0], "--save", tmp_path)
+    done = run_without(TRAINING, "predict", PLATE, "--save", tmp_path)
     assert done.returncode == 0, done.stderr
+    assert (tmp_path / f"{PLATE.stem}.png").is_file()
     done = run_without(TRAINING, "evaluate", "digits-tiny", small_emnist)
     assert done.returncode == 0, done.stderr
     done = run_without(TRAINING, "info", "digits-tiny")
@@ -181,8 +187,9 @@ def test_reading_needs_no_torch(small_emnist: Path, tmp_path: Path) -> None:
 
 def test_one_picture_loads_only_what_it_needs() -> None:
     slow = TRAINING | {"rapidfuzz", "rich", "onnxscript", "tqdm", "requests"}
-    done = run_without(slow, "predict", PICTURES[0])
-    assert done.returncode == 0, done.stderr
+    for picture in ([*PREDICT[1:], PICTURES[0]], [PLATE]):
+        done = run_without(slow, "predict", *picture)
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

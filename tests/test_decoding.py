@@ -14,7 +14,8 @@ from conftest import EXAMPLES, run_cli
 from crnn_ctc import InputError, Reader
 from crnn_ctc.decode.decoder import Method, decoder_for
 
-PICTURE = EXAMPLES / "31415.png"
+PICTURE = EXAMPLES / "digits" / "31415.png"
+PREDICT = ("predict", "--model", "digits-tiny")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,7 @@ def test_an_unknown_grammar_is_refused() -> None:
 
 def test_predict_with_a_grammar_and_alternatives() -> None:
     done = run_cli(
-        "predict", PICTURE, "missing.png", "--format", "json", "--grammar", "re:[0-9]{4}",
+        *PREDICT, PICTURE, "missing.png", "--format", "json", "--grammar", "re:[0-9]{4}",
         "--alternatives", 2,
     )  # fmt: skip
     assert done.returncode == 2  # for the missing picture alone
@@ -98,12 +99,12 @@ def test_predict_with_a_grammar_and_alternatives() -> None:
         assert 0 <= other["probability"] <= good["confidence"]
     assert bad["alternatives"] == []
     assert (
-        "alternatives" not in json.loads(run_cli("predict", PICTURE, "--format", "json").stdout)[0]
+        "alternatives" not in json.loads(run_cli(*PREDICT, PICTURE, "--format", "json").stdout)[0]
     )
 
 
 def test_predict_says_what_is_wrong_with_a_grammar() -> None:
-    done = run_cli("predict", PICTURE, "--grammar", "re:[0-9")
+    done = run_cli(*PREDICT, PICTURE, "--grammar", "re:[0-9")
     assert done.returncode == 2
     assert done.stdout == b""
     lines = done.stderr.decode().strip().splitlines()
@@ -112,7 +113,7 @@ def test_predict_says_what_is_wrong_with_a_grammar() -> None:
 
 
 def test_evaluate_decodes_as_it_is_told(tmp_path: Path) -> None:
-    for path in EXAMPLES.glob("*.png"):
+    for path in (EXAMPLES / "digits").glob("*.png"):
         (tmp_path / f"{path.name[:5]}_0.png").write_bytes(path.read_bytes())
     out = tmp_path / "out.json"
     expected = {

@@ -25,9 +25,7 @@ from crnn_ctc.synthesis.contact_sheet import contact_sheet
 from crnn_ctc.synthesis.face import MARGIN, draw_face
 from crnn_ctc.synthesis.glyphs import (
     HAN,
-    HAN_FACES,
     LATIN,
-    LATIN_FACES,
     SCALE,
     SLOTS,
     WEIGHTS,
@@ -37,6 +35,7 @@ from crnn_ctc.synthesis.glyphs import (
 from crnn_ctc.synthesis.scene import Cut, _view
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import ISSUERS, KIND_WEIGHTS, PROVINCES, Draws, PlateText
+from crnn_ctc.typeface import HAN_FACES, LATIN_FACES
 
 TEXTS = "462d4ce28520bf4286165ea106b2af99e33e23616f395d47f2c88ca4df62a2ca"
 

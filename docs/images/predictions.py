@@ -1,4 +1,4 @@
-"""Draws predictions.png: the example pictures with what the shipped model reads in them.
+"""Draws predictions.png: the example pictures with what the shipped models read in them.
 
 python docs/images/predictions.py
 """
@@ -12,21 +12,33 @@ from PIL import Image
 from crnn_ctc import Reader
 from crnn_ctc.annotate import annotate
 from crnn_ctc.image import SUFFIXES, load
+from crnn_ctc.plate_text import with_dot
 
-ROOT = Path(__file__).parents[2]
+EXAMPLES = Path(__file__).parents[2] / "examples"
 COLUMNS, GAP = 2, 24
+#: Folders of ``examples`` in the order that they are shown, and how many pictures of each.
+SHOWN = {"plates": 8, "digits": 2}
 
 
 def main() -> None:
-    reader = Reader("digits-tiny")
-    paths = sorted(p for p in (ROOT / "examples").iterdir() if p.suffix in SUFFIXES)
-    sheets = [annotate(load(path), reader(path)) for path in paths]
-    width, height = sheets[0].width + GAP, max(s.height for s in sheets) + GAP
-    rows = -(-len(sheets) // COLUMNS)
-    page = Image.new("RGB", (COLUMNS * width + GAP, rows * height + GAP), "#eef1f4")
-    for place, sheet in enumerate(sheets):
-        row, column = divmod(place, COLUMNS)
-        page.paste(sheet, (GAP + column * width, GAP + row * height))
+    sheets = []
+    for folder, count in SHOWN.items():
+        reader = Reader(f"{folder}-tiny")
+        paths = sorted(p for p in (EXAMPLES / folder).iterdir() if p.suffix in SUFFIXES)
+        for path in paths[:count]:
+            reading = reader(path)
+            title, places = with_dot(reading.text), folder == "digits"
+            sheets.append(annotate(load(path), reading, title, places))
+    # two columns; the next sheet goes where there is more room
+    width, ends = sheets[0].width + GAP, [GAP] * COLUMNS
+    places = []
+    for sheet in sheets:
+        column = ends.index(min(ends))
+        places.append((GAP + column * width, ends[column]))
+        ends[column] += sheet.height + GAP
+    page = Image.new("RGB", (COLUMNS * width + GAP, max(ends)), "#eef1f4")
+    for sheet, place in zip(sheets, places, strict=True):
+        page.paste(sheet, place)
     page.save(Path(__file__).with_suffix(".png"), optimize=True)
 
 

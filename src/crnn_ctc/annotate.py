@@ -1,16 +1,27 @@
-"""A picture with what was read in it drawn above: text, confidence, where each character stands."""
+"""A picture with what was read in it drawn above: text, confidence, each character with its own."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from crnn_ctc.plate_text import DOT
 from crnn_ctc.reader import Reading
+from crnn_ctc.typeface import HAN_FACES, HELD, typeface
 
 _WIDTH = 640
+_TALLEST = 1280  # a picture that is high and narrow must not grow without bounds
+_HEAD, _LETTERS, _EDGE = 64, 34, 12
+_LARGE, _SMALL, _NUMBER, _LEAST = 40, 26, 30, 8  # sizes of type, pixels an em
 _INK = "#101418"
 _PAPER = "#ffffff"
+_LINE = "#2f80ed"
 _GOOD, _FAIR, _POOR = "#0a7d33", "#b06a00", "#c01c28"
 
 
@@ -19,41 +30,110 @@ def confidence_colour(confidence: float) -> str:
     return _GOOD if confidence >= 0.95 else _FAIR if confidence >= 0.5 else _POOR
 
 
-def annotate(image: NDArray[np.uint8], reading: Reading) -> Image.Image:
+def annotate(
+    image: NDArray[np.uint8], reading: Reading, title: str | None = None, places: bool = True
+) -> Image.Image:
     """Draw a reading over the picture it was read in.
 
     The picture is enlarged or shrunk to 640 pixels wide. Above it stand the text, its confidence
-    and each character over its place; lines part the characters.
+    and the characters, each in the colour of its own confidence.
 
     Args:
         image: RGB, uint8 (H, W, 3).
         reading: of that picture.
+        title: how to write its text; as it was read if not given.
+        places: draw each character over its place, with lines between; else evenly spread. So they
+            are too where their places are too near each other. CTC does not ask a network to
+            spell a character where it stands: on rows of digits it does, on plates it does not.
     """
     height, width = image.shape[:2]
-    scale = _WIDTH / width
-    picture = Image.fromarray(image).resize(
-        (_WIDTH, max(1, round(height * scale))), Image.Resampling.BICUBIC
-    )
-    head, letters = 64, 34
-    sheet = Image.new("RGB", (_WIDTH, head + letters + picture.height), _PAPER)
-    sheet.paste(picture, (0, head + letters))
+    scale = min(_WIDTH / width, _TALLEST / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    picture = Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)
+    left, top = (_WIDTH - picture.width) // 2, _HEAD + _LETTERS
+    sheet = Image.new("RGB", (_WIDTH, top + picture.height), _PAPER)
+    sheet.paste(picture, (left, top))
     draw = ImageDraw.Draw(sheet)
+    words, numbers = _Pen(draw, bundled=not reading.text.isascii()), _Pen(draw, bundled=False)
 
-    text = reading.text or "no text"
-    draw.text((12, 32), text, _INK, _font(40), anchor="lm")
+    sure = f"{100 * reading.confidence:.1f} %"
+    room = _WIDTH - 4 * _EDGE - numbers.length(sure, _NUMBER)
+    text = title or reading.text or "no text"
+    fits = max(_LEAST, min(_LARGE, int(_LARGE * room / words.length(text, _LARGE))))
+    words.write((_EDGE, _HEAD / 2), text, _INK, fits, 0)
     colour = confidence_colour(reading.confidence)
-    draw.text((_WIDTH - 12, 32), f"{100 * reading.confidence:.1f} %", colour, _font(30), "rm")
+    numbers.write((_WIDTH - _EDGE, _HEAD / 2), sure, colour, _NUMBER, 1)
 
-    bottom = head + letters + picture.height
-    for character in reading.characters:
-        middle = (character.start + character.end) / 2 * scale
+    characters = reading.characters
+    middles = [left + (c.start + c.end) / 2 * scale for c in characters]
+    small, cell = _SMALL, _WIDTH / max(1, len(characters))
+    halves = [words.length(c.text, small) / 2 for c in characters]
+    if places and _clear(middles, halves):
+        for one, other in pairwise(characters):
+            x = left + (one.end + other.start) / 2 * scale
+            draw.line((x, _HEAD + 6, x, sheet.height), _LINE, 2)
+    else:
+        middles = [(k + 0.5) * cell for k in range(len(characters))]
+        small = max(_LEAST, min(small, int(small * cell / (2 * max(halves, default=1)))))
+    for character, middle in zip(characters, middles, strict=True):
+        rim = words.length(character.text, small) / 2 + 2  # none is cut
+        x = min(max(middle, rim), _WIDTH - rim)
         colour = confidence_colour(character.confidence)
-        draw.text((middle, head + letters / 2), character.text, colour, _font(26), anchor="mm")
-    for left, right in zip(reading.characters, reading.characters[1:], strict=False):
-        x = (left.end + right.start) / 2 * scale
-        draw.line((x, head + 6, x, bottom), "#2f80ed", 2)
+        words.write((x, top - _LETTERS / 2), character.text, colour, small, 0.5)
     return sheet
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+def _clear(middles: Sequence[float], halves: Sequence[float]) -> bool:
+    """Whether letters follow each other, of half widths ``halves``, and none touches the next."""
+    letters = zip(middles, halves, strict=True)
+    return all(b - a > one + other for (a, one), (b, other) in pairwise(letters))
+
+
+@dataclass(frozen=True)
+class _Pen:
+    """Writes lines of text.
+
+    Args:
+        draw: to write with.
+        bundled: in the bundled typeface, but for what it lacks; else in the default one, which
+            has no Chinese, but looks better with numbers and words.
+    """
+
+    draw: ImageDraw.ImageDraw
+    bundled: bool
+
+    def write(
+        self, at: tuple[float, float], text: str, colour: str, size: int, align: float
+    ) -> None:
+        """``text`` with its capitals centred on y; ``align`` 0 begins, 1 ends at x."""
+        x = at[0] - align * self.length(text, size)
+        baseline = at[1] + 0.36 * size  # half the height of a capital
+        for font, part in self._runs(text, size):
+            advance = _advance(font, part, size)
+            middle = x + (advance - font.getlength(part)) / 2
+            self.draw.text((middle, baseline), part, colour, font, anchor="ls")
+            x += advance
+
+    def length(self, text: str, size: int) -> float:
+        """In pixels."""
+        return sum(_advance(font, part, size) for font, part in self._runs(text, size))
+
+    def _runs(self, text: str, size: int) -> list[tuple[ImageFont.FreeTypeFont, str]]:
+        """``text`` in parts, each with a typeface that holds it; a dot is a part of its own."""
+        parts = groupby(text, lambda c: DOT if c == DOT else self.bundled and c in HELD)
+        return [
+            (typeface(HAN_FACES[0], size) if kind and self.bundled else _plain(size), "".join(part))
+            for kind, part in parts
+        ]
+
+
+def _advance(font: ImageFont.FreeTypeFont, part: str, size: int) -> float:
+    """Length of a part; the dot, as wide as a Chinese character, is given less than half of it."""
+    return 0.45 * size if part == DOT else font.getlength(part)
+
+
+@cache
+def _plain(size: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)  # given a size, it is one
+    return font

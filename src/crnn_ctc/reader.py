@@ -27,6 +27,9 @@ from crnn_ctc.recognize import Seen, recognize
 class Character:
     """One character of a reading.
 
+    Its place is where the network spells it, which CTC leaves to the network: digits of a row are
+    spelt where they stand, those of a plate often are not (its first two, at the left edge).
+
     Attributes:
         text: the character.
         confidence: from 0 to 1.
@@ -91,7 +94,7 @@ class Reader:
 
     def __init__(
         self,
-        model: str | Path = "digits-tiny",
+        model: str | Path = "plates-tiny",
         threads: int = 1,
         grammar: str | None = None,
         alternatives: int = 0,

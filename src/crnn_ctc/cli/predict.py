@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import time
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -15,8 +17,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crnn_ctc.cli.progress import track
+from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from crnn_ctc.cli.sources import Named
     from crnn_ctc.reader import Reader, Reading
 
@@ -36,14 +42,17 @@ def predict(
         typer.Argument(metavar="PATH...", help="Pictures, folders, globs; - is standard input."),
     ],
     model: Annotated[
-        str, typer.Option(help="Name of a shipped model, or a model file.")
-    ] = "digits-tiny",
+        str, typer.Option(help="plates-tiny, digits-tiny, or a model file.")
+    ] = "plates-tiny",
     output: Annotated[
-        Format, typer.Option("--format", help="table, text (bare texts), json or csv.")
+        Format, typer.Option("--format", help="table, text (texts alone), json or csv.")
     ] = Format.TABLE,
     save: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write annotated pictures here.")
     ] = None,
+    dot: Annotated[
+        bool, typer.Option("--dot/--no-dot", help="Print plates as 皖A·Y0D83, or as 皖AY0D83.")
+    ] = True,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 32,
     threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
     grammar: Annotated[
@@ -63,23 +72,26 @@ def predict(
     A picture that cannot be read is reported and the rest is read; the exit code is then 2.
     """
     from crnn_ctc.cli.sources import expand
+    from crnn_ctc.plate_text import spells_plates, with_dot
     from crnn_ctc.reader import Reader
 
     reader = Reader(model, threads, grammar, alternatives)
-    album = Album(save) if save else None
+    plates = spells_plates(reader.card.alphabet)
+    show = with_dot if dot and plates else str
+    album = Album(save, show, places=not plates) if save else None
     read = failed = 0
     ms = 0.0
-    printer = Json(alternatives > 0) if output is Format.JSON else PRINTERS[output]()
-    readings = read_all(reader, expand(paths), batch_size)
+    printer = Json(show, alternatives > 0) if output is Format.JSON else PRINTERS[output](show)
+    readings = read_all(reader, expand(paths), batch_size, keep=album is not None)
     if len(paths) > 1 or not Path(paths[0]).is_file():  # one picture is not worth loading a bar
         readings = track(readings, "reading")
-    for named, reading in readings:
+    for named, reading, picture in readings:
         ms += reading.ms
         printer.row(named.name, reading)
         if reading.error is None:
             read += 1
-            if album:
-                album.add(named, reading)
+            if album and picture is not None:
+                album.add(named, reading, picture)
         else:
             failed += 1
             print(f"error: {reading.error}", file=sys.stderr)
@@ -97,14 +109,44 @@ def predict(
 
 
 def read_all(
-    reader: Reader, sources: Iterable[Named], batch_size: int
-) -> Iterator[tuple[Named, Reading]]:
-    """Each source with its reading, in order."""
+    reader: Reader, sources: Iterable[Named], batch_size: int, keep: bool = False
+) -> Iterator[tuple[Named, Reading, NDArray[np.uint8] | None]]:
+    """Each source with its reading, in order; and with ``keep``, its picture, RGB (H, W, 3)."""
+    read = read_and_keep if keep else read_only
     waiting = iter(sources)
     while batch := list(islice(waiting, batch_size)):
-        yield from zip(
-            batch, reader.read([n.source for n in batch], batch_size=batch_size), strict=True
-        )
+        yield from read(reader, batch)
+
+
+def read_only(reader: Reader, batch: list[Named]) -> Iterator[tuple[Named, Reading, None]]:
+    """A batch, its pictures held no longer than the network needs them."""
+    readings = reader.read([named.source for named in batch], batch_size=len(batch))
+    for named, reading in zip(batch, readings, strict=True):
+        yield named, reading, None
+
+
+def read_and_keep(
+    reader: Reader, batch: list[Named]
+) -> Iterator[tuple[Named, Reading, NDArray[np.uint8] | None]]:
+    """A batch, its pictures held until the next: none is decoded twice."""
+    from crnn_ctc.image import load
+    from crnn_ctc.reader import Reading
+
+    started = time.perf_counter()
+    pictures: list[NDArray[np.uint8] | None] = []
+    errors: list[str] = []
+    for named in batch:
+        try:
+            pictures.append(load(named.source))
+        except InputError as error:
+            pictures.append(None)
+            errors.append(str(error))
+    ms = (time.perf_counter() - started) * 1e3 / len(batch)
+    good = reader.read([p for p in pictures if p is not None], batch_size=len(batch))
+    bad = iter(errors)
+    for named, picture in zip(batch, pictures, strict=True):
+        reading = next(good) if picture is not None else Reading("", 0.0, error=next(bad))
+        yield named, replace(reading, ms=reading.ms + ms), picture
 
 
 class Album:
@@ -112,24 +154,27 @@ class Album:
 
     Args:
         folder: to write to; made where it is missing.
+        show: a text as people write it.
+        places: whether the characters were read where they stand.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, show: Callable[[str], str], places: bool) -> None:
         self._folder = folder
+        self._show = show
+        self._places = places
         self._names: set[str] = set()
         self._saved = 0
         self.error: str | None = None
 
-    def add(self, named: Named, reading: Reading) -> None:
+    def add(self, named: Named, reading: Reading, picture: NDArray[np.uint8]) -> None:
         """Write the annotated picture of one reading."""
         from crnn_ctc.annotate import annotate
-        from crnn_ctc.image import load
 
         if self.error:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            sheet = annotate(load(named.source), reading)
+            sheet = annotate(picture, reading, self._show(reading.text), self._places)
             sheet.save(self._folder / self._free_name(named.name))
             self._saved += 1
         except OSError as error:
@@ -158,14 +203,19 @@ def _count(n: int, what: str) -> str:
 
 
 class Table:
-    """Columns for people; the path comes last, so that no column need be as wide as the widest."""
+    """Columns for people; the path comes last, so that no column need be as wide as the widest.
 
-    def __init__(self) -> None:
+    Args:
+        show: a text as people write it.
+    """
+
+    def __init__(self, show: Callable[[str], str]) -> None:
+        self._show = show
         print(f"{'text':<12}  confidence       ms  path")
 
     def row(self, name: str, reading: Reading) -> None:
         """One line."""
-        text = "(error)" if reading.error else reading.text or "(no text)"
+        text = "(error)" if reading.error else self._show(reading.text) or "(no text)"
         # a Chinese character is two columns wide on a terminal
         wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
         confidence = "" if reading.error else f"{100 * reading.confidence:.2f} %"
@@ -176,26 +226,35 @@ class Table:
 
 
 class Text:
-    """Bare texts, a line a picture; empty where it could not be read."""
+    """Texts alone, a line a picture; empty where it could not be read.
+
+    Args:
+        show: a text as people write it.
+    """
+
+    def __init__(self, show: Callable[[str], str]) -> None:
+        self._show = show
 
     def row(self, name: str, reading: Reading) -> None:
         """One line."""
         del name
-        print(reading.text)
+        print(self._show(reading.text))
 
     def end(self) -> None:
         """Nothing more."""
 
 
 class Json:
-    """An array of objects, written as they come.
+    """An array of objects, written as they come: ``text`` is bare, ``display`` as people write it.
 
     Args:
+        show: a text as people write it.
         alternatives: whether each lists its alternatives.
     """
 
-    def __init__(self, alternatives: bool = False) -> None:
+    def __init__(self, show: Callable[[str], str], alternatives: bool = False) -> None:
         self._before = "["
+        self._show = show
         self._alternatives = alternatives
 
     def row(self, name: str, reading: Reading) -> None:
@@ -203,6 +262,7 @@ class Json:
         values: dict[str, Any] = {
             "path": name,
             "text": reading.text,
+            "display": self._show(reading.text),
             "confidence": round(reading.confidence, 6),
             "ms": round(reading.ms, 3),
             "characters": [
@@ -231,16 +291,22 @@ class Json:
 
 
 class Csv:
-    """Comma-separated values with a header."""
+    """Comma-separated values with a header: ``text`` is bare, ``display`` as people write it.
 
-    def __init__(self) -> None:
+    Args:
+        show: a text as people write it.
+    """
+
+    def __init__(self, show: Callable[[str], str]) -> None:
+        self._show = show
         self._writer = csv.writer(sys.stdout, lineterminator="\n")
-        self._writer.writerow(["path", "text", "confidence", "ms", "error"])
+        self._writer.writerow(["path", "text", "confidence", "ms", "error", "display"])
 
     def row(self, name: str, reading: Reading) -> None:
         """One line."""
         numbers = [f"{reading.confidence:.6f}", f"{reading.ms:.3f}"]
-        self._writer.writerow([name, reading.text, *numbers, reading.error or ""])
+        shown = self._show(reading.text)
+        self._writer.writerow([name, reading.text, *numbers, reading.error or "", shown])
 
     def end(self) -> None:
         """Nothing more."""

@@ -1,26 +1,25 @@
 """Characters of plates as ink masks: from strokes, bundled typefaces, or a folder of pictures.
 
-The bundled typefaces are subsets under the SIL Open Font License; ``fonts/README.md`` says of what.
+The typefaces are those of :mod:`crnn_ctc.typeface`.
 """
 
 from __future__ import annotations
 
-import io
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from crnn_ctc.alphabet import PLATES
 from crnn_ctc.errors import InputError
 from crnn_ctc.synthesis.strokes import draw_strokes
+from crnn_ctc.typeface import HAN_FACES, typeface
 
 Slot = Literal["row", "green", "upper", "lower"]
 """Where a character stands: a one-row plate, a new-energy one, a row of a two-row plate."""
@@ -40,8 +39,6 @@ LATIN = "".join(c for c in PLATES.characters if ord(c) < 128)
 
 #: Weights of the pen, millimetres: new paint to thick.
 WEIGHTS = (8.5, 10.0, 11.5, 13.0)
-HAN_FACES = ("plate-han-sans.otf", "plate-han-condensed.ttf")
-LATIN_FACES = ("plate-latin-condensed.otf", "plate-latin-din.ttf")
 
 _OBLIQUE = {"plate-han-condensed.ttf": 0.141}  # slant to take back, pixels in x a pixel in y
 _EM = 160
@@ -117,13 +114,6 @@ def _thicken(mask: NDArray[np.uint8], pixels: float) -> NDArray[np.uint8]:
     other = change(mask, np.ones((1, 3), np.uint8))
     share = min(1.0, abs(pixels))
     return np.asarray(cv2.addWeighted(mask, 1 - share, other, share, 0), np.uint8)
-
-
-@cache
-def typeface(name: str, size: int) -> ImageFont.FreeTypeFont:
-    """A bundled typeface at ``size`` pixels an em."""
-    data = (resources.files("crnn_ctc") / "fonts" / name).read_bytes()
-    return ImageFont.truetype(io.BytesIO(data), size)
 
 
 @cache

@@ -14,7 +14,7 @@ from crnn_ctc.image import fit, fit_two_rows
 from crnn_ctc.seeded import uniforms
 from crnn_ctc.synthesis.camera import expose
 from crnn_ctc.synthesis.face import draw_face
-from crnn_ctc.synthesis.glyphs import HAN_FACES, LATIN_FACES, WEIGHTS, Style, folder_glyphs
+from crnn_ctc.synthesis.glyphs import WEIGHTS, Style, folder_glyphs
 from crnn_ctc.synthesis.scene import Cut, scenery, see
 from crnn_ctc.synthesis.text import (
     KIND_WEIGHTS,
@@ -28,6 +28,7 @@ from crnn_ctc.synthesis.text import (
     pick,
     shares,
 )
+from crnn_ctc.typeface import HAN_FACES, LATIN_FACES
 
 _PICTURE_DRAWS = 320
 _EVENLY = dict.fromkeys(PROVINCES, 1.0)

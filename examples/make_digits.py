@@ -2,7 +2,7 @@
 
 Nothing here comes from a data set: each digit is a few curves, bent and slanted at random.
 
-    python examples/make.py
+    python examples/make_digits.py
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "digits"
 CELL = 64  # pixels of a digit's place in the finished picture
 FINE = 4  # drawn larger by this, then shrunk, for smooth edges
 

@@ -1,0 +1,48 @@
+"""A plate's string as people write it: with its dot, ``皖A·Y0D83``.
+
+Models read, and labels hold, the bare string; the dot is for the eye alone.
+:func:`crnn_ctc.data.labelled.plate_label` takes it away again.
+"""
+
+from __future__ import annotations
+
+import re
+
+from crnn_ctc.alphabet import PLATES, Alphabet
+from crnn_ctc.plate_rules import PARTS
+
+DOT = "·"
+"""U+00B7."""
+
+#: What stands before the dot, and what must follow. Police plates have it painted before the
+#: letter; written, it stands after the letter on them as well.
+_BEFORE = re.compile(
+    rf"{PARTS['province']}{PARTS['letter']}(?=\w{{5,6}}$)"
+    r"|民航(?=\w{5}$)"
+    "|使[0-9]{3}(?=[0-9]{3}$)"
+    "|[0-9]{3}(?=[0-9]{3}使$)"
+)
+
+
+def with_dot(text: str) -> str:
+    """``text`` with the dot of its kind of plate.
+
+    ========================  ==============  ============================
+    plate                     text            with its dot
+    ========================  ==============  ============================
+    7 or 8 characters         ``皖AY0D83``    ``皖A·Y0D83``
+    embassy                   ``使014578``    ``使014·578``
+    embassy, as it was        ``014578使``    ``014·578使``
+    civil aviation            ``民航N9978``   ``民航·N9978``
+    dangerous goods           ``危险品``      ``危险品``: it has none
+    ========================  ==============  ============================
+
+    What has none of these shapes stays as it is.
+    """
+    before = _BEFORE.match(text)
+    return f"{before[0]}{DOT}{text[before.end() :]}" if before else text
+
+
+def spells_plates(alphabet: Alphabet) -> bool:
+    """Whether a model of ``alphabet`` reads plates: it has their characters, perhaps others too."""
+    return set(PLATES.characters) <= set(alphabet.characters)

@@ -1,0 +1,28 @@
+"""The bundled typefaces: subsets that hold what plates do. They need Pillow alone.
+
+They are under the SIL Open Font License; ``fonts/README.md`` says of what they are subsets.
+"""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from importlib import resources
+
+from PIL import ImageFont
+
+from crnn_ctc.alphabet import PLATES
+from crnn_ctc.plate_text import DOT
+
+HAN_FACES = ("plate-han-sans.otf", "plate-han-condensed.ttf")
+LATIN_FACES = ("plate-latin-condensed.otf", "plate-latin-din.ttf")
+
+HELD = frozenset(PLATES.characters + DOT)
+"""The characters that each of ``HAN_FACES`` holds: no lower case, no full stop, no space."""
+
+
+@cache
+def typeface(name: str, size: int) -> ImageFont.FreeTypeFont:
+    """A bundled typeface at ``size`` pixels an em."""
+    data = (resources.files("crnn_ctc") / "fonts" / name).read_bytes()
+    return ImageFont.truetype(io.BytesIO(data), size)

@@ -48,5 +48,5 @@ def pattern(kind: str) -> str:
     return re.sub("<([a-z]+)>", lambda part: PARTS[part[1]], KINDS[kind])
 
 
-PLATE = "|".join(f"({pattern(kind)})" for kind in KINDS)
-"""The pattern of any of them."""
+PLATE = "(" + "|".join(f"({pattern(kind)})" for kind in KINDS) + ")?"
+"""The pattern of any of them, or of nothing: a picture need not show a plate."""

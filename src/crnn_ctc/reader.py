@@ -127,16 +127,22 @@ class Reader:
 
     def _read_batch(self, sources: list[Source]) -> list[Reading]:
         started = time.perf_counter()
-        images: list[NDArray[np.uint8]] = []
+        widths: list[int] = []
         errors: dict[int, str] = {}
-        for place, source in enumerate(sources):
-            try:
-                images.append(pictures.load(source))
-            except InputError as error:
-                errors[place] = str(error)
-        seen = recognize(self, self._decode, images)
+
+        def images() -> Iterator[NDArray[np.uint8]]:
+            for place, source in enumerate(sources):
+                try:
+                    image = pictures.load(source)
+                except InputError as error:
+                    errors[place] = str(error)
+                else:
+                    widths.append(image.shape[1])
+                    yield image
+
+        seen = recognize(self, self._decode, images())
         ms = (time.perf_counter() - started) * 1e3 / len(sources)
-        good = (self._reading(s, i.shape[1], ms) for s, i in zip(seen, images, strict=True))
+        good = (self._reading(s, width, ms) for s, width in zip(seen, widths, strict=True))
         return [
             Reading("", 0.0, ms=ms, error=errors[place]) if place in errors else next(good)
             for place in range(len(sources))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,7 +64,7 @@ class Seen:
 
 
 def recognize(
-    model: Recognizer, decode: Decoder, images: Sequence[NDArray[np.uint8]]
+    model: Recognizer, decode: Decoder, images: Iterable[NDArray[np.uint8]]
 ) -> list[Seen]:
     """Read pictures, one result each, in order.
 
@@ -74,7 +74,7 @@ def recognize(
     Args:
         model: to read with.
         decode: how to read its output.
-        images: RGB, uint8 (H, W, 3), of any size.
+        images: RGB, uint8 (H, W, 3), of any size; each is let go before the next is asked for.
     """
     card = model.card
     size = (card.height, card.width, card.channels, card.ink)

@@ -73,15 +73,19 @@ def read_labelled_pictures(
     decoder = decoder or Decoder(model.card.alphabet)
     waiting = iter(samples)
     while batch := list(islice(waiting, batch_size)):
-        images, errors = [], {}
-        for place, sample in enumerate(batch):
-            try:
-                images.append(load(sample.path))
-            except InputError as error:
-                errors[place] = str(error)
-        seen = iter(recognize(model, decoder, images))
+        errors: dict[int, str] = {}
+        seen = iter(recognize(model, decoder, _pictures(batch, errors)))
         for place, sample in enumerate(batch):
             if place in errors:
                 yield Read(sample, None, errors[place])
             else:
                 yield Read(sample, next(seen))
+
+
+def _pictures(samples: list[Labelled], errors: dict[int, str]) -> Iterator[NDArray[np.uint8]]:
+    """The pictures that can be read; what is wrong with the others is put into ``errors``."""
+    for place, sample in enumerate(samples):
+        try:
+            yield load(sample.path)
+        except InputError as error:
+            errors[place] = str(error)

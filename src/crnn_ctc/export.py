@@ -9,6 +9,7 @@ import copy
 import logging
 import warnings
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,11 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from crnn_ctc.card import KEY, Card
+from crnn_ctc.data.labelled import normaliser, read_labelled
 from crnn_ctc.errors import InputError
+from crnn_ctc.evaluation.confidence import fit_temperature
+from crnn_ctc.grammar import open_grammar
+from crnn_ctc.image import fit, load
 from crnn_ctc.net.crnn import CRNN, scale_pixels
 from crnn_ctc.reader import open_session
 from crnn_ctc.training.checkpoint import write_atomically
@@ -38,6 +43,24 @@ _SMALL = 64
 """Tensors of fewer numbers are not worth a node of their own."""
 
 
+def temperature(trained: Trained, pictures: Path) -> float:
+    """What makes a network's confidences most like the truth on labelled pictures.
+
+    Raises:
+        InputError: one cannot be read, or there are none.
+    """
+    card = trained.card
+    batches = []
+    waiting = read_labelled(pictures, normalise=normaliser(card.alphabet))
+    while batch := list(islice(waiting, 64)):
+        images = [
+            fit(load(sample.path), card.height, card.width, card.channels, card.ink)
+            for sample in batch
+        ]
+        batches.append((trained.log_probs(np.stack(images)), [sample.text for sample in batch]))
+    return round(fit_temperature(batches, card.alphabet), 3)
+
+
 class FromPixels(nn.Module):
     """A network that begins with pixels, as the model file does."""
 
@@ -51,15 +74,20 @@ class FromPixels(nn.Module):
 
 
 def export(
-    run: Path, out: Path, changes: dict[str, str] | None = None, half: bool = False
+    run: Path,
+    out: Path,
+    changes: dict[str, str] | None = None,
+    half: bool = False,
+    calibrate: Path | None = None,
 ) -> tuple[Card, float]:
     """Write the model file of a run.
 
     Args:
-        run: folder of a training run.
+        run: folder of a training run, or the folder ``last`` in it.
         out: the file to write, ``NAME.onnx``; its name becomes the model's.
-        changes: fields of the card to set: description, data, licence.
+        changes: fields of the card to set: description, data, licence, grammar.
         half: store weights as float16, half the size; the arithmetic stays float32.
+        calibrate: labelled pictures, a folder or a manifest, that the temperature is fitted to.
 
     Returns:
         The card, and the largest difference to torch in any probability.
@@ -70,11 +98,15 @@ def export(
     """
     if out.suffix != ".onnx":
         raise InputError(f"{out}: name the model file NAME.onnx")
-    unknown = set(changes or {}) - {"description", "data", "licence"}
+    unknown = set(changes or {}) - {"description", "data", "licence", "grammar"}
     if unknown:
-        raise InputError(f"--card {min(unknown)}: set description, data or licence")
+        raise InputError(f"--card {min(unknown)}: set description, data, licence or grammar")
     trained = Trained(run)
     card = replace(trained.card, name=out.stem, **(changes or {}))  # type: ignore[arg-type]
+    if card.grammar:
+        open_grammar(card.grammar, card.alphabet)
+    if calibrate:
+        card = replace(card, temperature=temperature(trained, calibrate))
     network = trained.network
     fold_norms(network)
     if half:

@@ -84,8 +84,8 @@ def print_card(card: Card) -> None:
     for key, value in rows.items():
         if value:
             print(f"{key:<12}  {value}")
-    if card.metrics:
-        match = card.metrics["validation"].get("exact_match")
+    match = card.metrics.get("validation", {}).get("exact_match")
+    if match is not None:
         step = card.metrics["step"]
         print(f"validation    exact match {100 * match:.2f} % at step {step:,}")
 

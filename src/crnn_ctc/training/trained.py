@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from torch import Tensor
 
 from crnn_ctc import __version__
 from crnn_ctc.card import Card
@@ -16,33 +17,37 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.net.build import build
 from crnn_ctc.net.crnn import CRNN, scale_pixels
 from crnn_ctc.net.summary import summarize
-from crnn_ctc.recipe import Recipe
-from crnn_ctc.training.checkpoint import BEST, load_tensors
+from crnn_ctc.recipe import Recipe, load
+from crnn_ctc.training.checkpoint import BEST, RECIPE, STATE, load_tensors, under
 
 
 class Trained:
-    """The best weights of a run, on the CPU, in float32.
+    """The averaged weights of a run, on the CPU, in float32.
 
     Args:
-        run: a run folder.
+        run: a run folder, for the weights that did best on validation; or the folder ``last`` in
+            it, for those of its last checkpoint.
 
     Raises:
         InputError: not a run folder, or it holds no weights yet.
     """
 
     def __init__(self, run: Path) -> None:
-        if not (run / BEST).is_file():
+        if (run / STATE.name).is_file():
+            tensors, facts = _last(run)
+        elif (run / BEST).is_file():
+            tensors, facts = load_tensors(run / BEST)
+        else:
             raise InputError(
                 f"{run}: no {BEST.name} in it; give a run folder that train has validated once"
             )
-        tensors, facts = load_tensors(run / BEST)
         try:
             self.recipe = Recipe.model_validate(facts["recipe"])
             self.network: CRNN = build(self.recipe)
             self.network.load_state_dict(tensors)
         except (ValidationError, KeyError, RuntimeError):
             raise InputError(
-                f"{run / BEST}: its weights do not belong to its recipe; train again"
+                f"{run}: its weights do not belong to its recipe; train again"
             ) from None
         self.network.eval()
         self.card = make_card(self.recipe, self.network, facts)
@@ -51,6 +56,14 @@ class Trained:
         """uint8 (N, H, W, C) to float32 (N, T, K)."""
         with torch.inference_mode():
             return self.network(scale_pixels(torch.from_numpy(images))).numpy()  # type: ignore[no-any-return]
+
+
+def _last(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The averaged weights of a run's last checkpoint, and what a card says of them."""
+    tensors, facts = load_tensors(folder / STATE.name)
+    averaged = under("averaged.module", tensors)
+    recipe = load(folder.resolve().parent / RECIPE).model_dump()
+    return averaged, {"recipe": recipe, "step": facts["step"], "validation": {}}
 
 
 def make_card(recipe: Recipe, network: CRNN, facts: dict[str, Any]) -> Card:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from crnn_ctc.data.labelled import Labelled, plate_label, read_labelled
 from crnn_ctc.data.packed import Size, pack
-from crnn_ctc.data.plates import PlateSource
+from crnn_ctc.data.plates import PlateSource, Pool
 from crnn_ctc.image import fit, load
 from crnn_ctc.net.build import build
 from crnn_ctc.net.crnn import scale_pixels
@@ -95,7 +95,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         packed = pack(samples, size, Path(cache))
         drawn = PlateSynthesizer(0, plan.height, plan.width)
-        source = PlateSource(packed.images, packed.texts, drawn, 0.0, 0.5, 0.0, seed=0)
+        pool = Pool(packed.images, packed.texts)
+        source = PlateSource([pool], drawn, 0.0, 0.5, 0.0, seed=0)
         numbers = count()
         step = training_step(recipe, *source.batch(0, BATCH))
         decode = from_files(samples, size)

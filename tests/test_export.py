@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from conftest import run_cli
+from conftest import printed_digits, run_cli
 from crnn_ctc import InputError, Reader
 from crnn_ctc.card import KEY, Card
+from crnn_ctc.data.digits import enlarge
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
@@ -145,3 +147,31 @@ def test_a_card_of_another_graph(small_model: Path, tmp_path: Path) -> None:
     onnx.save(model, tmp_path / "x.onnx")
     with pytest.raises(InputError, match="not what its card says"):
         Reader(tmp_path / "x.onnx")
+
+
+def test_last_weights_a_grammar_and_a_temperature(small_run: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    images, labels = printed_digits(20)
+    for k, (image, label) in enumerate(zip(enlarge(images), labels.tolist(), strict=True)):
+        Image.fromarray(image).save(pictures / f"{label}_{k}.png")
+    out = tmp_path / "last.onnx"
+    done = run_cli(
+        "export", small_run / "last", "--out", out, "--card", "grammar=digits:1",
+        "--calibrate", pictures,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"temperature" in done.stdout
+    card = Reader(out).card
+    assert card.grammar == "digits:1"
+    assert card.temperature != 1
+    assert card.metrics["step"] == 200
+    assert Reader(out).read([str(pictures / "0_0.png")]).__next__().text == "0"
+
+
+def test_a_grammar_must_suit_the_alphabet(small_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.onnx"
+    done = run_cli("export", small_run, "--out", out, "--card", "grammar=plates")
+    assert done.returncode == 2
+    assert b"is not for this model" in done.stderr
+    assert not out.exists()

@@ -219,10 +219,30 @@ def test_a_shipped_model_is_tuned_to_a_made_up_alphabet(folder: Path, tmp_path: 
     assert tuned[0] < 0.2 * random[0]  # it begins with what the model knows
     assert tuned[-1] < 0.5 * tuned[0]  # and learns the rest
     assert tuned[-1] < 0.2 * random[-1]
+    recipe_file = runs[1] / "recipe.toml"
+    again = ["train", recipe_file, "--data", folder, "--run", runs[1], "--resume"]
+    done = run_cli(*again, **env)  # without --from: it has its weights, and their origin
+    assert done.returncode == 0, done.stderr.decode()
+    assert tomllib.loads((runs[1] / "versions.toml").read_text())["from"] == "digits-tiny"
     done = run_cli(*tune, "--resume", **env)  # the same command goes on
     assert done.returncode == 0, done.stderr.decode()
     assert "kept" not in done.stderr.decode()
     assert Trained(runs[1]).card.alphabet == Alphabet("#0123456789AX", 0)
+
+
+def test_a_run_killed_before_its_first_checkpoint_wants_its_model_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from crnn_ctc.training.fit import fit
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    run = tmp_path / "killed"
+    recipe = text(*BRIEF, "alphabet.characters=0123456789AX", "training.images=16")
+    fit(recipe, folder, run, start="digits-tiny")
+    (run / "last" / "state.safetensors").unlink()
+    with pytest.raises(InputError, match="begun with --from digits-tiny and stopped before"):
+        fit(recipe, folder, run, resume=True)
+    assert fit(recipe, folder, run, resume=True, start="digits-tiny") is not None
 
 
 def test_union_wants_a_model(tmp_path: Path) -> None:

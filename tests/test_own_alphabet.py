@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
 import tomllib
 from pathlib import Path
 
@@ -189,6 +192,37 @@ def test_a_set_of_broken_pictures_alone(lines: Path) -> None:
         path.write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"no labelled picture can be read: .*dab_0\.png"):
         open_source(load("text-tiny", [*SMALL, "alphabet.characters=abden Éè"]), lines)
+
+
+def test_first_characters_are_balanced_where_the_recipe_says_so(lines: Path) -> None:
+    write_lines(lines / "train", ("bad",), copies=12)  # 12 of 18 begin with b
+    own = [*SMALL, "alphabet.characters=abden Éè"]
+    for balance, share in ((0.0, 12 / 18), (1.0, 1 / 3)):
+        source = sources(load("text-tiny", [*own, f"data.balance={balance}"]), lines)
+        drawn = [source.sample(i)[1] for i in range(400)]
+        assert abs(np.mean([text == "bad" for text in drawn]) - share) < 0.08
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+def test_a_name_that_is_no_text_is_said_and_stops_nothing_else(lines: Path) -> None:
+    name = os.fsencode(lines / "train") + b"/\xff12_1.png"
+    shutil.copy(next((lines / "train").iterdir()), name)
+    with pytest.raises(InputError, match=r"udcff12_1\.png: the label is not UTF-8; rename"):
+        with_alphabet(load("text-tiny", [*SMALL]), lines)
+    done = run_cli("data", "check", lines, "--alphabet", "DIGITS", PYTHONIOENCODING="utf-8")
+    assert done.returncode == 2
+    assert "not UTF-8; rename the picture" in done.stdout.decode()
+    assert "11 pictures" in done.stdout.decode()
+    # bytes that are no text are harmless where they are no label
+    Path(os.fsdecode(name)).rename(os.fsdecode(name.replace(b"\xff12_1", b"bad_\xff")))
+    recipe = load("text-tiny", [*SMALL, "alphabet.characters=abden Éè"])
+    assert len(sources(recipe, lines).pools[0].texts) == 10
+
+
+def test_a_label_that_is_no_line_is_named(lines: Path) -> None:
+    (lines / "train" / "manifest.csv").write_text("file,label\nbad_0.png,a\x07b\n")
+    with pytest.raises(InputError, match=r"manifest\.csv:2: label .*control character"):
+        with_alphabet(load("text-tiny", [*SMALL]), lines)
 
 
 def test_light_ink_is_what_the_recipe_says(lines: Path) -> None:

@@ -156,13 +156,15 @@ class LabelledData(Section):
     """Labelled pictures of any line of text; see :func:`crnn_ctc.data.source.open_source`.
 
     ``train`` and ``validation`` are manifests or folders, seen from the data folder; see
-    :data:`Sources`.
+    :data:`Sources`. ``balance`` is that of first characters, as in plates: 0 takes every picture as
+    often as any other.
     """
 
     kind: Literal["labelled"]
     trained_on: str = "labelled pictures of a line of text"
     train: Sources = "train"
     validation: Names = "val"
+    balance: Share = 0.0
     augment: Annotated[float, Field(ge=0, le=2)] = 1.0
     ink: Ink = "any"
 

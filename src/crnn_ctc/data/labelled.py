@@ -132,7 +132,10 @@ def read_labelled(
         raise InputError(f"{source}: neither a folder nor a .csv or .tsv file; name one")
     for item in found:
         text = normalise(item.text)
-        if text:
+        if not _encodable(text):
+            what = "the label is not UTF-8; rename the picture"
+            report(LabelError(_shown(item.listed), item.line, "bad row", what))
+        elif text:
             yield Labelled(item.path, text, item.attributes, item.listed, item.line)
         else:
             report(
@@ -143,6 +146,16 @@ def read_labelled(
                     "the label is empty; write it or leave it out",
                 )
             )
+
+
+def _encodable(text: str) -> bool:
+    """Whether it holds no bytes of a file's name that are no text (Python: lone surrogates)."""
+    return not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _shown(name: str) -> str:
+    """A file's name that can be printed and written."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _folder(root: Path) -> Iterator[Labelled]:

@@ -122,5 +122,7 @@ def _key(samples: Sequence[Labelled], size: Size) -> str:
             state = f"{status.st_size} {status.st_mtime_ns}"
         except OSError:
             state = "missing"
-        digest.update(f"{sample.path.absolute()}\0{sample.text}\0{state}\0".encode())
+        digest.update(
+            f"{sample.path.absolute()}\0{sample.text}\0{state}\0".encode(errors="surrogateescape")
+        )
     return digest.hexdigest()[:32]

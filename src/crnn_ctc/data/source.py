@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
+from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.data.digits import hold_out, load_digits
 from crnn_ctc.data.labelled import Labelled, normaliser, read_labelled
 from crnn_ctc.data.sequences import SequenceSource, protocol
@@ -70,17 +70,15 @@ def with_alphabet(recipe: Recipe, folder: Path) -> Recipe:
     """
     if not isinstance(recipe.data, LabelledData) or recipe.alphabet != "LABELS":
         return recipe
-    characters = {
-        character
-        for name in _names(recipe.data.train)
-        for sample in read_labelled(folder / name, normalise=normaliser(None))
-        for character in sample.text
-    }
-    try:
-        found = OwnAlphabet(characters="".join(sorted(characters)))
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise InputError(f"{folder}: characters of its training labels: {reason}") from None
+    characters: set[str] = set()
+    for name in _names(recipe.data.train):
+        for sample in read_labelled(folder / name, normalise=normaliser(None)):
+            new = sorted(set(sample.text) - characters)
+            try:
+                characters.update(Alphabet.of("".join(new)).characters if new else "")
+            except InputError as error:
+                raise InputError(f"{sample.where}: label {sample.text!r}: {error}") from None
+    found = OwnAlphabet(characters="".join(sorted(characters)))
     return recipe.model_copy(update={"alphabet": found})
 
 
@@ -108,7 +106,7 @@ def _crops(
         pools.append(Pool(crops.images, crops.texts, weight))
     held = _read(recipe, [folder / name for name in _names(data.validation)])
     if isinstance(data, LabelledData):
-        return PlateSource(pools, None, 0.0, 0.0, data.augment, recipe.seed), held
+        return PlateSource(pools, None, 0.0, data.balance, data.augment, recipe.seed), held
 
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 

@@ -12,6 +12,7 @@ import math
 import platform
 import signal
 import time
+import tomllib
 import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -49,6 +50,10 @@ from crnn_ctc.training.start import (
     settle_norms,
     united,
 )
+
+VERSIONS = "versions.toml"
+
+_RANDOM = "random weights"
 
 _SETTLING = 128
 """Pictures that the norms of a model file are measured on."""
@@ -104,9 +109,10 @@ def fit(
     device: torch.device = state_of_all.device
     accelerator = Accelerator(mixed_precision=precision.resolve(plan.precision, device))
     _check_run(run, recipe, resume)
+    begin = _beginning(run, known.name if known else _RANDOM, state is not None)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        _open_run(run, recipe, accelerator, known.name if known else "random weights")
+        _open_run(run, recipe, accelerator, begin)
     torch.set_flush_denormal(True)  # numbers below 1e-38 cost a CPU a hundred times the others
 
     torch.manual_seed(recipe.seed)
@@ -350,6 +356,26 @@ def _check_run(run: Path, recipe: Recipe, resume: bool) -> None:
         )
 
 
+def _beginning(run: Path, given: str, trained: bool) -> str:
+    """The name of what ``run`` began with: once it has trained, a resumption changes it no more.
+
+    Raises:
+        InputError: it was to begin with a model, has not yet, and the model is not given again.
+    """
+    try:
+        before = str(tomllib.loads((run / VERSIONS).read_text(encoding="utf-8"))["from"])
+    except (OSError, ValueError, KeyError):
+        return given
+    if trained:
+        return before
+    if given == _RANDOM != before:
+        raise InputError(
+            f"{run}: was begun with --from {before} and stopped before its first checkpoint; "
+            "give --from again, or another --run"
+        )
+    return given
+
+
 def _open_run(run: Path, recipe: Recipe, accelerator: Accelerator, begin: str) -> None:
     facts = {
         "crnn_ctc": __version__,
@@ -365,7 +391,7 @@ def _open_run(run: Path, recipe: Recipe, accelerator: Accelerator, begin: str) -
     }
     values = recipe.model_dump(exclude_none=True)  # TOML has no null
     checkpoint.write_atomically(run / checkpoint.RECIPE, tomli_w.dumps(values).encode())
-    checkpoint.write_atomically(run / "versions.toml", tomli_w.dumps(facts).encode())
+    checkpoint.write_atomically(run / VERSIONS, tomli_w.dumps(facts).encode())
 
 
 def _save(

@@ -127,17 +127,22 @@ def test_a_narrow_beam_finds_less_and_never_more(
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.5, 2.0, 4.0]), st.integers(17, 41))
-def test_whatever_the_picture_the_text_is_a_plate(seed: int, sharpness: float, steps: int) -> None:
+def test_whatever_the_picture_the_text_is_a_plate_or_nothing(
+    seed: int, sharpness: float, steps: int
+) -> None:
     logits = np.random.default_rng(seed).normal(size=(3, steps, len(PLATES))) * sharpness
     logits[:, :, PLATES.blank] += 6
     logits[0, :, PLATES.blank] = 40  # nothing to be seen
     log_probs = tempered(logits.astype(np.float32), 1.0)
     grammar = open_grammar("plates", PLATES)
-    for decoded in Decoder(PLATES, grammar, width=4)(log_probs):
+    readings = Decoder(PLATES, grammar, width=4)(log_probs)
+    for decoded in readings:
         assert grammar.accepts(decoded.text)
         assert len(decoded.spans) == len(decoded.text)
         assert 0 <= decoded.confidence <= 1
-        assert decoded.mass < 0.5
+    # no plate is what the grammar allows for, too
+    assert (readings[0].text, readings[0].mass) == ("", pytest.approx(1))
+    assert readings[0].confidence == pytest.approx(1)
 
 
 @settings(deadline=None, max_examples=40)

@@ -95,7 +95,7 @@ def test_a_graph_that_differs_is_not_written(
     ("arguments", "says"),
     [
         (["--out", "model.pt"], "NAME.onnx"),
-        (["--card", "colour=red"], "set description, data or licence"),
+        (["--card", "colour=red"], "set description, data, licence or grammar"),
         (["--card", "licence"], "key=value"),
     ],
 )

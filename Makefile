@@ -18,7 +18,7 @@ test: .venv-dev/installed  ## lint, types and tests
 	OMP_NUM_THREADS=1 .venv-dev/bin/python -m pytest
 
 # for reading: no torch
-.venv/installed: pyproject.toml $(shell find src -name '*.py' -o -name '*.onnx' -o -name '*.toml')
+.venv/installed: pyproject.toml $(shell find src -name '*.py' -o -name '*.onnx' -o -name '*.toml' -o -name '*.?tf')
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --upgrade pip
 	.venv/bin/pip install --quiet --force-reinstall --no-deps .

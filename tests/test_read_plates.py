@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,12 +15,14 @@ from PIL import Image
 
 from conftest import EXAMPLES, run_cli, shared_data
 from crnn_ctc import InputError, Reader
-from crnn_ctc.cli.predict import read_all
+from crnn_ctc.alphabet import PLATES, Alphabet
+from crnn_ctc.cli.predict import Format, predict, read_all
 from crnn_ctc.cli.sources import expand
 from crnn_ctc.data.labelled import plate_label, read_labelled
 from crnn_ctc.evaluation.metrics import measure
 from crnn_ctc.image import MAX_PIXELS
 from crnn_ctc.plate_text import with_dot
+from crnn_ctc.reader import Reading
 
 PICTURES = sorted((EXAMPLES / "plates").iterdir())
 TEXTS = [path.stem.partition("_")[0] for path in PICTURES]
@@ -69,6 +72,26 @@ def test_table_and_text_have_the_dot() -> None:
     assert done.stdout.decode().splitlines() == SHOWN
     done = run_cli("predict", EXAMPLES / "plates", "--format", "text", "--no-dot")
     assert done.stdout.decode().splitlines() == TEXTS
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "shown"),
+    [(PLATES, "皖A·Y0D83"), (Alphabet(PLATES.symbols[:-1], blank=0), "皖AY0D83")],
+)
+def test_only_models_of_plates_show_a_dot(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    alphabet: Alphabet,
+    shown: str,
+) -> None:
+    """A text of a plate's shape stays as it is where the alphabet is not that of plates."""
+    stub = SimpleNamespace(
+        card=SimpleNamespace(name="own", alphabet=alphabet),
+        read=lambda sources, batch_size: (Reading("皖AY0D83", 1.0) for _ in sources),
+    )
+    monkeypatch.setattr("crnn_ctc.reader.Reader", lambda *_: stub)
+    predict([str(YELLOW)], output=Format.TEXT)
+    assert capsys.readouterr().out == f"{shown}\n"
 
 
 @pytest.mark.parametrize("dot", [True, False])

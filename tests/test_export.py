@@ -175,3 +175,12 @@ def test_a_grammar_must_suit_the_alphabet(small_run: Path, tmp_path: Path) -> No
     assert done.returncode == 2
     assert b"is not for this model" in done.stderr
     assert not out.exists()
+
+
+def test_a_temperature_needs_pictures(small_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "none.csv").write_text("file,label\n")
+    out = tmp_path / "x.onnx"
+    done = run_cli("export", small_run, "--out", out, "--calibrate", tmp_path / "none.csv")
+    assert done.returncode == 2
+    assert b"none.csv: lists no pictures" in done.stderr
+    assert not out.exists()

@@ -58,6 +58,8 @@ def temperature(trained: Trained, pictures: Path) -> float:
             for sample in batch
         ]
         batches.append((trained.log_probs(np.stack(images)), [sample.text for sample in batch]))
+    if not batches:
+        raise InputError(f"{pictures}: lists no pictures; --calibrate needs labelled ones")
     return round(fit_temperature(batches, card.alphabet), 3)
 
 

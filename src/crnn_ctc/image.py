@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -67,6 +68,24 @@ def load(source: Source) -> NDArray[np.uint8]:
     # Pillow's decoders raise many kinds of errors on broken files, SyntaxError among them
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError) as error:
         raise InputError(f"{name}: a broken picture ({error}); copy it again") from None
+
+
+def load_each(
+    sources: Iterable[Source], errors: dict[int, str]
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """The pictures that can be read, each with its place among ``sources``; see :func:`load`.
+
+    Args:
+        sources: pictures.
+        errors: what is wrong with each of the others is put here, by its place.
+    """
+    for place, source in enumerate(sources):
+        try:
+            image = load(source)
+        except InputError as error:
+            errors[place] = str(error)
+        else:
+            yield place, image
 
 
 _TOO_LARGE = f"over the limit of {MAX_PIXELS // 1_000_000} megapixels; crop it to the text"

@@ -131,14 +131,9 @@ class Reader:
         errors: dict[int, str] = {}
 
         def images() -> Iterator[NDArray[np.uint8]]:
-            for place, source in enumerate(sources):
-                try:
-                    image = pictures.load(source)
-                except InputError as error:
-                    errors[place] = str(error)
-                else:
-                    widths.append(image.shape[1])
-                    yield image
+            for _, image in pictures.load_each(sources, errors):
+                widths.append(image.shape[1])
+                yield image
 
         seen = recognize(self, self._decode, images())
         ms = (time.perf_counter() - started) * 1e3 / len(sources)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crnn_ctc.cli.progress import track
-from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,24 +128,17 @@ def read_and_keep(
     reader: Reader, batch: list[Named]
 ) -> Iterator[tuple[Named, Reading, NDArray[np.uint8] | None]]:
     """A batch, its pictures held until the next: none is decoded twice."""
-    from crnn_ctc.image import load
+    from crnn_ctc.image import load_each
     from crnn_ctc.reader import Reading
 
     started = time.perf_counter()
-    pictures: list[NDArray[np.uint8] | None] = []
-    errors: list[str] = []
-    for named in batch:
-        try:
-            pictures.append(load(named.source))
-        except InputError as error:
-            pictures.append(None)
-            errors.append(str(error))
+    errors: dict[int, str] = {}
+    pictures = dict(load_each((named.source for named in batch), errors))
     ms = (time.perf_counter() - started) * 1e3 / len(batch)
-    good = reader.read([p for p in pictures if p is not None], batch_size=len(batch))
-    bad = iter(errors)
-    for named, picture in zip(batch, pictures, strict=True):
-        reading = next(good) if picture is not None else Reading("", 0.0, error=next(bad))
-        yield named, replace(reading, ms=reading.ms + ms), picture
+    good = reader.read(pictures.values(), batch_size=len(batch))
+    for place, named in enumerate(batch):
+        reading = Reading("", 0.0, error=errors[place]) if place in errors else next(good)
+        yield named, replace(reading, ms=reading.ms + ms), pictures.get(place)
 
 
 class Album:

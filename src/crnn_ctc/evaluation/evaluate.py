@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from crnn_ctc.data.labelled import Labelled
 from crnn_ctc.decode.decoder import Decoder
-from crnn_ctc.errors import InputError
-from crnn_ctc.image import load
+from crnn_ctc.image import load_each
 from crnn_ctc.recognize import Recognizer, Seen, recognize
 
 
@@ -74,18 +73,10 @@ def read_labelled_pictures(
     waiting = iter(samples)
     while batch := list(islice(waiting, batch_size)):
         errors: dict[int, str] = {}
-        seen = iter(recognize(model, decoder, _pictures(batch, errors)))
+        images = load_each((sample.path for sample in batch), errors)
+        seen = iter(recognize(model, decoder, (image for _, image in images)))
         for place, sample in enumerate(batch):
             if place in errors:
                 yield Read(sample, None, errors[place])
             else:
                 yield Read(sample, next(seen))
-
-
-def _pictures(samples: list[Labelled], errors: dict[int, str]) -> Iterator[NDArray[np.uint8]]:
-    """The pictures that can be read; what is wrong with the others is put into ``errors``."""
-    for place, sample in enumerate(samples):
-        try:
-            yield load(sample.path)
-        except InputError as error:
-            errors[place] = str(error)

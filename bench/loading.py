@@ -33,7 +33,7 @@ from crnn_ctc.net.crnn import scale_pixels
 from crnn_ctc.recipe import Recipe
 from crnn_ctc.recipe import load as load_recipe
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
-from crnn_ctc.training.fit import ctc_loss
+from crnn_ctc.training.loss import ctc_loss
 from timing import in_turn, milliseconds, report
 
 BATCH = 128

@@ -22,7 +22,7 @@ from crnn_ctc.data.sequences import SequenceSource
 from crnn_ctc.net.build import build
 from crnn_ctc.net.crnn import CRNN, scale_pixels
 from crnn_ctc.recipe import load
-from crnn_ctc.training.fit import ctc_loss
+from crnn_ctc.training.loss import ctc_loss
 from model_project import Sequences
 from timing import in_turn, report
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from crnn_ctc import DIGITS, InputError
@@ -10,7 +11,7 @@ from crnn_ctc.net.build import build  # noqa: E402
 from crnn_ctc.net.crnn import ARCHITECTURES, CRNN, CRNN_Tiny, scale_pixels  # noqa: E402
 from crnn_ctc.net.summary import summarize  # noqa: E402
 from crnn_ctc.recipe import load  # noqa: E402
-from crnn_ctc.training.fit import ctc_loss  # noqa: E402
+from crnn_ctc.training.loss import ctc_loss, flat_start_loss, spread_evenly  # noqa: E402
 
 DIGIT_ROWS = (1, 32, 160, 11)
 PLATES = (3, 48, 168, 78)
@@ -128,3 +129,28 @@ def test_loss_is_torchs_and_never_infinite() -> None:
     torch.testing.assert_close(loss, sum(expected) / 3)
     loss.backward()
     assert torch.isfinite(log_probs.grad).all()
+
+
+def test_a_flat_start_spreads_characters_evenly() -> None:
+    assert spread_evenly([1, 2], 8, 0).tolist() == [0, 1, 1, 0, 0, 2, 2, 0]
+    assert spread_evenly([1, 1, 1], 12, 10).tolist() == [10, 1, 1, 10] * 3
+    assert spread_evenly([], 4, 7).tolist() == [7] * 4
+    assert len(spread_evenly(list(range(1, 20)), 5, 0)) == 5  # too long: some are left out
+
+
+@pytest.mark.parametrize("steps", [15, 42, 83])
+def test_what_a_flat_start_asks_for_spells_the_text(steps: int) -> None:
+    from crnn_ctc.decode import greedy_texts
+
+    texts = ["0123456", "11", "98765432", ""]
+    targets = [spread_evenly(DIGITS.encode(text), steps, DIGITS.blank) for text in texts]
+    log_probs = torch.log_softmax(20 * torch.eye(11)[torch.tensor(np.stack(targets))], -1)
+    assert greedy_texts(log_probs.numpy(), DIGITS) == texts
+    assert flat_start_loss(log_probs, texts, DIGITS) < 1e-6
+    assert flat_start_loss(log_probs, texts[::-1], DIGITS) > 1
+
+
+def test_the_guess_gives_way_to_ctc() -> None:
+    plan = load("digits-tiny", ["training.images=12800", "training.flat_start=0.5"]).training
+    assert (plan.steps, plan.guessed(0), plan.guessed(25), plan.guessed(50)) == (100, 1, 0.5, 0)
+    assert load("digits-tiny", ["training.flat_start=0"]).training.guessed(0) == 0

@@ -182,7 +182,9 @@ class Training(Section):
     """How long and how fast to train.
 
     The learning rate runs through one cycle, and through another, half as high, from each image
-    count in ``restarts`` (warm restarts: Loshchilov and Hutter 2017).
+    count in ``restarts`` (warm restarts: Loshchilov and Hutter 2017). For the share
+    ``flat_start`` of the steps, the first, characters are also looked for where an even spacing
+    puts them, ever less; see :func:`crnn_ctc.training.loss.flat_start_loss`.
     """
 
     images: Positive
@@ -193,6 +195,7 @@ class Training(Section):
     warmup: Annotated[float, Field(gt=0, lt=1)] = 0.1
     clip_norm: Annotated[float, Field(gt=0)] = 5.0
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    flat_start: Share = 0.0
     precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
     log_steps: Positive = 50
     checkpoint_steps: Positive = 200
@@ -202,6 +205,11 @@ class Training(Section):
     def steps(self) -> int:
         """Optimiser steps of the whole run."""
         return max(1, self.images // self.batch_size)
+
+    def guessed(self, step: int) -> float:
+        """What the guessed alignment weighs at ``step``, against CTC: from 1 down to 0."""
+        end = self.flat_start * self.steps
+        return max(0.0, 1 - step / end) if end else 0.0
 
     @property
     def cycles(self) -> tuple[int, ...]:

@@ -41,6 +41,7 @@ from crnn_ctc.net.build import build
 from crnn_ctc.net.crnn import scale_pixels
 from crnn_ctc.recipe import Recipe, Training, load
 from crnn_ctc.training import checkpoint, precision
+from crnn_ctc.training.loss import ctc_loss, flat_start_loss
 from crnn_ctc.training.record import Record, Silence
 from crnn_ctc.training.start import (
     Resize,
@@ -156,6 +157,9 @@ def fit(
             model.train()
             log_probs = model(scale_pixels(torch.from_numpy(images).to(device)))
             loss = ctc_loss(log_probs, texts, alphabet)
+            if (guessed := plan.guessed(step)) > 0:
+                guess = flat_start_loss(log_probs, texts, alphabet)
+                loss = (1 - guessed) * loss + guessed * guess
             accelerator.backward(loss)
             norm = accelerator.clip_grad_norm_(model.parameters(), plan.clip_norm)
             optimizer.step()
@@ -226,28 +230,6 @@ def one_cycle(
             warnings.simplefilter("ignore")
             schedule.step()
     return schedule
-
-
-def ctc_loss(log_probs: Tensor, texts: list[str], alphabet: Alphabet) -> Tensor:
-    """CTC loss (Graves et al. 2006, equation 12), a text's divided by its length, in float32.
-
-    A text that T cannot hold counts 0 instead of infinity.
-
-    Args:
-        log_probs: float32 (N, T, K).
-        texts: N labels.
-        alphabet: of K classes.
-    """
-    labels = [alphabet.encode(text) for text in texts]
-    n, steps, _ = log_probs.shape
-    return nn.functional.ctc_loss(
-        log_probs.float().transpose(0, 1),
-        torch.tensor([c for label in labels for c in label], dtype=torch.long),
-        input_lengths=torch.full((n,), steps, dtype=torch.long),
-        target_lengths=torch.tensor([len(label) for label in labels], dtype=torch.long),
-        blank=alphabet.blank,
-        zero_infinity=True,
-    )
 
 
 @torch.inference_mode()

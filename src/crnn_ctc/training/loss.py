@@ -1,0 +1,67 @@
+"""What training makes small: the CTC loss and, at its start, a guess at where characters stand."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from crnn_ctc.alphabet import Alphabet
+
+
+def ctc_loss(log_probs: Tensor, texts: list[str], alphabet: Alphabet) -> Tensor:
+    """CTC loss (Graves et al. 2006, equation 12), a text's divided by its length, in float32.
+
+    A text that T cannot hold counts 0 instead of infinity.
+
+    Args:
+        log_probs: float32 (N, T, K).
+        texts: N labels.
+        alphabet: of K classes.
+    """
+    labels = [alphabet.encode(text) for text in texts]
+    n, steps, _ = log_probs.shape
+    return nn.functional.ctc_loss(
+        log_probs.float().transpose(0, 1),
+        torch.tensor([c for label in labels for c in label], dtype=torch.long),
+        input_lengths=torch.full((n,), steps, dtype=torch.long),
+        target_lengths=torch.tensor([len(label) for label in labels], dtype=torch.long),
+        blank=alphabet.blank,
+        zero_infinity=True,
+    )
+
+
+def flat_start_loss(log_probs: Tensor, texts: list[str], alphabet: Alphabet) -> Tensor:
+    """Cross-entropy against texts spread evenly over the time steps.
+
+    CTC alone begins with a plateau: a network that says blank everywhere learns little from its
+    sum over alignments. Speech recognisers start instead from one guessed alignment, as many frames
+    to each symbol ("flat start": Young et al., The HTK Book, 3.2; equal alignment in Kaldi); a
+    line of text stands so evenly that the guess is nearly right.
+
+    Args:
+        log_probs: float32 (N, T, K).
+        texts: N labels.
+        alphabet: of K classes.
+
+    Returns:
+        The mean over steps, each character's steps together as heavy as the blanks beside it.
+    """
+    n, steps, classes = log_probs.shape
+    spread = [spread_evenly(alphabet.encode(text), steps, alphabet.blank) for text in texts]
+    targets = torch.from_numpy(np.stack(spread)).to(log_probs.device)
+    return nn.functional.nll_loss(log_probs.float().reshape(n * steps, classes), targets.flatten())
+
+
+def spread_evenly(classes: list[int], steps: int, blank: int) -> NDArray[np.int64]:
+    """A class for each of T steps, int64 (T,): each character in the middle half of its equal part.
+
+    Of a text that T cannot hold in this way, characters are left out.
+    """
+    targets = np.full(steps, blank, np.int64)
+    if classes:
+        places = (np.arange(steps) + 0.5) / steps * len(classes)
+        inside = np.abs(places % 1 - 0.5) <= 0.25
+        targets[inside] = np.array(classes, np.int64)[places[inside].astype(int)]
+    return targets

@@ -29,7 +29,7 @@ from crnn_ctc.data.packed import Size, pack
 from crnn_ctc.data.plates import PlateSource, Pool
 from crnn_ctc.image import fit, load
 from crnn_ctc.net.build import build
-from crnn_ctc.net.crnn import scale_pixels
+from crnn_ctc.net.network import scale_pixels
 from crnn_ctc.recipe import Recipe
 from crnn_ctc.recipe import load as load_recipe
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer

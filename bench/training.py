@@ -20,7 +20,8 @@ from torch.utils.data import DataLoader
 from crnn_ctc.data.digits import load_digits
 from crnn_ctc.data.sequences import SequenceSource
 from crnn_ctc.net.build import build
-from crnn_ctc.net.crnn import CRNN, scale_pixels
+from crnn_ctc.net.crnn import CRNN
+from crnn_ctc.net.network import scale_pixels
 from crnn_ctc.recipe import load
 from crnn_ctc.training.loss import ctc_loss
 from model_project import Sequences

@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from crnn_ctc import export as exporting  # noqa: E402
-from crnn_ctc.net.crnn import scale_pixels  # noqa: E402
+from crnn_ctc.net.network import scale_pixels  # noqa: E402
 from crnn_ctc.training.trained import Trained  # noqa: E402
 
 

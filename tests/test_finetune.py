@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch")
 from crnn_ctc import export as exporting  # noqa: E402
 from crnn_ctc.card import Card  # noqa: E402
 from crnn_ctc.net.build import build  # noqa: E402
-from crnn_ctc.net.crnn import CRNN, scale_pixels  # noqa: E402
+from crnn_ctc.net.network import Network, scale_pixels  # noqa: E402
 from crnn_ctc.recipe import Recipe, load  # noqa: E402
 from crnn_ctc.training.model_file import load_network  # noqa: E402
 from crnn_ctc.training.start import (  # noqa: E402
@@ -32,12 +32,12 @@ from crnn_ctc.training.start import (  # noqa: E402
 from crnn_ctc.training.trained import Trained, make_card  # noqa: E402
 
 
-def log_probs(network: CRNN, images: np.ndarray) -> np.ndarray:
+def log_probs(network: Network, images: np.ndarray) -> np.ndarray:
     with torch.no_grad():
         return network(scale_pixels(torch.from_numpy(images))).numpy()
 
 
-def lively(recipe: Recipe) -> CRNN:
+def lively(recipe: Recipe) -> Network:
     """A network whose batch norms and biases are not those of a fresh one."""
     torch.manual_seed(5)
     network = build(recipe)
@@ -64,7 +64,12 @@ def write_model(recipe: Recipe, path: Path, half: bool) -> Card:
 
 @pytest.mark.parametrize(
     ("architecture", "rnn", "half"),
-    [("CRNN_Tiny", "gru", True), ("CRNN_Tiny", "lstm", False), ("CRNN", "gru", False)],
+    [
+        ("CRNN_Tiny", "gru", True),
+        ("CRNN_Tiny", "lstm", False),
+        ("CRNN", "gru", False),
+        ("CNN_Nano", "none", False),
+    ],
 )
 def test_a_network_comes_back_from_its_file(
     tmp_path: Path, architecture: str, rnn: str, half: bool

@@ -7,10 +7,13 @@ from crnn_ctc import DIGITS, InputError
 
 torch = pytest.importorskip("torch")
 
+from crnn_ctc.net.architectures import ARCHITECTURES  # noqa: E402
 from crnn_ctc.net.build import build  # noqa: E402
-from crnn_ctc.net.crnn import ARCHITECTURES, CRNN, CRNN_Tiny, scale_pixels  # noqa: E402
+from crnn_ctc.net.crnn import CRNN, CRNN_Tiny  # noqa: E402
+from crnn_ctc.net.nano import CNN_Nano  # noqa: E402
+from crnn_ctc.net.network import Network, scale_pixels  # noqa: E402
 from crnn_ctc.net.summary import summarize  # noqa: E402
-from crnn_ctc.recipe import load  # noqa: E402
+from crnn_ctc.recipe import NetworkSettings, load  # noqa: E402
 from crnn_ctc.training.loss import ctc_loss, flat_start_loss, spread_evenly  # noqa: E402
 
 DIGIT_ROWS = (1, 32, 160, 11)
@@ -62,8 +65,10 @@ def test_gradients_are_those_that_train() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["CRNN", "CRNN_Tiny"])
-@pytest.mark.parametrize("rnn", ["gru", "lstm"])
+@pytest.mark.parametrize(
+    ("name", "rnn"),
+    [(name, rnn) for name, kind in ARCHITECTURES.items() for rnn in kind.recurrent],
+)
 @pytest.mark.parametrize(("height", "width"), [(32, 64), (48, 101), (64, 37)])
 def test_shapes(name: str, rnn: str, height: int, width: int) -> None:
     kind = ARCHITECTURES[name]
@@ -82,11 +87,24 @@ def test_log_softmax_is_float32_under_autocast() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "height"), [(CRNN_Tiny, 36), (CRNN_Tiny, 8), (CRNN, 40), (CRNN, 16)]
+    ("kind", "height"),
+    [(CRNN_Tiny, 36), (CRNN_Tiny, 8), (CRNN, 40), (CRNN, 16), (CNN_Nano, 40), (CNN_Nano, 0)],
 )
-def test_impossible_heights(kind: type[CRNN], height: int) -> None:
+def test_impossible_heights(kind: type[Network], height: int) -> None:
     with pytest.raises(InputError, match=f"height {height}.*multiple of {kind.reduction}"):
         kind(1, height, 11)
+
+
+def test_a_network_takes_its_own_recurrent_layers() -> None:
+    assert load("plates-tiny", ["network.architecture=CRNN"]).network.rnn == "gru"
+    nano = NetworkSettings.model_validate({"architecture": "CNN_Nano"})
+    assert (nano.rnn, nano.title) == ("none", "CNN_Nano")
+    with pytest.raises(InputError, match="CNN_Nano takes rnn = none, not gru"):
+        load("plates-tiny", ["network.architecture=CNN_Nano"])
+    with pytest.raises(InputError, match="CRNN takes rnn = gru or lstm, not none"):
+        load("plates-tiny", ["network.architecture=CRNN", "network.rnn=none"])
+    with pytest.raises(InputError, match="CNN_Nano takes none"):
+        CNN_Nano(1, 32, 11, "gru")
 
 
 def test_pixels_are_scaled_and_stay_channels_last() -> None:

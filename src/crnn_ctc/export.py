@@ -28,7 +28,7 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.confidence import fit_temperature
 from crnn_ctc.grammar import open_grammar
 from crnn_ctc.image import fit, load
-from crnn_ctc.net.crnn import CRNN, scale_pixels
+from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.reader import open_session
 from crnn_ctc.training.checkpoint import write_atomically
 from crnn_ctc.training.trained import Trained
@@ -66,7 +66,7 @@ def temperature(trained: Trained, pictures: Path) -> float:
 class FromPixels(nn.Module):
     """A network that begins with pixels, as the model file does."""
 
-    def __init__(self, network: CRNN) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
@@ -127,19 +127,18 @@ def export(
     return card, difference
 
 
-def fold_norms(network: CRNN) -> None:
+def fold_norms(network: Network) -> None:
     """Multiply each batch norm into the convolution before it, in place."""
-    layers = list(network.cnn)
-    for place, layer in enumerate(layers):
-        if isinstance(layer, nn.BatchNorm2d):
-            before = layers[place - 1]
-            assert isinstance(before, nn.Conv2d)
-            layers[place - 1] = fuse_conv_bn_eval(before, layer)
-            layers[place] = nn.Identity()
-    network.cnn = nn.Sequential(*layers)
+    for sequence in [m for m in network.cnn.modules() if isinstance(m, nn.Sequential)]:
+        for place, layer in enumerate(sequence):
+            if isinstance(layer, nn.BatchNorm2d):
+                before = sequence[place - 1]
+                assert isinstance(before, nn.Conv2d)
+                sequence[place - 1] = fuse_conv_bn_eval(before, layer)
+                sequence[place] = nn.Identity()
 
 
-def round_to_half(network: CRNN) -> None:
+def round_to_half(network: Network) -> None:
     """Round weights to what float16 can hold, so that storing them so loses nothing more."""
     with torch.no_grad():
         for parameter in network.parameters():
@@ -147,7 +146,7 @@ def round_to_half(network: CRNN) -> None:
                 parameter.copy_(parameter.half().float())
 
 
-def to_onnx(network: CRNN, card: Card) -> onnx.ModelProto:
+def to_onnx(network: Network, card: Card) -> onnx.ModelProto:
     """Trace the network into ONNX, with a free batch and the card in its metadata."""
     example = torch.zeros(2, card.height, card.width, card.channels, dtype=torch.uint8)
     quiet = logging.getLogger("torch.onnx")
@@ -199,7 +198,7 @@ def store_as_half(model: onnx.ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
-def parity(network: CRNN, card: Card, content: bytes) -> float:
+def parity(network: Network, card: Card, content: bytes) -> float:
     """The largest difference between the graph's and torch's probability of any class at any step.
 
     Torch computes in float64: its own rounding is no fault of the graph's. Probabilities, because

@@ -56,12 +56,31 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Network(Section):
-    """Which network; see :mod:`crnn_ctc.net.crnn`."""
+class NetworkSettings(Section):
+    """Which network; see :mod:`crnn_ctc.net.architectures`. CNN_Nano has no recurrent layers."""
 
-    architecture: Literal["CRNN", "CRNN_Tiny"]
-    rnn: Literal["gru", "lstm"] = "gru"
+    architecture: Literal["CRNN", "CRNN_Tiny", "CNN_Nano"]
+    rnn: Literal["gru", "lstm", "none"] = "gru"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @property
+    def title(self) -> str:
+        """The network's name, and the kind of its recurrent layers if it has any."""
+        return self.architecture + ("" if self.rnn == "none" else f", {self.rnn.upper()}")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_rnn(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("architecture") == "CNN_Nano":
+            return {"rnn": "none"} | values
+        return values
+
+    @model_validator(mode="after")
+    def _rnn_fits(self) -> Self:
+        if (self.rnn == "none") != (self.architecture == "CNN_Nano"):
+            takes = "none" if self.architecture == "CNN_Nano" else "gru or lstm"
+            raise ValueError(f"{self.architecture} takes rnn = {takes}, not {self.rnn}")
+        return self
 
 
 class Input(Section):
@@ -245,7 +264,7 @@ class Recipe(Section):
     ]
     #: what the model obeys when it reads, :func:`crnn_ctc.grammar.open_grammar`; training does not
     grammar: str | None = None
-    network: Network
+    network: NetworkSettings
     input: Input
     data: Annotated[DigitsData | PlatesData | LabelledData, Field(discriminator="kind")]
     training: Training

@@ -182,7 +182,7 @@ def _check(samples: list[Labelled], recipe: Recipe) -> None:
     Raises:
         InputError: one holds another character, or needs more time steps than there are.
     """
-    from crnn_ctc.net.crnn import ARCHITECTURES
+    from crnn_ctc.net.architectures import ARCHITECTURES
 
     alphabet, width = recipe.characters, recipe.input.width
     count_steps = ARCHITECTURES[recipe.network.architecture].steps

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from crnn_ctc.errors import InputError
-from crnn_ctc.net.crnn import ARCHITECTURES, CRNN
+from crnn_ctc.net.architectures import ARCHITECTURES
+from crnn_ctc.net.network import Network
 from crnn_ctc.recipe import Recipe
 
 
-def build(recipe: Recipe) -> CRNN:
+def build(recipe: Recipe) -> Network:
     """The network of ``recipe``, with fresh weights.
 
     Raises:

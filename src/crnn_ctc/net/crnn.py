@@ -6,56 +6,31 @@ crnn-ctc, parameter for parameter; the loss is Graves et al. 2006.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
-from crnn_ctc.errors import InputError
-
-RnnKind = Literal["gru", "lstm"]
+from crnn_ctc.net.network import Network, RnnKind, convolution
 
 
-def scale_pixels(images: Tensor) -> Tensor:
-    """uint8 (N, H, W, C), as pictures are stored, to float32 (N, C, H, W) in [0, 1].
-
-    Training, evaluation and the exported graph all begin with this. The result keeps the bytes'
-    order in memory, channels last, which is also what convolutions run fastest on.
-    """
-    return images.permute(0, 3, 1, 2).to(torch.float32) / 255
-
-
-def convolution(
-    inputs: int,
-    outputs: int,
-    kernel: int = 3,
-    stride: int | tuple[int, int] = 1,
-    padding: int = 1,
-) -> list[nn.Module]:
-    """Convolution with bias, batch norm, ReLU: three modules, to be unpacked into a sequence."""
-    return [
-        nn.Conv2d(inputs, outputs, kernel, stride, padding),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-    ]
-
-
-class CRNN(nn.Module):
+class CRNN(Network):
     """CRNN, the large network: about 8 million parameters on digits, 15 million on plates.
 
     Args:
         channels: C of the input pictures.
         height: H of the input pictures, in pixels; divisible by :attr:`reduction`.
         classes: K, the blank included.
-        rnn: ``"gru"`` (Cho et al. 2014) or ``"lstm"`` (Hochreiter and Schmidhuber 1997).
+        rnn: ``"gru"`` or ``"lstm"``.
         dropout: on the output of the first recurrent layer, while training.
 
     Raises:
-        InputError: ``height`` is not a multiple of :attr:`reduction`, or too small.
+        InputError: ``height`` is not a multiple of :attr:`reduction`, or too small; another
+            ``rnn``.
     """
 
-    reduction: ClassVar[int] = 16
-    """Rows of the input for one row of features, before the last convolution takes one more."""
+    reduction = 16
+    rows = 2
+    recurrent = ("gru", "lstm")
 
     features: ClassVar[int] = 512
     """Channels of the last convolution."""
@@ -69,14 +44,9 @@ class CRNN(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        rows = height // self.reduction - 1
-        if height % self.reduction or rows < 1:
-            raise InputError(
-                f"input height {height}: {type(self).__name__} needs a multiple of "
-                f"{self.reduction}, at least {2 * self.reduction}"
-            )
+        self.check(height, rnn)
         self.cnn = self.convolutions(channels)
-        width = self.features * rows
+        width = self.features * (height // self.reduction - 1)
         kind = nn.GRU if rnn == "gru" else nn.LSTM
         self.rnn = kind(width, width // 2, 2, batch_first=True, bidirectional=True, dropout=dropout)
         self.fc = nn.Linear(width, classes)
@@ -103,20 +73,9 @@ class CRNN(nn.Module):
         """T, the time steps that a picture ``width`` pixels wide becomes."""
         return width // 2 // 2 - 1
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Log-probabilities of the classes at each time step.
-
-        Args:
-            images: float32 (N, C, H, W) in [0, 1]; see :func:`scale_pixels`.
-
-        Returns:
-            float32 (N, T, K), whatever the precision of the layers before.
-        """
-        x = self.cnn(images)  # (N, C', H', T)
-        x = x.permute(0, 3, 1, 2).flatten(2)  # (N, T, C' * H')
-        x, _ = self.rnn(x)
-        # in float32 even under autocast: small probabilities decide CTC's sums
-        return torch.log_softmax(self.fc(x).float(), dim=-1)
+    def sequence(self, x: Tensor) -> Tensor:
+        """Both recurrent layers: (N, T, F) to (N, T, F)."""
+        return self.rnn(x)[0]  # type: ignore[no-any-return]
 
 
 class CRNN_Tiny(CRNN):
@@ -144,7 +103,3 @@ class CRNN_Tiny(CRNN):
     def steps(cls, width: int) -> int:
         """T, the time steps that a picture ``width`` pixels wide becomes."""
         return (width + 1) // 2 - 1
-
-
-ARCHITECTURES: dict[str, type[CRNN]] = {"CRNN": CRNN, "CRNN_Tiny": CRNN_Tiny}
-"""The networks that a recipe may name."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from crnn_ctc.net.crnn import CRNN
+from crnn_ctc.net.network import Network
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Summary:
         )
 
 
-def summarize(network: CRNN, channels: int, height: int, width: int) -> Summary:
+def summarize(network: Network, channels: int, height: int, width: int) -> Summary:
     """Run one blank picture through ``network`` and count."""
     layers: list[Layer] = []
 

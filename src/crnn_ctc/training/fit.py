@@ -38,7 +38,7 @@ from crnn_ctc.decode import greedy_texts
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.metrics import measure
 from crnn_ctc.net.build import build
-from crnn_ctc.net.crnn import scale_pixels
+from crnn_ctc.net.network import scale_pixels
 from crnn_ctc.recipe import Recipe, Training, load
 from crnn_ctc.training import checkpoint, precision
 from crnn_ctc.training.loss import ctc_loss, flat_start_loss

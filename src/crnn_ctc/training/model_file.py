@@ -15,16 +15,21 @@ from torch import Tensor, nn
 
 from crnn_ctc.card import Card
 from crnn_ctc.errors import InputError
-from crnn_ctc.net.crnn import ARCHITECTURES, CRNN
+from crnn_ctc.net.architectures import ARCHITECTURES
+from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.reader import Reader, open_session, shipped
-from crnn_ctc.recipe import Network
+from crnn_ctc.recipe import NetworkSettings
 
 # the order of torch's gates (reset, update, new; input, forget, cell, output) in ONNX's, which is
 # update, reset, hidden for a GRU, and input, output, forget, cell for an LSTM
 _GATES = {"GRU": (1, 0, 2), "LSTM": (0, 2, 3, 1)}
 
+_SMALL = -6.0
+_TOLERANCE = 0.1
+"""The largest difference of a log-probability above ``_SMALL`` that rounding may make."""
 
-def load_network(model: str) -> tuple[CRNN, Card]:
+
+def load_network(model: str) -> tuple[Network, Card]:
     """The network of a shipped model or a model file, on the CPU, in float32, for evaluation.
 
     Export multiplied its batch norms into the convolutions: they come back as norms that change
@@ -34,25 +39,44 @@ def load_network(model: str) -> tuple[CRNN, Card]:
     Raises:
         InputError: no such model, or not a model file of this package.
     """
-    card = Reader(model).card
+    reader = Reader(model)
+    card = reader.card
     with as_file(files("crnn_ctc") / "models" / f"{model}.onnx") as own:
         graph = onnx.load(own if model in shipped() else Path(model)).graph
     try:
-        settings = Network.model_validate(card.recipe["network"])
+        settings = NetworkSettings.model_validate(card.recipe["network"])
         network = ARCHITECTURES[settings.architecture](
             card.channels, card.height, len(card.alphabet), settings.rnn
         )
         network.load_state_dict(_state(graph, network))
+        _compare(network.eval(), reader)
     except (ValidationError, KeyError, ValueError, IndexError, RuntimeError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(
             f"{model}: its graph is not one that this version exports; give the run folder"
         ) from None
-    return network.eval(), card
+    return network, card
 
 
-def _state(graph: onnx.GraphProto, network: CRNN) -> dict[str, Tensor]:
+def _compare(network: Network, reader: Reader) -> None:
+    """Whether both compute the same; the graph may hold what the network does not.
+
+    Raises:
+        ValueError: they do not.
+    """
+    card = reader.card
+    rising = np.linspace(0, 255, card.height * card.width * card.channels).astype(np.uint8)
+    images = rising.reshape(1, card.height, card.width, card.channels)
+    with torch.inference_mode():
+        ours = network(scale_pixels(torch.from_numpy(images))).numpy()
+    # small ones are left out: rounding makes much of their logarithms
+    difference = np.maximum(ours, _SMALL) - np.maximum(reader.log_probs(images), _SMALL)
+    if not np.abs(difference).max() < _TOLERANCE:
+        raise ValueError("another graph")
+
+
+def _state(graph: onnx.GraphProto, network: Network) -> dict[str, Tensor]:
     """The weights of ``graph`` by the names of ``network``.
 
     They are what the nodes compute with, not what the initialisers are called: names are the
@@ -62,7 +86,7 @@ def _state(graph: onnx.GraphProto, network: CRNN) -> dict[str, Tensor]:
     convolutions = [n for n in nodes if n.op_type == "Conv"]
     recurrent = [n for n in nodes if n.op_type in _GATES]
     (product,) = (n for n in nodes if n.op_type == "MatMul")
-    (plus,) = (n for n in nodes if n.op_type == "Add")
+    (plus,) = (n for n in nodes if n.op_type == "Add" and product.output[0] in n.input)
     (bias,) = (name for name in plus.input if name != product.output[0])
     values = _constants(
         graph,
@@ -74,14 +98,14 @@ def _state(graph: onnx.GraphProto, network: CRNN) -> dict[str, Tensor]:
         ],
     )
     state = network.state_dict()
-    layers = list(network.cnn)
-    places = [i for i, layer in enumerate(layers) if isinstance(layer, nn.Conv2d)]
-    for node, i in zip(convolutions, places, strict=True):
-        state[f"cnn.{i}.weight"] = values[node.input[1]]
-        state[f"cnn.{i}.bias"] = values[node.input[2]]
-        norm = layers[i + 1]
-        assert isinstance(norm, nn.BatchNorm2d)
-        state[f"cnn.{i + 1}.running_var"].fill_(1 - norm.eps)  # the rest is so in a fresh network
+    layers = dict(network.named_modules())  # in the order that they run in
+    places = [name for name, layer in layers.items() if isinstance(layer, nn.Conv2d)]
+    for node, name in zip(convolutions, places, strict=True):
+        state[f"{name}.weight"] = values[node.input[1]]
+        state[f"{name}.bias"] = values[node.input[2]]
+    for name, norm in layers.items():
+        if isinstance(norm, nn.BatchNorm2d):  # the rest of it is so in a fresh network
+            state[f"{name}.running_var"].fill_(1 - norm.eps)
     for layer, node in enumerate(recurrent):
         state |= _recurrent(node, layer, *(values[name] for name in node.input[1:4]))
     state["fc.weight"], state["fc.bias"] = values[product.input[1]].T, values[bias]

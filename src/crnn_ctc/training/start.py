@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from crnn_ctc.alphabet import ALPHABETS, Alphabet
 from crnn_ctc.errors import InputError
-from crnn_ctc.net.crnn import CRNN, scale_pixels
-from crnn_ctc.recipe import Network, Recipe
+from crnn_ctc.net.network import Network, scale_pixels
+from crnn_ctc.recipe import NetworkSettings, Recipe
 from crnn_ctc.training.model_file import load_network
 from crnn_ctc.training.trained import Trained
 
@@ -35,9 +35,9 @@ class Start:
     """
 
     name: str
-    network: CRNN
+    network: Network
     alphabet: Alphabet
-    settings: Network
+    settings: NetworkSettings
     channels: int
     height: int
     folded: bool
@@ -54,7 +54,7 @@ def open_start(source: str | Path) -> Start:
         network, card, settings = run.network, run.card, run.recipe.network
     else:
         network, card = load_network(str(source))
-        settings = Network.model_validate(card.recipe["network"])
+        settings = NetworkSettings.model_validate(card.recipe["network"])
     return Start(
         Path(source).resolve().name,
         network,
@@ -107,7 +107,7 @@ def check_start(recipe: Recipe, start: Start) -> None:
         )
 
 
-def begin_with(network: CRNN, recipe: Recipe, start: Start) -> str:
+def begin_with(network: Network, recipe: Recipe, start: Start) -> str:
     """Give the fresh network of ``recipe`` the weights of ``start``.
 
     The last layer's rows go with their characters, the blank's with the blank; those of characters
@@ -137,7 +137,7 @@ def begin_with(network: CRNN, recipe: Recipe, start: Start) -> str:
 
 
 @torch.no_grad()
-def settle_norms(network: CRNN, images: Tensor) -> None:
+def settle_norms(network: Network, images: Tensor) -> None:
     """Make batch norms that change nothing such that they change nothing while training either.
 
     While training, a norm goes by the mean and variance of the batch: one that export folded away
@@ -148,15 +148,19 @@ def settle_norms(network: CRNN, images: Tensor) -> None:
         network: as :func:`~crnn_ctc.training.model_file.load_network` gives it.
         images: uint8 (N, H, W, C), some of what it will be trained on.
     """
-    network.eval()
-    x = scale_pixels(images)
-    for layer in network.cnn:
-        if isinstance(layer, nn.BatchNorm2d):
-            variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
-            assert layer.running_mean is not None
-            assert layer.running_var is not None
-            layer.running_mean.copy_(mean)
-            layer.running_var.copy_(variance)
-            layer.bias.copy_(mean)
-            layer.weight.copy_((variance + layer.eps).sqrt())
-        x = layer(x)
+
+    def settle(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(layer, nn.BatchNorm2d)
+        variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)
+        assert layer.running_mean is not None
+        assert layer.running_var is not None
+        layer.running_mean.copy_(mean)
+        layer.running_var.copy_(variance)
+        layer.bias.copy_(mean)
+        layer.weight.copy_((variance + layer.eps).sqrt())
+
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    hooks = [layer.register_forward_pre_hook(settle) for layer in norms]
+    network.eval()(scale_pixels(images))
+    for hook in hooks:
+        hook.remove()

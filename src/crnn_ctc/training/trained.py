@@ -15,7 +15,7 @@ from crnn_ctc import __version__
 from crnn_ctc.card import Card
 from crnn_ctc.errors import InputError
 from crnn_ctc.net.build import build
-from crnn_ctc.net.crnn import CRNN, scale_pixels
+from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.net.summary import summarize
 from crnn_ctc.recipe import Recipe, load
 from crnn_ctc.training.checkpoint import BEST, RECIPE, STATE, load_tensors, under
@@ -43,7 +43,7 @@ class Trained:
             )
         try:
             self.recipe = Recipe.model_validate(facts["recipe"])
-            self.network: CRNN = build(self.recipe)
+            self.network: Network = build(self.recipe)
             self.network.load_state_dict(tensors)
         except (ValidationError, KeyError, RuntimeError):
             raise InputError(
@@ -66,7 +66,7 @@ def _last(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return averaged, {"recipe": recipe, "step": facts["step"], "validation": {}}
 
 
-def make_card(recipe: Recipe, network: CRNN, facts: dict[str, Any]) -> Card:
+def make_card(recipe: Recipe, network: Network, facts: dict[str, Any]) -> Card:
     """The card of a network that ``recipe`` made."""
     size = recipe.input
     summary = summarize(network, size.channels, size.height, size.width)
@@ -78,7 +78,7 @@ def make_card(recipe: Recipe, network: CRNN, facts: dict[str, Any]) -> Card:
         channels=size.channels,
         ink=recipe.data.ink,
         steps=network.steps(size.width),
-        architecture=f"{recipe.network.architecture}, {recipe.network.rnn.upper()}",
+        architecture=recipe.network.title,
         layers=summary.modules,
         parameters=summary.parameters,
         gflops=round(summary.gflops, 4),

@@ -1,0 +1,90 @@
+"""CNN_Nano: convolutions alone, CTC; a fifth of CRNN_Tiny's arithmetic, none of it step by step."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from crnn_ctc.net.network import Network, RnnKind, convolution
+
+
+class Residual(nn.Module):
+    """x + f(x) (He et al. 2015), f one convolution along the line with its norm and ReLU.
+
+    Args:
+        channels: C, of what comes in and goes out.
+        kernel: time steps that a step looks at.
+    """
+
+    def __init__(self, channels: int, kernel: int = 5) -> None:
+        super().__init__()
+        self.block = nn.Sequential(
+            *convolution(channels, channels, (1, kernel), padding=(0, kernel // 2))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, 1, T) to (N, C, 1, T)."""
+        return x + self.block(x)  # type: ignore[no-any-return]
+
+
+class CNN_Nano(Network):
+    """The smallest network, and the fastest: what follows the text are convolutions, no recurrence.
+
+    In place of the recurrent layers of a CRNN are residual convolutions along the line. A step sees
+    some 100 pixels of it, a few characters to each side; that a plate is a plate is the grammar's
+    to know. Found by measurement: ``bench/designs.py``.
+
+    Args:
+        channels: C of the input pictures.
+        height: H of the input pictures, in pixels; divisible by 16.
+        classes: K, the blank included.
+        rnn: ``"none"``.
+        dropout: of the features before the linear layer, while training.
+
+    Raises:
+        InputError: ``height`` is not a multiple of 16; another ``rnn``.
+    """
+
+    reduction = 16
+    recurrent = ("none",)
+
+    widths: ClassVar[tuple[int, int, int, int, int]] = (16, 32, 48, 64, 96)
+    """Channels of the convolutions."""
+
+    residuals: ClassVar[int] = 3
+    """Convolutions along the line."""
+
+    def __init__(
+        self,
+        channels: int,
+        height: int,
+        classes: int,
+        rnn: RnnKind = "none",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.check(height, rnn)
+        first, second, third, fourth, last = self.widths
+        self.cnn = nn.Sequential(
+            *convolution(channels, first, stride=2),
+            *convolution(first, second, stride=2),
+            *convolution(second, third),
+            *convolution(third, fourth, stride=(2, 1)),
+            *convolution(fourth, last, stride=(2, 1)),
+            # all rows that are left at once
+            *convolution(last, last, (height // self.reduction, 1), padding=0),
+            *(Residual(last) for _ in range(self.residuals)),
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(last, classes)
+
+    @classmethod
+    def steps(cls, width: int) -> int:
+        """T, the time steps that a picture ``width`` pixels wide becomes."""
+        half = (width + 1) // 2
+        return (half + 1) // 2
+
+    def sequence(self, x: Tensor) -> Tensor:
+        """Nothing but dropout: (N, T, F) to (N, T, F)."""
+        return self.dropout(x)  # type: ignore[no-any-return]

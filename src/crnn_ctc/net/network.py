@@ -1,0 +1,100 @@
+"""What every network here has in common: convolutions, a sequence part, one linear layer, CTC."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from crnn_ctc.errors import InputError
+
+RnnKind = Literal["gru", "lstm", "none"]
+"""Recurrent layers: GRU (Cho et al. 2014), LSTM (Hochreiter and Schmidhuber 1997), or none."""
+
+
+def scale_pixels(images: Tensor) -> Tensor:
+    """uint8 (N, H, W, C), as pictures are stored, to float32 (N, C, H, W) in [0, 1].
+
+    Training, evaluation and the exported graph all begin with this. The result keeps the bytes'
+    order in memory, channels last, which is also what convolutions run fastest on.
+    """
+    return images.permute(0, 3, 1, 2).to(torch.float32) / 255
+
+
+def convolution(
+    inputs: int,
+    outputs: int,
+    kernel: int | tuple[int, int] = 3,
+    stride: int | tuple[int, int] = 1,
+    padding: int | tuple[int, int] = 1,
+) -> list[nn.Module]:
+    """Convolution with bias, batch norm, ReLU: three modules, to be unpacked into a sequence."""
+    return [
+        nn.Conv2d(inputs, outputs, kernel, stride, padding),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    ]
+
+
+class Network(nn.Module, ABC):
+    """Pictures to log-probabilities.
+
+    All networks are made with the same arguments: C and H of the pictures, K classes, which
+    recurrent layers, and the dropout while training. ``cnn`` and ``fc`` are what training, export
+    and a changed alphabet reach into.
+    """
+
+    reduction: ClassVar[int]
+    """Rows of the input for one row of features, before the last convolution joins those."""
+
+    rows: ClassVar[int] = 1
+    """The fewest rows that are left to the last convolution."""
+
+    recurrent: ClassVar[tuple[RnnKind, ...]]
+    """The kinds of recurrent layers it can have, the usual one first."""
+
+    cnn: nn.Sequential
+    fc: nn.Linear
+
+    @classmethod
+    def check(cls, height: int, rnn: RnnKind) -> None:
+        """Whether the network can be made.
+
+        Raises:
+            InputError: ``height`` does not suit the convolutions, or it has no such layers.
+        """
+        if height % cls.reduction or height < cls.rows * cls.reduction:
+            least = cls.rows * cls.reduction
+            raise InputError(
+                f"input height {height}: {cls.__name__} needs a multiple of {cls.reduction}, "
+                f"at least {least}"
+            )
+        if rnn not in cls.recurrent:
+            raise InputError(
+                f"network.rnn {rnn}: {cls.__name__} takes {' or '.join(cls.recurrent)}"
+            )
+
+    @classmethod
+    @abstractmethod
+    def steps(cls, width: int) -> int:
+        """T, the time steps that a picture ``width`` pixels wide becomes."""
+
+    @abstractmethod
+    def sequence(self, x: Tensor) -> Tensor:
+        """What stands between the convolutions and the linear layer: (N, T, F) to (N, T, F')."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Log-probabilities of the classes at each time step.
+
+        Args:
+            images: float32 (N, C, H, W) in [0, 1]; see :func:`scale_pixels`.
+
+        Returns:
+            float32 (N, T, K), whatever the precision of the layers before.
+        """
+        x = self.cnn(images)  # (N, C', H', T)
+        x = x.permute(0, 3, 1, 2).flatten(2)  # (N, T, C' * H')
+        # in float32 even under autocast: small probabilities decide CTC's sums
+        return torch.log_softmax(self.fc(self.sequence(x)).float(), dim=-1)

@@ -1,0 +1,314 @@
+"""Which small network reads plates best for its time: parameters, MACs, milliseconds, accuracy.
+
+    python bench/designs.py --data DIR [--glyphs DIR] [--seeds 1] [--images 48000]
+
+Each design is trained for a few minutes in the same way (recipe plates-nano, batches of 64) and
+read with its averaged weights at the end; a run that is there is not repeated. Times are of ONNX
+Runtime at batch 1 on one thread, in turn with the shipped plates-tiny, to which the ratios are.
+Writes results/designs.json; ``--plot`` draws it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from crnn_ctc import Reader
+from crnn_ctc.data.source import open_source
+from crnn_ctc.decode import greedy_texts
+from crnn_ctc.errors import InputError
+from crnn_ctc.export import fold_norms, to_onnx
+from crnn_ctc.net.architectures import ARCHITECTURES
+from crnn_ctc.net.build import build
+from crnn_ctc.net.nano import CNN_Nano, Residual
+from crnn_ctc.net.network import Network, RnnKind, convolution
+from crnn_ctc.net.summary import summarize
+from crnn_ctc.reader import open_session
+from crnn_ctc.recipe import Recipe, load
+from crnn_ctc.training.fit import fit
+from crnn_ctc.training.trained import Trained, make_card
+from timing import Row, in_turn, milliseconds
+
+DRAWN = 1000  # plates that each is measured on besides dev
+
+
+class Design(CNN_Nano):
+    """CNN_Nano with other convolutions, or another sequence part."""
+
+    residuals = 0
+    outputs: ClassVar[int] = 96
+
+    def __init__(
+        self,
+        channels: int,
+        height: int,
+        classes: int,
+        rnn: RnnKind = "none",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(channels, height, classes, rnn, dropout)
+        if front := self.front(channels):
+            along = [layer for layer in self.cnn if isinstance(layer, Residual)]
+            self.cnn = nn.Sequential(*front, *along)
+        self.fc = nn.Linear(self.outputs, classes)
+
+    def front(self, channels: int) -> list[nn.Module]:  # noqa: ARG002
+        """Convolutions in the place of CNN_Nano's, for 48 rows; none for CNN_Nano's."""
+        return []
+
+
+class Two(CNN_Nano):
+    residuals = 2
+
+
+class Slim(CNN_Nano):
+    widths = (16, 24, 32, 48, 96)
+
+
+class Patch(Design):
+    """A first convolution that takes 4x4 at once, then residual blocks on few rows."""
+
+    residuals = 2
+
+    def front(self, channels: int) -> list[nn.Module]:
+        return [
+            *convolution(channels, 16, 4, (4, 2), (0, 1)),
+            *convolution(16, 32, stride=2),
+            Block(32),
+            *convolution(32, 64, stride=(2, 1)),
+            Block(64),
+            *convolution(64, 96, padding=(0, 1)),
+        ]
+
+
+class Separable(Design):
+    """Inverted residuals (Sandler et al. 2018): depthwise, then pointwise."""
+
+    residuals = 2
+
+    def front(self, channels: int) -> list[nn.Module]:
+        return [
+            *convolution(channels, 16, stride=2),
+            *convolution(16, 32, stride=2),
+            Inverted(32, 3),
+            *depthwise(32, 64),
+            Inverted(64, 3),
+            *depthwise(64, 96),
+            Inverted(96, 3),
+            *convolution(96, 96, (3, 1), padding=0),
+        ]
+
+
+class Recurrent(Design):
+    """One bidirectional GRU."""
+
+    outputs = 128
+
+    def __init__(self, *args: int | str) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self.rnn = nn.GRU(96, 64, batch_first=True, bidirectional=True)
+
+    def sequence(self, x: Tensor) -> Tensor:
+        return self.rnn(x)[0]  # type: ignore[no-any-return]
+
+
+class Attentive(Design):
+    """One layer of attention (Vaswani et al. 2017) after a convolution along the line."""
+
+    residuals = 1
+
+    def __init__(self, *args: int | str) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self.place = nn.Parameter(torch.zeros(1, 42, 96))
+        self.attention = nn.TransformerEncoderLayer(
+            96, 4, 192, 0.0, batch_first=True, norm_first=True
+        )
+
+    def sequence(self, x: Tensor) -> Tensor:
+        return self.attention(x + self.place)  # type: ignore[no-any-return]
+
+
+class Block(nn.Module):
+    """A residual block of two 3x3 convolutions (He et al. 2015)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        first, second = convolution(channels, channels), convolution(channels, channels)
+        self.block = nn.Sequential(*first, *second[:2])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x + self.block(x))
+
+
+class Inverted(nn.Module):
+    """Depthwise, widened, narrowed, added."""
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.block = nn.Sequential(
+            nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels),
+            nn.BatchNorm2d(channels),
+            *convolution(channels, 2 * channels, 1, padding=0),
+            *convolution(2 * channels, channels, 1, padding=0)[:2],
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.block(x)  # type: ignore[no-any-return]
+
+
+def depthwise(inputs: int, outputs: int) -> list[nn.Module]:
+    """Half the rows, by a depthwise and a pointwise convolution."""
+    return [
+        nn.Conv2d(inputs, inputs, 3, (2, 1), 1, groups=inputs),
+        nn.BatchNorm2d(inputs),
+        *convolution(inputs, outputs, 1, padding=0),
+    ]
+
+
+DESIGNS: dict[str, type[Network]] = {
+    "CNN_Nano: 3 convolutions along the line": CNN_Nano,
+    "2 convolutions along the line": Two,
+    "slim: 24, 32, 48 channels": Slim,
+    "patch: 4x4 first, residual blocks": Patch,
+    "separable: inverted residuals": Separable,
+    "one bidirectional GRU of 64": Recurrent,
+    "one convolution, one attention": Attentive,
+}
+
+
+def recipe_of(seed: int, options: argparse.Namespace) -> Recipe:
+    changes = [
+        f"seed={seed}",
+        f"training.images={options.images}",
+        "training.batch_size=64",
+        "training.learning_rate=2e-3",
+        "training.warmup=0.1",
+        "training.flat_start=0.4",
+        "training.ema_decay=0.995",
+        "training.validations=2",
+        f"data.validation_drawn={DRAWN}",
+    ]
+    if options.glyphs:
+        changes.append(f"data.glyphs={options.glyphs.resolve()}")
+    return load("plates-nano", changes)
+
+
+def accuracy(name: str, seed: int, options: argparse.Namespace) -> tuple[float, float]:
+    """Exact match on dev and on drawn plates, in %, trained if it is not there yet."""
+    recipe = recipe_of(seed, options)
+    run = options.runs / f"{DESIGNS[name].__name__}-{seed}"
+    try:
+        fit(recipe, options.data, run, resume=True)
+    except InputError as error:
+        raise SystemExit(str(error)) from None
+    _, held = open_source(recipe, options.data)
+    log_probs = Trained(run / "last").log_probs
+    texts: list[str] = []
+    for start in range(0, len(held.texts), 250):
+        texts += greedy_texts(log_probs(held.images[start : start + 250]), recipe.characters)
+    right = [text == label for text, label in zip(texts, held.texts, strict=True)]
+    return 100 * float(np.mean(right[:-DRAWN])), 100 * float(np.mean(right[-DRAWN:]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="holds train.csv and dev.csv")
+    parser.add_argument("--glyphs", type=Path, help="pictures of characters to draw with")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--images", type=int, default=48_000, help="that a run trains on")
+    parser.add_argument("--runs", type=Path, default=Path("runs/designs"))
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw accuracy against time")
+    parser.add_argument("--plot-only", action="store_true", help="from results/designs.json")
+    options = parser.parse_args()
+    file = Path(__file__).parent / "results" / "designs.json"
+    torch.set_num_threads(1)
+    if not options.plot_only:
+        file.write_text(json.dumps(measure(options), indent=2) + "\n", encoding="utf-8")
+    values = json.loads(file.read_text(encoding="utf-8"))
+    print(f"{'':<42} {'param.':>8} {'MMAC':>5} {'ms':>6} {'ratio':>6} {'dev':>6} {'drawn':>6}")
+    for row in values["rows"]:
+        print(
+            f"{row['name']:<42} {row['parameters']:>8,} {row['mmac']:>5.1f} {row['ms']:>6.3f} "
+            f"{row['times_faster']:>6.1f} {row['dev']:>6.1f} {row['drawn']:>6.1f}"
+        )
+    if options.plot:
+        plot(values, options.plot)
+
+
+def measure(options: argparse.Namespace) -> dict[str, object]:
+    rows = []
+    works: dict[str, Callable[[], object]] = {}
+    tiny = Reader("plates-tiny")
+    picture = np.random.default_rng(0).integers(0, 256, (1, 48, 168, 3), np.uint8)
+    works["plates-tiny"] = lambda: tiny.log_probs(picture)
+    for name, kind in DESIGNS.items():
+        ARCHITECTURES["CNN_Nano"] = kind  # what the recipe's network now means
+        each = [accuracy(name, seed, options) for seed in range(1, options.seeds + 1)]
+        recipe = recipe_of(1, options)
+        network = build(recipe).eval()
+        summary = summarize(network, 3, 48, 168)
+        card = make_card(recipe, network, {"step": 0, "validation": {}})
+        fold_norms(network)
+        session = open_session(to_onnx(network, card).SerializeToString(), threads=1)
+        works[name] = lambda session=session: session.run(None, {"images": picture})  # type: ignore[misc]
+        rows.append(
+            {
+                "name": name,
+                "parameters": summary.parameters,
+                "mmac": summary.macs / 1e6,
+                "dev": statistics.mean(dev for dev, _ in each),
+                "drawn": statistics.mean(drawn for _, drawn in each),
+                "each": each,
+            }
+        )
+        print(f"{name}: dev, drawn {each}", flush=True)
+    timed: dict[str, Row] = {
+        row.name: row
+        for row in in_turn(
+            {name: lambda work=work: milliseconds(work, 5) for name, work in works.items()},  # type: ignore[misc]
+            rounds=100,
+        )
+    }
+    for row in rows:
+        time = timed[str(row["name"])]
+        row |= {"ms": time.median, "times_faster": 1 / time.ratio}
+    return {"images": options.images, "seeds": options.seeds, "rows": rows}
+
+
+def plot(values: dict[str, object], file: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    for row in values["rows"]:  # type: ignore[attr-defined]
+        (point,) = axes.plot(row["ms"], row["drawn"], "o", markersize=8)
+        axes.annotate(
+            row["name"].split(":")[0],
+            (row["ms"], row["drawn"]),
+            (8, -3),
+            textcoords="offset points",
+            color=point.get_color(),
+        )
+    axes.set_xlabel("ms a picture, batch 1, one thread")
+    axes.set_ylabel("drawn plates read right, %")
+    axes.set_title(f"Small networks after {values['images']:,} pictures")
+    axes.margins(x=0.25)
+    axes.grid(alpha=0.3)
+    figure.savefig(file, dpi=110)
+
+
+if __name__ == "__main__":
+    main()

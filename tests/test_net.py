@@ -47,11 +47,13 @@ def test_counts_of_the_model_project(
     [
         ("plates-tiny", 1_042_318),
         ("plates", 15_083_854),
+        ("plates-nano", 277_182),
+        ("digits-nano", 261_179),
         ("plates-tiny-ccpd", 1_042_318),
         ("plates-tiny-ccpd-trainval", 1_042_318),
     ],
 )
-def test_recipes_of_plates_make_those_networks(name: str, parameters: int) -> None:
+def test_recipes_make_those_networks(name: str, parameters: int) -> None:
     assert sum(p.numel() for p in build(load(name)).parameters()) == parameters
 
 

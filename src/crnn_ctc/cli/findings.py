@@ -59,8 +59,10 @@ def print_comparison(comparison: Comparison) -> None:
     )
     print(f"McNemar, exact    p = {paired.p:.4g}")
     for name, groups in comparison.groups.items():
-        parts = (f"{key} {g.only_a}:{g.only_b} ({g.n})" for key, g in groups.items())
-        print(f"only, by {name:<8} " + "  ".join(parts))
+        uneven = {key: g for key, g in groups.items() if g.only_a or g.only_b}
+        if uneven:
+            parts = (f"{key} {g.only_a}:{g.only_b} ({g.n})" for key, g in uneven.items())
+            print(f"a:b by {name:<10} " + "  ".join(parts))
     for letter, result in (("a", a), ("b", b)):
         if result.rejection:
             print(f"{letter}, ", end="")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-WIDTH, HEIGHT = 1280, 1800
+WIDTH, HEIGHT = 1280, 1760
 LEFT_OUT = ("groups", "confusions")
 """Sections that would make the picture too long."""
 
@@ -32,7 +32,7 @@ def main() -> None:
         command += ["--blink-settings=preferredColorScheme=1", f"--screenshot={shot}"]
         subprocess.run([*command, short.as_uri()], check=True, capture_output=True)  # noqa: S603
         with Image.open(shot) as opened:
-            small = opened.convert("RGB").resize((WIDTH * 3 // 4, HEIGHT * 3 // 4))
+            small = opened.convert("RGB").resize((WIDTH * 2 // 3, HEIGHT * 2 // 3))
     small.save(Path(__file__).with_suffix(".png"), optimize=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -34,6 +35,18 @@ def shared_data(name: str) -> Path:
 @pytest.fixture(scope="session")
 def emnist() -> Path:
     return shared_data("emnist")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser: absent, it skips; with CRNN_CTC_REQUIRE_DATA=1, it fails."""
+    found = shutil.which("chromium")
+    if found:
+        return found
+    reason = "no chromium here to open pages with; install it with: apt-get install chromium"
+    if os.environ.get("CRNN_CTC_REQUIRE_DATA") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def idx(array: NDArray[np.uint8]) -> bytes:

@@ -80,8 +80,8 @@ def test_the_protocol_from_end_to_end(crops: Path, tmp_path: Path) -> None:
     ("subset", "count"), [("ccpd2019", 30), ("ccpd2020", 1), ("base", 30), ("green", 1)]
 )
 def test_subsets_of_the_test(crops: Path, subset: str, count: int) -> None:
-    from crnn_ctc.cli.evaluate import in_subset
     from crnn_ctc.data.labelled import read_labelled
+    from crnn_ctc.evaluation.collection import in_subset
 
     found = [
         item

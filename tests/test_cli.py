@@ -224,6 +224,7 @@ def test_evaluate(small_emnist: Path, small_run: Path, small_model: Path, tmp_pa
         assert 0 <= values["cer"] <= 1
         assert len(values["by_position"]) == 1
         assert f"{100 * values['exact_match']:.2f} %" in done.stdout.decode()
+        assert f"ECE {100 * values['confidence']['ece']:.2f} %" in done.stdout.decode()
     assert measured[0]["exact_match"] == measured[1]["exact_match"]
     assert measured[0]["exact_match"] > 0.9  # printed digits, which it was trained on
 
@@ -289,6 +290,11 @@ def test_evaluate_reports_what_it_cannot_read(tmp_path: Path) -> None:
     assert b"16186_9.jpg: not a picture" in done.stderr
     values = json.loads((tmp_path / "measures.json").read_text())
     assert (values["n"], values["exact_match"], len(values["errors"])) == (6, 1.0, 1)
+    (folder / "set.csv").write_text("file,label\n16186_9.jpg,16186\n", encoding="utf-8")
+    done = run_cli("evaluate", "digits-tiny", folder / "set.csv")
+    assert done.returncode == 2
+    assert b"set.csv: none of its 1 pictures could be read" in done.stderr
+    folder = labelled_examples(tmp_path / "other")
     done = run_cli("evaluate", "digits-tiny", folder, "--subset", "ccpd2019")
     assert done.returncode == 2
     assert b"no labelled picture is of that" in done.stderr

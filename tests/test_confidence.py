@@ -11,6 +11,7 @@ from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.decode import label_probabilities
 from crnn_ctc.decode.decoder import tempered
 from crnn_ctc.evaluation.confidence import (
+    area_under_risk_coverage,
     at_threshold,
     auroc,
     expected_calibration_error,
@@ -18,6 +19,7 @@ from crnn_ctc.evaluation.confidence import (
     reliability,
     risk_coverage,
     threshold_for_coverage,
+    threshold_for_risk,
 )
 
 READINGS = st.lists(
@@ -65,6 +67,21 @@ def test_a_threshold_answers_what_was_asked(
     assert point.coverage >= wanted - 1e-9
     higher = [c for c in confidences if c > threshold]
     assert len(higher) / len(confidences) < wanted
+
+
+def test_area_under_the_curve_by_hand() -> None:
+    assert area_under_risk_coverage([0.9, 0.8, 0.7, 0.6], [1, 1, 0, 0]) == pytest.approx(5 / 24)
+    assert area_under_risk_coverage([0.9, 0.1], [1, 1]) == 0
+
+
+@given(READINGS, st.sampled_from([0.0, 0.1, 0.3, 1.0]))
+@settings(max_examples=60, deadline=None)
+def test_the_best_threshold_for_a_risk(readings: list[tuple[float, bool]], most: float) -> None:
+    confidences, right = zip(*readings, strict=True)
+    points = [at_threshold(confidences, right, c) for c in set(confidences)]
+    allowed = [point for point in points if point.wrong <= most * point.answered]
+    best = min((point.threshold for point in allowed), default=None)
+    assert threshold_for_risk(confidences, right, most) == best
 
 
 def test_nothing_answered_has_no_risk() -> None:

@@ -157,11 +157,8 @@ class Reader:
         decoded, steps = seen.decoded, self.card.steps
         characters = []
         for text, span in zip(decoded.text, decoded.spans, strict=True):
-            row, middle = seen.place((span.start + span.end) / 2, steps)
-            # half the span to each side of its middle: it may reach over the end of its row
-            half = seen.scale(row) * (span.end - span.start) / 2 / steps
-            start, end = max(0.0, middle - half) * width, min(1.0, middle + half) * width
-            characters.append(Character(text, span.confidence, start, end, row))
+            row, start, end = seen.extent(span.start, span.end, steps)
+            characters.append(Character(text, span.confidence, start * width, end * width, row))
         return Reading(
             decoded.text,
             decoded.confidence,

@@ -54,6 +54,19 @@ class Seen:
         left, begins = (LOWER_ROW[0], UPPER_SHARE) if row else (UPPER_ROW[0], 0.0)
         return (row, left + (x - begins) * self.scale(row)) if self.two_rows else (0, x)
 
+    def extent(self, start: int, end: int, steps: int) -> tuple[int, float, float]:
+        """Where a run of time steps lies: its row, and its edges as shares of the picture's width.
+
+        Args:
+            start: first time step.
+            end: one past the last.
+            steps: T.
+        """
+        row, middle = self.place((start + end) / 2, steps)
+        # half the run to each side of its middle: it may reach over the end of its row
+        half = self.scale(row) * (end - start) / 2 / steps
+        return row, max(0.0, middle - half), min(1.0, middle + half)
+
     def scale(self, row: int) -> float:
         """How wide a row is in the picture, for one as wide as what the network was shown."""
         if not self.two_rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from crnn_ctc.errors import InputError
+from crnn_ctc.cli.text_file import write_text
 
 
 def write_json(path: Path, values: object) -> None:
@@ -14,9 +14,4 @@ def write_json(path: Path, values: object) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    try:
-        path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); choose another file"
-        ) from None
+    write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")

@@ -78,6 +78,14 @@ def risk_coverage(
     return n / len(sure), np.cumsum(wrong) / n
 
 
+def area_under_risk_coverage(confidences: ArrayLike, right: ArrayLike) -> float:
+    """AURC: the share that is wrong, averaged over all coverages (Geifman et al. 2019, section 2).
+
+    0 where nothing is wrong; low where what is wrong has the lowest confidences.
+    """
+    return float(risk_coverage(confidences, right)[1].mean())
+
+
 @dataclass(frozen=True)
 class OperatingPoint:
     """What a threshold gives.
@@ -86,11 +94,15 @@ class OperatingPoint:
         threshold: readings at or above it are answered.
         coverage: fraction that is answered.
         risk: fraction of those that is wrong.
+        answered: how many are answered.
+        wrong: how many of those are wrong.
     """
 
     threshold: float
     coverage: float
     risk: float
+    answered: int
+    wrong: int
 
 
 def at_threshold(confidences: ArrayLike, right: ArrayLike, threshold: float) -> OperatingPoint:
@@ -98,13 +110,28 @@ def at_threshold(confidences: ArrayLike, right: ArrayLike, threshold: float) -> 
     sure, good = _arrays(confidences, right)
     answered = sure >= threshold
     risk = float(1 - good[answered].mean()) if answered.any() else 0.0
-    return OperatingPoint(threshold, float(answered.mean()), risk)
+    n, wrong = int(answered.sum()), int((1 - good[answered]).sum())
+    return OperatingPoint(threshold, float(answered.mean()), risk, n, wrong)
 
 
 def threshold_for_coverage(confidences: ArrayLike, coverage: float) -> float:
     """The highest threshold that still answers ``coverage`` of the pictures."""
     sure = np.sort(np.asarray(confidences, np.float64))[::-1]
     return float(sure[max(0, math.ceil(coverage * len(sure)) - 1)])
+
+
+def threshold_for_risk(confidences: ArrayLike, right: ArrayLike, most: float) -> float | None:
+    """The lowest threshold at which at most the share ``most`` of what is answered is wrong.
+
+    None where even the surest readings have more.
+    """
+    sure, good = _arrays(confidences, right)
+    order = np.argsort(-sure, kind="stable")
+    sure, wrong = sure[order], np.cumsum(1 - good[order])
+    # readings of one confidence are answered together
+    ends = np.append(sure[1:] != sure[:-1], True)
+    held = np.flatnonzero(ends & (wrong / np.arange(1, len(sure) + 1) <= most))
+    return float(sure[held[-1]]) if held.size else None
 
 
 def auroc(accepted: ArrayLike, rejected: ArrayLike) -> float:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.data.labelled import Labelled
 from crnn_ctc.decode.decoder import Decoder
 from crnn_ctc.image import load_each
 from crnn_ctc.recognize import Recognizer, Seen, recognize
@@ -36,16 +36,33 @@ def read_texts(
 
 
 @dataclass(frozen=True)
-class Read:
-    """A labelled picture, read.
+class Picture:
+    """A picture and what stands in it.
 
     Attributes:
-        sample: the picture and its label.
+        name: to show; of a file, its path below the set's folder.
+        label: what stands in it; empty where nothing does.
+        source: its file, or uint8 (H, W, C).
+        attributes: such as colour and subset.
+    """
+
+    name: str
+    label: str
+    source: Path | NDArray[np.uint8]
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Read:
+    """A picture, read.
+
+    Attributes:
+        picture: with its label.
         seen: what was read; None where the picture could not be.
         error: why it could not be; None where it was.
     """
 
-    sample: Labelled
+    picture: Picture
     seen: Seen | None
     error: str | None = None
 
@@ -54,29 +71,60 @@ class Read:
         """What was read; empty where the picture could not be."""
         return self.seen.decoded.text if self.seen else ""
 
+    @property
+    def reason(self) -> str:
+        """Why it could not be read, without the path that the error begins with."""
+        return (self.error or "").removeprefix(f"{self.picture.source}: ")
 
-def read_labelled_pictures(
+    @property
+    def confidence(self) -> float:
+        """That the text is right, from 0 to 1."""
+        return self.seen.decoded.confidence if self.seen else 0.0
+
+    @property
+    def score(self) -> float:
+        """The confidence of an answer: 0 where nothing was read, for that is none."""
+        return self.confidence if self.text else 0.0
+
+    @property
+    def right(self) -> bool:
+        """Whether the whole text is right."""
+        return self.seen is not None and self.text == self.picture.label
+
+
+def read_pictures(
     model: Recognizer,
-    samples: Iterable[Labelled],
+    pictures: Iterable[Picture],
     batch_size: int = 64,
     decoder: Decoder | None = None,
 ) -> Iterator[Read]:
-    """Read labelled pictures, in order, no more than a batch in memory at once.
+    """Read pictures of any size, in order, no more than a batch in memory at once.
 
     Args:
         model: to read with.
-        samples: the pictures.
+        pictures: to read.
         batch_size: pictures at once.
         decoder: how to read the output; None for the best path.
     """
     decoder = decoder or Decoder(model.card.alphabet)
-    waiting = iter(samples)
+    waiting = iter(pictures)
     while batch := list(islice(waiting, batch_size)):
         errors: dict[int, str] = {}
-        images = load_each((sample.path for sample in batch), errors)
+        images = load_each((picture.source for picture in batch), errors)
         seen = iter(recognize(model, decoder, (image for _, image in images)))
-        for place, sample in enumerate(batch):
+        for place, picture in enumerate(batch):
             if place in errors:
-                yield Read(sample, None, errors[place])
+                yield Read(picture, None, errors[place])
             else:
-                yield Read(sample, next(seen))
+                yield Read(picture, next(seen))
+
+
+def read_fitted(
+    model: Recognizer, pictures: Sequence[Picture], batch_size: int, decoder: Decoder
+) -> Iterator[Read]:
+    """Read arrays that are the model's input already, in order; see :func:`read_pictures`."""
+    for start in range(0, len(pictures), batch_size):
+        batch = pictures[start : start + batch_size]
+        images = np.stack([np.asarray(picture.source) for picture in batch])
+        for picture, decoded in zip(batch, decoder(model.log_probs(images)), strict=True):
+            yield Read(picture, Seen(decoded))

@@ -32,12 +32,17 @@ def by_group(
 
 
 def confusions(
-    texts: Sequence[str], labels: Sequence[str], most: int = 10
+    texts: Sequence[str], labels: Sequence[str], most: int | None = 10
 ) -> list[tuple[str, str, int]]:
     """What was read for what, how often: (truth, read, count), the worst first.
 
     Readings are aligned with their labels by the fewest edits (Levenshtein 1966); an empty truth is
     a character too many, an empty reading one that was missed.
+
+    Args:
+        texts: what was read.
+        labels: what stands there.
+        most: how many to give; None for all.
     """
     counts: Counter[tuple[str, str]] = Counter()
     for text, label in zip(texts, labels, strict=True):

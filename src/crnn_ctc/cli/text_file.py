@@ -1,0 +1,33 @@
+"""The files that --json and --report ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crnn_ctc.errors import InputError
+
+
+def check_writable(path: Path) -> None:
+    """See early that a file cannot be written: what is to stand in it takes long to find.
+
+    Raises:
+        InputError: it is a folder, or its folder is not there.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: cannot be written (it is a folder); choose another file")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: cannot be written (no such folder); choose another file")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in UTF-8; a name that is no text keeps its bytes as escapes.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); choose another file"
+        ) from None

@@ -1,0 +1,47 @@
+"""A reading beside its label, character by character, with what is wrong marked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rapidfuzz.distance import Levenshtein
+
+Verdict = Literal["right", "wrong", "missed", "extra"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A character of the label and the one that was read for it.
+
+    Attributes:
+        truth: of the label; empty where a character too many was read.
+        read: empty where one was missed.
+        place: index in the text that was read; None where one was missed.
+    """
+
+    truth: str
+    read: str
+    place: int | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it is right, and if not, how it is wrong."""
+        if not self.read:
+            return "missed"
+        if not self.truth:
+            return "extra"
+        return "right" if self.read == self.truth else "wrong"
+
+
+def aligned(text: str, label: str) -> list[Pair]:
+    """``text`` beside ``label`` by the fewest edits (Levenshtein 1966), from left to right."""
+    pairs = []
+    for block in Levenshtein.opcodes(label, text):
+        reads = range(block.dest_start, block.dest_end)
+        truths = label[block.src_start : block.src_end]
+        for k in range(max(len(reads), len(truths))):
+            place = reads[k] if k < len(reads) else None
+            read = "" if place is None else text[place]
+            pairs.append(Pair(truths[k] if k < len(truths) else "", read, place))
+    return pairs

@@ -1,0 +1,156 @@
+"""The pictures that an evaluation reads: fixed rows of digits, or labelled pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from crnn_ctc.alphabet import PLATES
+from crnn_ctc.card import Card
+from crnn_ctc.data.digits import SIZE, SPLITS, has_digits, load_digits
+from crnn_ctc.data.labelled import normaliser, read_labelled
+from crnn_ctc.data.sequences import Protocol, protocol
+from crnn_ctc.decode.decoder import Decoder
+from crnn_ctc.errors import InputError
+from crnn_ctc.evaluation.evaluate import Picture, Read, read_fitted, read_pictures
+from crnn_ctc.image import SUFFIXES
+from crnn_ctc.recognize import Recognizer
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Pictures that belong together.
+
+    Attributes:
+        title: what they are.
+        unit: what to call them: pictures, or rows.
+        pictures: to read.
+        fitted: whether they are arrays of the model's own size, to be shown to it as they are.
+        facts: what else is to be written of them, by name.
+    """
+
+    title: str
+    unit: str
+    pictures: Sequence[Picture]
+    fitted: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def read(self, model: Recognizer, decoder: Decoder, batch_size: int) -> Iterator[Read]:
+        """Each picture as ``model`` reads it, in order."""
+        if self.fitted:
+            return read_fitted(model, self.pictures, batch_size, decoder)
+        return read_pictures(model, self.pictures, batch_size, decoder)
+
+
+def open_collection(
+    data: Path,
+    cards: Sequence[Card],
+    distortion: Protocol = "distorted",
+    split: str | None = None,
+    subset: str | None = None,
+) -> Collection:
+    """What ``data`` holds, for models that have these cards.
+
+    Args:
+        data: a folder of EMNIST's or MNIST's files, a labelled folder, or a manifest.
+        cards: of the models that are to read it.
+        distortion: of digits, the protocol.
+        split: which part; of digits ``test`` if not given, of pictures all.
+        subset: of CCPD; see :func:`in_subset`.
+
+    Raises:
+        InputError: there is nothing to read, or a model cannot read it.
+    """
+    if any(has_digits(data, part) for part in SPLITS):
+        return _rows_of_digits(data, cards, distortion, split or "test")
+    return _labelled_pictures(data, cards, split, subset)
+
+
+def pictures_without_text(folder: Path) -> list[Picture]:
+    """The pictures of a folder, at any depth, in which nothing is to be read.
+
+    Raises:
+        InputError: no such folder, or there are none in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; name one of pictures that show no such text")
+    paths = sorted(
+        path
+        for path in folder.rglob("*")
+        # macOS leaves ._NAME.jpg files behind, which are no pictures
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    )
+    if not paths:
+        raise InputError(f"{folder}: holds no pictures; name a folder that does")
+    return [Picture(_below(path, folder), "", path) for path in paths]
+
+
+def in_subset(name: str, wanted: str) -> bool:
+    """Whether a picture of CCPD's subset ``name`` is of the part that ``--subset`` asks for."""
+    green, known = name == "green", bool(name)
+    match wanted:
+        case "ccpd2019":
+            return known and not green
+        case "ccpd2020":
+            return green
+        case "others":
+            return not known
+        case _:
+            return name == wanted
+
+
+def _rows_of_digits(
+    data: Path, cards: Sequence[Card], distortion: Protocol, split: str
+) -> Collection:
+    for card in cards:
+        if (card.height, card.channels) != (SIZE, 1) or card.width < SIZE:
+            raise InputError(
+                f"{card.name}: takes {card.width}x{card.height}x{card.channels} pictures, not rows "
+                "of digits; evaluate a digits model"
+            )
+        if card.width != cards[0].width:
+            raise InputError(
+                f"{card.name}: reads {card.width // SIZE} digits at once, {cards[0].name} "
+                f"{cards[0].width // SIZE}; compare models of the same rows"
+            )
+    part = next((known for known in SPLITS if known == split), None)
+    if part is None:
+        raise InputError(f"--split {split}: digits have the splits {' and '.join(SPLITS)}")
+    digits = load_digits(data, part)
+    images, texts = protocol(digits, distortion, per_sequence=cards[0].width // SIZE)
+    return Collection(
+        title=f"{split} digits, {distortion}",
+        unit="rows",
+        pictures=[
+            Picture(f"row {place}", text, image)
+            for place, (image, text) in enumerate(zip(images, texts, strict=True))
+        ],
+        fitted=True,
+        facts={"split": split, "protocol": distortion, "digits": len(digits)},
+    )
+
+
+def _labelled_pictures(
+    data: Path, cards: Sequence[Card], split: str | None, subset: str | None
+) -> Collection:
+    # of two models of which one reads plates, both are measured with the labels of plates
+    alphabets = [card.alphabet for card in cards]
+    normalise = normaliser(PLATES if PLATES in alphabets else alphabets[0])
+    root = data if data.is_dir() else data.parent
+    pictures = [
+        Picture(_below(sample.path, root), sample.text, sample.path, sample.attributes)
+        for sample in read_labelled(data, normalise=normalise)
+        if (split is None or sample.attributes.get("split") == split)
+        and (subset is None or in_subset(sample.attributes.get("subset", ""), subset))
+    ]
+    if not pictures:
+        raise InputError(f"{data}: no labelled picture is of that split or subset; leave one out")
+    return Collection(title=data.resolve().name, unit="pictures", pictures=pictures)
+
+
+def _below(path: Path, root: Path) -> str:
+    """A file as its set names it: whoever is shown that need not know where the set lies."""
+    return os.path.relpath(path, root) if path.is_relative_to(root) else path.name

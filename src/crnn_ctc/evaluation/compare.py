@@ -1,0 +1,141 @@
+"""Two contenders on the same pictures: where only one is right, and whether that is luck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from crnn_ctc.alphabet import PLATES
+from crnn_ctc.evaluation.evaluate import Read
+from crnn_ctc.evaluation.result import Result, group_names
+
+
+@dataclass(frozen=True)
+class Paired:
+    """How often two were right on the same pictures.
+
+    Attributes:
+        both: both were right.
+        only_a: only the first was.
+        only_b: only the second was.
+        neither: none was.
+    """
+
+    both: int
+    only_a: int
+    only_b: int
+    neither: int
+
+    @property
+    def n(self) -> int:
+        """Of pictures."""
+        return self.both + self.only_a + self.only_b + self.neither
+
+    @property
+    def difference(self) -> float:
+        """Accuracy of the second less that of the first."""
+        return (self.only_b - self.only_a) / self.n
+
+    @property
+    def p(self) -> float:
+        """See :func:`mcnemar`."""
+        return mcnemar(self.only_a, self.only_b)
+
+    def as_json(self) -> dict[str, Any]:
+        """Counts, difference and p-value."""
+        return {"n": self.n, **asdict(self), "difference": self.difference, "p": self.p}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two results on the same pictures.
+
+    Attributes:
+        a: the first.
+        b: the second.
+        paired: of all pictures.
+        groups: the same by attribute and its value, where there is more than one value.
+    """
+
+    a: Result
+    b: Result
+    paired: Paired
+    groups: dict[str, dict[str, Paired]]
+
+    @property
+    def differing(self) -> list[tuple[Read, Read]]:
+        """Pictures that the two read differently: those that one has right, the surest first."""
+        pairs = [
+            (one, other)
+            for one, other in zip(self.a.reads, self.b.reads, strict=True)
+            if one.text != other.text
+        ]
+        return sorted(
+            pairs,
+            key=lambda pair: (
+                not (pair[0].right or pair[1].right),
+                -max(read.score for read in pair if not read.right),
+            ),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``--json`` writes it."""
+        return {
+            "a": {"name": self.a.name, **self.a.as_json()},
+            "b": {"name": self.b.name, **self.b.as_json()},
+            "paired": self.paired.as_json(),
+            **{
+                f"by_{name}": {key: paired.as_json() for key, paired in groups.items()}
+                for name, groups in self.groups.items()
+            },
+        }
+
+
+def compare(a: Result, b: Result) -> Comparison:
+    """Compare two results.
+
+    Raises:
+        ValueError: they are not of the same pictures.
+    """
+    if [read.picture.name for read in a.reads] != [read.picture.name for read in b.reads]:
+        raise ValueError("the two did not read the same pictures")
+    outcomes = [(one.right, other.right) for one, other in zip(a.reads, b.reads, strict=True)]
+    groups: dict[str, dict[str, Paired]] = {}
+    plates = PLATES in (a.card.alphabet, b.card.alphabet)
+    for name, values in group_names(a.reads, plates).items():
+        members: dict[str, list[tuple[bool, bool]]] = {}
+        for value, outcome in zip(values, outcomes, strict=True):
+            if value:
+                members.setdefault(value, []).append(outcome)
+        if len(members) > 1:
+            ordered = sorted(members.items(), key=lambda item: (-len(item[1]), item[0]))
+            groups[name] = {value: paired(found) for value, found in ordered}
+    return Comparison(a, b, paired(outcomes), groups)
+
+
+def paired(outcomes: Sequence[tuple[bool, bool]]) -> Paired:
+    """Counts of whether the first and the second were right, a pair a picture."""
+    return Paired(
+        both=outcomes.count((True, True)),
+        only_a=outcomes.count((True, False)),
+        only_b=outcomes.count((False, True)),
+        neither=outcomes.count((False, False)),
+    )
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """How probable so uneven a split is, or a more uneven one, where both are equally good.
+
+    The exact two-sided test of McNemar (1947): of the pictures that only one has right, each is as
+    likely the first's as the second's, so their count is binomial with chance 1/2. Pictures on
+    which both are right, or none, say nothing.
+    """
+    n = only_a + only_b
+    # whole numbers, divided once: no rounding adds up, and none is too small
+    tail, ways = 0, 1
+    for k in range(min(only_a, only_b) + 1):
+        tail += ways
+        ways = ways * (n - k) // (k + 1)
+    p: float = 2 * tail / 2**n
+    return min(1.0, p)

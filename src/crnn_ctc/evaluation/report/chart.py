@@ -1,0 +1,165 @@
+"""Curves as coordinates of an SVG; the template draws them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from crnn_ctc.evaluation.confidence import reliability, risk_coverage
+from crnn_ctc.evaluation.metrics import wilson
+from crnn_ctc.evaluation.result import Result
+
+WIDTH, HEIGHT = 440, 300
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 12, 48
+_MOST_POINTS = 400  # of a curve: more cannot be told apart
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A place on an axis, in SVG units, and what to write there."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A measured point, in SVG units.
+
+    Attributes:
+        x: from the left.
+        y: from the top.
+        radius: of the dot.
+        low: y of its interval's lower end; y itself where it has none.
+        high: y of the upper end.
+        series: which result it belongs to, from 0.
+        text: what it says when pointed at.
+    """
+
+    x: float
+    y: float
+    radius: float
+    low: float
+    high: float
+    series: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line through points, as SVG writes them."""
+
+    points: str
+    series: int
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart's parts, in SVG units.
+
+    Attributes:
+        x_title: of the horizontal axis.
+        y_title: of the vertical one.
+        x_ticks: from left to right.
+        y_ticks: from bottom to top.
+        curves: to draw.
+        dots: to draw over them.
+        diagonal: where accuracy equals confidence; empty for none.
+    """
+
+    x_title: str
+    y_title: str
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    curves: tuple[Curve, ...] = ()
+    dots: tuple[Dot, ...] = ()
+    diagonal: str = ""
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = _LEFT
+    right: int = WIDTH - _RIGHT
+    top: int = _TOP
+    bottom: int = HEIGHT - _BOTTOM
+
+
+def reliability_chart(results: Sequence[Result]) -> Chart:
+    """Accuracy against confidence, a dot a bin with its interval (DeGroot and Fienberg 1983)."""
+    dots = []
+    for series, result in enumerate(results):
+        reads = result.reads
+        bins = reliability([read.confidence for read in reads], [read.right for read in reads])
+        for b in bins:
+            low, high = wilson(round(b.accuracy * b.n), b.n)
+            dots.append(
+                Dot(
+                    _x(b.confidence),
+                    _y(b.accuracy),
+                    round(3 + 5 * math.sqrt(b.n / len(reads)), 1),
+                    _y(low),
+                    _y(high),
+                    series,
+                    f"{b.n} readings: confidence {100 * b.confidence:.1f} %, "
+                    f"right {100 * b.accuracy:.1f} %",
+                )
+            )
+    fifths = [k / 5 for k in range(6)]
+    return Chart(
+        "confidence, %",
+        "right, %",
+        tuple(Tick(_x(share), f"{100 * share:g}") for share in fifths),
+        tuple(Tick(_y(share), f"{100 * share:g}") for share in fifths),
+        dots=tuple(dots),
+        diagonal=f"{_x(0)},{_y(0)} {_x(1)},{_y(1)}",
+    )
+
+
+def risk_chart(results: Sequence[Result]) -> Chart:
+    """The share that is wrong against the share that is answered, the surest first."""
+    found = [
+        risk_coverage([read.score for read in result.reads], [read.right for read in result.reads])
+        for result in results
+    ]
+    most, step = _nice(max(float(risk.max()) for _, risk in found))
+    curves, dots = [], []
+    for series, ((coverage, risk), result) in enumerate(zip(found, results, strict=True)):
+        chosen = np.unique(np.linspace(0, len(risk) - 1, _MOST_POINTS).round().astype(np.int64))
+        points = (f"{_x(coverage[k])},{_y(risk[k] / most)}" for k in chosen.tolist())
+        curves.append(Curve(" ".join(points), series))
+        for named in (*result.trust.by_coverage, result.trust.by_risk):
+            if (point := named.point) is not None:
+                x, y = _x(point.coverage), _y(point.risk / most)
+                text = f"{named.rule}: {100 * point.coverage:.1f} % answered from "
+                text += f"{point.threshold:.4f} up, {100 * point.risk:.2f} % of them wrong"
+                dots.append(Dot(x, y, 4.5, y, y, series, text))
+    return Chart(
+        "answered, % (the surest first)",
+        "wrong among them, %",
+        tuple(Tick(_x(k / 5), f"{20 * k}") for k in range(6)),
+        tuple(
+            Tick(_y(k * step / most), f"{100 * k * step:.4g}")
+            for k in range(round(most / step) + 1)
+        ),
+        tuple(curves),
+        tuple(dots),
+    )
+
+
+def _x(share: float) -> float:
+    return round(_LEFT + float(share) * (WIDTH - _LEFT - _RIGHT), 1)
+
+
+def _y(share: float) -> float:
+    return round(HEIGHT - _BOTTOM - float(share) * (HEIGHT - _TOP - _BOTTOM), 1)
+
+
+def _nice(most: float) -> tuple[float, float]:
+    """The end of an axis that holds 0 to ``most``, and the step between its four or five ticks."""
+    if most <= 0:
+        return 0.01, 0.0025
+    rough = most / 4
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * (1 - 1e-9))
+    return math.ceil(most / step - 1e-9) * step, step

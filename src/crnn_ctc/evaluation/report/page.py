@@ -1,0 +1,80 @@
+"""The pages: values into templates. Names and labels are escaped, for they may hold anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from crnn_ctc import __version__
+from crnn_ctc.evaluation.compare import Comparison
+from crnn_ctc.evaluation.report.chart import reliability_chart, risk_chart
+from crnn_ctc.evaluation.report.entry import entry, entry_of_two
+from crnn_ctc.evaluation.report.tables import confusion_matrix, group_table
+from crnn_ctc.evaluation.result import Result
+from crnn_ctc.plate_text import spells_plates, with_dot
+
+GALLERY = 60
+"""Pictures shown, at most."""
+
+_NEGATIVES = 12
+
+
+def result_page(result: Result, gallery: int = GALLERY) -> str:
+    """One contender's report, an HTML document.
+
+    Args:
+        result: to show.
+        gallery: the most pictures of errors.
+    """
+    show, steps = _show(result), result.card.steps
+    wrong = sorted((read for read in result.reads if not read.right), key=lambda r: -r.confidence)
+    negatives = result.rejection.surest[:_NEGATIVES] if result.rejection else ()
+    return _render(
+        "result.html",
+        r=result,
+        charts=(reliability_chart([result]), risk_chart([result])),
+        matrix=confusion_matrix(result),
+        tables={name: group_table(groups) for name, groups in result.groups.items()},
+        wrong=len(wrong),
+        gallery=[entry(read, steps, show) for read in wrong[:gallery]],
+        negatives=[entry(read, steps, show, truth=False) for read in negatives],
+    )
+
+
+def comparison_page(comparison: Comparison, gallery: int = GALLERY) -> str:
+    """Two contenders side by side, an HTML document; arguments as :func:`result_page`."""
+    a, b = comparison.a, comparison.b
+    show, steps = _show(a), (a.card.steps, b.card.steps)
+    differing = comparison.differing
+    return _render(
+        "comparison.html",
+        c=comparison,
+        results=(a, b),
+        charts=(reliability_chart([a, b]), risk_chart([a, b])),
+        differing=len(differing),
+        gallery=[entry_of_two(pair, (a.name, b.name), steps, show) for pair in differing[:gallery]],
+    )
+
+
+def _show(result: Result) -> Callable[[str], str]:
+    return with_dot if spells_plates(result.card.alphabet) else str
+
+
+def _render(template: str, **values: Any) -> str:
+    environment = Environment(
+        loader=PackageLoader("crnn_ctc.evaluation.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = _percent
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return environment.get_template(template).render(version=__version__, made=made, **values)
+
+
+def _percent(share: float, digits: int = 2) -> str:
+    return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"

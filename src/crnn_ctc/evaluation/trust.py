@@ -1,0 +1,140 @@
+"""What the confidences of one evaluation are worth, in the figures that people ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crnn_ctc.evaluation.confidence import (
+    OperatingPoint,
+    area_under_risk_coverage,
+    at_threshold,
+    auroc,
+    expected_calibration_error,
+    threshold_for_coverage,
+    threshold_for_risk,
+)
+from crnn_ctc.evaluation.evaluate import Read
+
+COVERAGES = (0.95, 0.99)
+"""Shares to be answered."""
+
+LEAST_WRONG = 0.002
+"""The share of the answers that may be wrong where a person would do no better."""
+
+THRESHOLDS = (0.5, 0.9, 0.95, 0.99)
+"""Round thresholds, as people set them."""
+
+
+@dataclass(frozen=True)
+class NamedPoint:
+    """An operating point and the rule that chose it.
+
+    Attributes:
+        rule: such as ``answers 95 %``.
+        point: what its threshold gives; None where no threshold follows the rule.
+    """
+
+    rule: str
+    point: OperatingPoint | None
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Measures of the confidences of one evaluation.
+
+    Attributes:
+        ece: expected calibration error, from 0 to 1.
+        aurc: area under the risk-coverage curve, from 0 to 1.
+        by_coverage: thresholds that answer a share of the pictures.
+        by_risk: the threshold that answers most with few enough wrong.
+        by_threshold: what round thresholds give.
+    """
+
+    ece: float
+    aurc: float
+    by_coverage: tuple[NamedPoint, ...]
+    by_risk: NamedPoint
+    by_threshold: tuple[NamedPoint, ...]
+
+    @property
+    def points(self) -> tuple[NamedPoint, ...]:
+        """All of them."""
+        return (*self.by_coverage, self.by_risk, *self.by_threshold)
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """How well a threshold keeps out pictures that show no text of the kind.
+
+    Attributes:
+        n: how many such pictures were read.
+        auroc: chance that a picture with a text has a higher confidence than one without.
+        accepted: the share of those without that each operating point lets through.
+        surest: those without, the most confident reading first.
+        failed: those that could not be read.
+    """
+
+    n: int
+    auroc: float
+    accepted: dict[str, float]
+    surest: tuple[Read, ...]
+    failed: tuple[Read, ...]
+
+
+def trust(reads: Sequence[Read]) -> Trust:
+    """Measure the confidences of readings, of which there is at least one.
+
+    Calibration is that of the confidences as they are; in all else a reading without text, which is
+    no answer, counts as one that is wrong and least sure.
+    """
+    right = [read.right for read in reads]
+    scores = [read.score for read in reads]
+    safe = threshold_for_risk(scores, right, LEAST_WRONG)
+    return Trust(
+        ece=expected_calibration_error([read.confidence for read in reads], right),
+        aurc=area_under_risk_coverage(scores, right),
+        by_coverage=tuple(
+            NamedPoint(
+                f"answers {100 * share:g} %",
+                at_threshold(scores, right, threshold_for_coverage(scores, share)),
+            )
+            for share in COVERAGES
+        ),
+        by_risk=NamedPoint(
+            f"at most {100 * LEAST_WRONG:g} % wrong",
+            None if safe is None else at_threshold(scores, right, safe),
+        ),
+        by_threshold=tuple(
+            NamedPoint(f"from {threshold:g} up", at_threshold(scores, right, threshold))
+            for threshold in THRESHOLDS
+        ),
+    )
+
+
+def rejection(reads: Sequence[Read], negatives: Sequence[Read], measured: Trust) -> Rejection:
+    """How far readings of texts are told from readings of pictures that show none.
+
+    Args:
+        reads: of pictures with a text.
+        negatives: of pictures without, some of which may not have been readable.
+        measured: of ``reads``: its operating points are asked how many negatives they let through.
+
+    Raises:
+        ValueError: no negative could be read.
+    """
+    seen = [read for read in negatives if read.error is None]
+    if not seen:
+        raise ValueError("none of the pictures without text could be read")
+    scores = [read.score for read in seen]
+    return Rejection(
+        n=len(seen),
+        auroc=auroc([read.score for read in reads], scores),
+        accepted={
+            named.rule: sum(score >= named.point.threshold for score in scores) / len(scores)
+            for named in measured.points
+            if named.point is not None
+        },
+        surest=tuple(sorted(seen, key=lambda read: -read.score)),
+        failed=tuple(read for read in negatives if read.error is not None),
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crnn_ctc.cli.json_file import write_json
+from crnn_ctc.cli.models import Runtime, open_model
 from crnn_ctc.cli.progress import track
 from crnn_ctc.errors import InputError
 
@@ -63,6 +64,9 @@ def evaluate(
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 64,
     threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
+    runtime: Annotated[
+        Runtime, typer.Option(help="What computes a model file; torch computes run folders.")
+    ] = Runtime.ONNXRUNTIME,
     decode: Annotated[
         Decode | None,
         typer.Option(
@@ -79,11 +83,10 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a model: on fixed rows of digits, or on labelled pictures."""
-    from crnn_ctc.cli.models import open_model
     from crnn_ctc.data.digits import SPLITS, has_digits
     from crnn_ctc.decode.decoder import decoder_for
 
-    recognizer = open_model(model, threads)
+    recognizer = open_model(model, threads, runtime)
     decoder = decoder_for(recognizer.card, decode.value if decode else None, grammar)
     if any(has_digits(data, part) for part in SPLITS):
         values = on_digits(recognizer, data, protocol, split or "test", batch_size, decoder)

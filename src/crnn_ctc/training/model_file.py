@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from crnn_ctc.card import Card
 from crnn_ctc.errors import InputError
 from crnn_ctc.net.crnn import ARCHITECTURES, CRNN
-from crnn_ctc.reader import Reader, open_session, shipped
+from crnn_ctc.reader import Reader, shipped
 from crnn_ctc.recipe import Network
+from crnn_ctc.runtime import open_session
 
 # the order of torch's gates (reset, update, new; input, forget, cell, output) in ONNX's, which is
 # update, reset, hidden for a GRU, and input, output, forget, cell for an LSTM

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from itertools import islice
@@ -174,15 +175,27 @@ class Reader:
         )
 
 
-def _open(model: str | Path, threads: int, runtime: str) -> tuple[Runtime, Card]:
+@contextmanager
+def model_path(model: str | Path) -> Iterator[Path]:
+    """The file of a shipped model, or of one of the user's.
+
+    Raises:
+        InputError: there is neither.
+    """
     name = str(model)
     if name in shipped():
         with as_file(files("crnn_ctc") / "models" / f"{name}.onnx") as path:
-            opened = open_runtime(str(path), threads, runtime)
+            yield path
     elif Path(model).is_file():
-        opened = open_runtime(name, threads, runtime)
+        yield Path(model)
     else:
         raise InputError(f"{name}: no such model; give a file or one of: {', '.join(shipped())}")
+
+
+def _open(model: str | Path, threads: int, runtime: str) -> tuple[Runtime, Card]:
+    name = str(model)
+    with model_path(model) as path:
+        opened = open_runtime(str(path), threads, runtime)
     card = Card.from_json(opened.metadata(KEY), name)
     expected = [("images", "uint8", (card.height, card.width, card.channels))]
     if [(t.name, t.dtype, t.shape[1:]) for t in opened.inputs] != expected or [

@@ -34,8 +34,8 @@ from crnn_ctc.net.build import build
 from crnn_ctc.net.nano import CNN_Nano, Residual
 from crnn_ctc.net.network import Network, RnnKind, convolution
 from crnn_ctc.net.summary import summarize
-from crnn_ctc.reader import open_session
 from crnn_ctc.recipe import Recipe, load
+from crnn_ctc.runtime import open_session
 from crnn_ctc.training.fit import fit
 from crnn_ctc.training.trained import Trained, make_card
 from timing import Row, in_turn, milliseconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
@@ -35,7 +36,7 @@ class Alphabet:
                 f"alphabet: blank {self.blank} is not a class index; "
                 f"give one from 0 to {len(self.symbols) - 1}"
             )
-        repeated = sorted({c for c in self.symbols if self.symbols.count(c) > 1})
+        repeated = sorted(c for c, count in Counter(self.symbols).items() if count > 1)
         if repeated:
             raise InputError(f"alphabet: {repeated[0]!r} occurs twice; list every character once")
         index = {c: i for i, c in enumerate(self.symbols) if i != self.blank}

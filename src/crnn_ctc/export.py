@@ -29,7 +29,7 @@ from crnn_ctc.evaluation.confidence import fit_temperature
 from crnn_ctc.grammar import open_grammar
 from crnn_ctc.image import fit, load
 from crnn_ctc.net.network import Network, scale_pixels
-from crnn_ctc.reader import open_session
+from crnn_ctc.runtime import open_session
 from crnn_ctc.training.checkpoint import write_atomically
 from crnn_ctc.training.trained import Trained
 

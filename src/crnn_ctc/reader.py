@@ -1,17 +1,16 @@
-"""Reader: one model file, pictures in, readings out. ONNX Runtime; no torch."""
+"""Reader: one model file, pictures in, readings out. No torch."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from crnn_ctc import image as pictures
@@ -21,6 +20,7 @@ from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import Source
 from crnn_ctc.recognize import Seen, recognize
+from crnn_ctc.runtime import Runtime, RuntimeName, open_runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +83,16 @@ class Reader:
 
     Args:
         model: name of a shipped model, or a model file.
-        threads: of ONNX Runtime; a small network is fastest on one, which is the default.
+        threads: of the runtime; a small network is fastest on one, which is the default.
         grammar: what a text may be, by name (:func:`crnn_ctc.grammar.open_grammar`); ``none`` for
             any; None for what the model's card says.
         alternatives: how many other texts each reading gives; every picture is then searched.
+        runtime: what computes the network: ``onnxruntime``, or ``openvino`` with the extra of that
+            name; the readings are the same.
 
     Raises:
-        InputError: no such model, not a model file of this package, or no such grammar.
+        InputError: no such model, not a model file of this package, no such grammar or runtime.
+        MissingExtraError: the runtime is not installed.
     """
 
     def __init__(
@@ -98,8 +101,9 @@ class Reader:
         threads: int = 1,
         grammar: str | None = None,
         alternatives: int = 0,
+        runtime: RuntimeName = "onnxruntime",
     ) -> None:
-        self._session, self.card = _open(model, threads)
+        self.runtime, self.card = _open(model, threads, runtime)
         self._decode = decoder_for(self.card, grammar=grammar, alternatives=alternatives)
 
     def __call__(self, source: Source) -> Reading:
@@ -150,8 +154,7 @@ class Reader:
 
     def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The network alone: uint8 (N, H, W, C) to float32 (N, T, K)."""
-        out = self._session.run(["log_probs"], {"images": images})[0]
-        return np.asarray(out, np.float32)
+        return self.runtime.log_probs(images)
 
     def _reading(self, seen: Seen, width: int, ms: float) -> Reading:
         decoded, steps = seen.decoded, self.card.steps
@@ -169,46 +172,31 @@ class Reader:
         )
 
 
-def open_session(model: str | bytes, threads: int) -> Any:
-    """An ONNX Runtime session on the CPU, of a file or of its content.
+@contextmanager
+def model_path(model: str | Path) -> Iterator[Path]:
+    """The file of a shipped model, or of one of the user's.
 
     Raises:
-        InputError: not a model.
+        InputError: there is neither.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # threads that spin while they wait slow down whatever else runs on the machine
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors share no base but Exception
-        reason = str(error).strip().splitlines()[0][:160]
-        name = model if isinstance(model, str) else "model"
-        raise InputError(
-            f"{name}: not a model file ({reason}); give a file that crnn-ctc export wrote"
-        ) from None
-
-
-def _open(model: str | Path, threads: int) -> tuple[Any, Card]:
     name = str(model)
     if name in shipped():
         with as_file(files("crnn_ctc") / "models" / f"{name}.onnx") as path:
-            session = open_session(str(path), threads)
+            yield path
     elif Path(model).is_file():
-        session = open_session(name, threads)
+        yield Path(model)
     else:
         raise InputError(f"{name}: no such model; give a file or one of: {', '.join(shipped())}")
-    card = Card.from_json(session.get_modelmeta().custom_metadata_map.get(KEY), name)
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    expected = [card.height, card.width, card.channels]
-    if (
-        [i.name for i in inputs] != ["images"]
-        or [o.name for o in outputs] != ["log_probs"]
-        or inputs[0].type != "tensor(uint8)"
-        or list(inputs[0].shape[1:]) != expected
-    ):
+
+
+def _open(model: str | Path, threads: int, runtime: str) -> tuple[Runtime, Card]:
+    name = str(model)
+    with model_path(model) as path:
+        opened = open_runtime(str(path), threads, runtime)
+    card = Card.from_json(opened.metadata(KEY), name)
+    expected = [("images", "uint8", (card.height, card.width, card.channels))]
+    if [(t.name, t.dtype, t.shape[1:]) for t in opened.inputs] != expected or [
+        t.name for t in opened.outputs
+    ] != ["log_probs"]:
         raise InputError(f"{name}: its graph is not what its card says; export it again")
-    return session, card
+    return opened, card

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crnn_ctc.cli.models import open_model
+from crnn_ctc.cli.models import Runtime, open_model
 from crnn_ctc.decode.decoder import Method, decoder_for
 from crnn_ctc.errors import InputError
 
@@ -20,6 +20,7 @@ def open_contenders(
     decode: Method | None = None,
     against: Method | None = None,
     grammar: str | None = None,
+    runtime: Runtime = Runtime.ONNXRUNTIME,
 ) -> list[Contender]:
     """One contender, or the two that are to be compared.
 
@@ -29,6 +30,7 @@ def open_contenders(
         decode: how to read the output; see :func:`decoder_for`.
         against: a second way of reading that of one model.
         grammar: by name, of every way that obeys one.
+        runtime: that computes model files.
 
     Raises:
         InputError: there are not one or two, they are the same, or one cannot be used.
@@ -47,7 +49,7 @@ def open_contenders(
             f"{models[0]}: named twice; name another model, or compare two ways of decoding with "
             "--against"
         )
-    opened = [open_model(name, threads) for name in models]
+    opened = [open_model(name, threads, runtime) for name in models]
     decoders = [decoder_for(model.card, decode, grammar) for model in opened]
     if against is not None:
         opened *= 2

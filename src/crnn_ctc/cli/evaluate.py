@@ -12,6 +12,7 @@ import typer
 
 from crnn_ctc.cli.extras import needs
 from crnn_ctc.cli.json_file import write_json
+from crnn_ctc.cli.models import Runtime
 from crnn_ctc.cli.progress import track
 from crnn_ctc.cli.text_file import check_writable, write_text
 from crnn_ctc.errors import InputError
@@ -77,6 +78,9 @@ def evaluate(
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 64,
     threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
+    runtime: Annotated[
+        Runtime, typer.Option(help="What computes a model file; torch computes run folders.")
+    ] = Runtime.ONNXRUNTIME,
     decode: Annotated[
         Decode | None,
         typer.Option(
@@ -110,6 +114,7 @@ def evaluate(
         decode.value if decode else None,
         against.value if against else None,
         grammar,
+        runtime,
     )
     without = None if negatives is None else pictures_without_text(negatives)
     cards = [contender.model.card for contender in contenders]

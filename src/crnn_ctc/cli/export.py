@@ -1,7 +1,8 @@
-"""crnn-ctc export: a run folder in, a one-file model out."""
+"""crnn-ctc export: a run folder in, a one-file model out; or a model file, in 8 bits."""
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +15,9 @@ def export(
     run: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN",
+            metavar="RUN|MODEL",
             help="Folder of a training run, for the weights that did best on validation; "
-            "RUN/last for those at its end.",
+            "RUN/last for those at its end. With --int8 a model too.",
         ),
     ],
     out: Annotated[
@@ -36,6 +37,20 @@ def export(
             help="Labelled pictures, not trained on, that confidences are to agree with.",
         ),
     ] = None,
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8", help="Convolutions in 8 bits; refused where that loses over 0.3 points."
+        ),
+    ] = False,
+    calibrate_on: Annotated[
+        Path | None,
+        typer.Option(metavar="DATA", help="For --int8: training pictures, to take scales from."),
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(metavar="DATA", help="For --int8: other labelled pictures, to measure it on."),
+    ] = None,
 ) -> None:
     """Write the model file of a run, checked against torch."""
     from crnn_ctc.cli.extras import needs
@@ -49,6 +64,11 @@ def export(
         if not equals:
             raise InputError(f"--card {entry}: write it as key=value")
         changes[key] = value
+    if int8:
+        in_8_bits(run, out, changes, half, calibrate, calibrate_on, check)
+        return
+    if calibrate_on or check:
+        raise InputError("--calibrate-on and --check belong to --int8; give that too")
     file = out or Path(f"{run.resolve().name}.onnx")
     written, difference = exporting.export(run, file, changes, half, calibrate)
     print(written.line())
@@ -58,4 +78,45 @@ def export(
     print(
         f"differs from torch by at most {difference:.1e} in any probability "
         f"(limit {exporting.TOLERANCE:.0e}; batches of {', '.join(map(str, exporting.BATCHES))})"
+    )
+
+
+def in_8_bits(
+    source: Path,
+    out: Path | None,
+    changes: dict[str, str],
+    half: bool,
+    calibrate: Path | None,
+    calibrate_on: Path | None,
+    check: Path | None,
+) -> None:
+    """A run folder or a model as a model file with convolutions in 8 bits, and what it costs."""
+    from crnn_ctc.export import export as export_run
+    from crnn_ctc.quantize import quantize
+
+    if not calibrate_on or not check:
+        raise InputError(
+            "--int8: give training pictures as --calibrate-on and others as --check, "
+            "such as DIR/train.csv and DIR/dev.csv"
+        )
+    if half:
+        raise InputError("--half and --int8: one or the other")
+    file = out or Path(f"{source.resolve().stem}-int8.onnx")
+    if source.is_dir():
+        with tempfile.TemporaryDirectory() as folder:
+            whole = Path(folder) / f"{source.resolve().name}.onnx"
+            export_run(source, whole, changes, calibrate=calibrate)
+            written = quantize(whole, file, calibrate_on, check)
+    elif changes or calibrate:
+        raise InputError(f"{source}: --card and --calibrate need a run folder; give one")
+    else:
+        written = quantize(str(source), file, calibrate_on, check)
+    measured = written.metrics["int8"]
+    before, after = measured["exact_match_float"], measured["exact_match_int8"]
+    print(written.line())
+    print(f"{file}  {file.stat().st_size / 1e6:.2f} MB")
+    print(f"scales from {measured['calibrated_on']}")
+    print(
+        f"exact match {100 * after:.2f} % in 8 bits, {100 * before:.2f} % in float "
+        f"({measured['checked_on']})"
     )

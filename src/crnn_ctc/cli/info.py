@@ -88,6 +88,11 @@ def print_card(card: Card) -> None:
     if match is not None:
         step = card.metrics["step"]
         print(f"validation    exact match {100 * match:.2f} % at step {step:,}")
+    if int8 := card.metrics.get("int8"):
+        before, after = 100 * int8["exact_match_float"], 100 * int8["exact_match_int8"]
+        print(
+            f"in 8 bits     exact match {after:.2f} %, in float {before:.2f} ({int8['checked_on']})"
+        )
 
 
 def print_layers(values: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,20 @@ if TYPE_CHECKING:
     from crnn_ctc.recognize import Recognizer
 
 
-def open_model(name: str, threads: int = 1) -> Recognizer:
+class Runtime(StrEnum):
+    """What computes a network; see :mod:`crnn_ctc.runtime`."""
+
+    ONNXRUNTIME = "onnxruntime"
+    OPENVINO = "openvino"
+
+
+def open_model(name: str, threads: int = 1, runtime: Runtime = Runtime.ONNXRUNTIME) -> Recognizer:
     """A model to evaluate or describe; torch is loaded for run folders alone.
+
+    Args:
+        name: as a user gives it.
+        threads: that compute a model file.
+        runtime: that computes a model file; torch computes run folders.
 
     Raises:
         InputError: no such model, or not one of ours.
@@ -23,4 +36,4 @@ def open_model(name: str, threads: int = 1) -> Recognizer:
         return Trained(Path(name))
     from crnn_ctc.reader import Reader
 
-    return Reader(name, threads)
+    return Reader(name, threads, runtime=runtime.value)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crnn_ctc.cli.models import Runtime
 from crnn_ctc.cli.progress import track
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ def predict(
     ] = True,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 32,
     threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
+    runtime: Annotated[
+        Runtime, typer.Option(help="What computes the network.")
+    ] = Runtime.ONNXRUNTIME,
     grammar: Annotated[
         str | None,
         typer.Option(
@@ -74,7 +78,7 @@ def predict(
     from crnn_ctc.plate_text import spells_plates, with_dot
     from crnn_ctc.reader import Reader
 
-    reader = Reader(model, threads, grammar, alternatives)
+    reader = Reader(model, threads, grammar, alternatives, runtime.value)
     plates = spells_plates(reader.card.alphabet)
     show = with_dot if dot and plates else str
     album = Album(save, show, places=not plates) if save else None

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from crnn_ctc.grammar import Grammar
 
+_FEW = 4
+"""Pictures."""
+
 
 class GrammarMass:
     """The sums for one grammar, prepared once.
@@ -31,7 +34,12 @@ class GrammarMass:
         pair_of = pair_of.reshape(-1)
         self._classes = pairs[:, 1]
         # pairs are sorted by state: a state's are a run. State 0 may have none.
-        self._states, self._starts = np.unique(pairs[:, 0], return_index=True)
+        states, self._starts = np.unique(pairs[:, 0], return_index=True)
+        run = np.arange(states[0], states[-1] + 1) if len(states) else states
+        # looked up as a run of rows where they are one
+        self._states: slice | NDArray[np.int64] = states
+        if len(states) and np.array_equal(run, states):
+            self._states = slice(int(states[0]), int(states[-1]) + 1)
         # where a pair can be come from, as rows of a matrix over states; few rows differ
         reached = np.zeros((len(pairs), len(table)), np.float64)
         reached[pair_of, sources] = 1
@@ -53,6 +61,11 @@ class GrammarMass:
             (pair_of[order[rank == r]], before[order[rank == r]])
             for r in range(int(rank.max(initial=-1)) + 1)
         ]
+        # the same for few pictures, where calls cost more than numbers: all at once, and a row of
+        # zeros after the last pair for those that have none
+        self._padded = np.full((len(self._repeats), len(pairs)), len(pairs), np.int64)
+        for row, (place, repeated) in zip(self._padded, self._repeats, strict=True):
+            row[place] = repeated
 
     def __call__(self, log_probs: NDArray[np.float32]) -> NDArray[np.float64]:
         """The probability that the text is one of the grammar's.
@@ -65,21 +78,25 @@ class GrammarMass:
         """
         n, steps, _ = log_probs.shape
         emitted = np.exp(log_probs.transpose(1, 2, 0).astype(np.float64))  # (T, K, N)
-        blanks = np.zeros((len(self._accepting), n))
-        blanks[0] = 1.0
-        ends = np.zeros((len(self._classes), n))
-        total = blanks.copy()
+        total = np.zeros((len(self._accepting), n))
+        total[0] = 1.0
+        padded = np.zeros((len(self._classes) + 1, n))
+        ends = padded[:-1]
+        few = n <= _FEW
         grown, emission = np.empty_like(ends), np.empty_like(ends)
         for t in range(steps):
             # mode clip: with raise, take would write to a buffer first
             np.take(self._origins @ total, self._origin_of, axis=0, out=grown, mode="clip")
-            for pairs, repeated in self._repeats:
-                grown[pairs] -= ends[repeated]
+            if few:
+                for again in np.take(padded, self._padded, axis=0, mode="clip"):
+                    grown -= again
+            else:
+                for pairs, repeated in self._repeats:
+                    grown[pairs] -= ends[repeated]
             np.add(ends, grown, out=ends)
             np.take(emitted[t], self._classes, axis=0, out=emission, mode="clip")
             ends *= emission
-            np.multiply(total, emitted[t, self._blank], out=blanks)
-            np.copyto(total, blanks)
+            total *= emitted[t, self._blank]
             total[self._states] += np.add.reduceat(ends, self._starts, axis=0)
         mass = total[self._accepting].sum(axis=0)
         return np.asarray(np.clip(mass, 0.0, 1.0))

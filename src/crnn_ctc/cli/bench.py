@@ -1,0 +1,158 @@
+"""crnn-ctc bench: how fast models read on this machine."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from itertools import islice, product
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crnn_ctc.cli.json_file import write_json
+from crnn_ctc.cli.models import Runtime
+from crnn_ctc.cli.progress import track
+from crnn_ctc.errors import InputError
+
+if TYPE_CHECKING:
+    from crnn_ctc.image import Source
+    from crnn_ctc.reader import Reader
+    from crnn_ctc.speed import Speed
+
+
+def bench(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MODEL...]", help="plates-tiny, digits-tiny, or model files."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH", help="Read these: a folder, a CSV file, a picture; else printed ones."
+        ),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
+    runtimes: Annotated[
+        list[Runtime] | None,
+        typer.Option("--runtime", help="What computes the network; may be repeated."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 9,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here.")
+    ] = None,
+) -> None:
+    """Milliseconds a picture on this machine, by batch size; with several models, side by side.
+
+    The last line is for pasting into an issue.
+    """
+    from crnn_ctc import __version__
+    from crnn_ctc.machine import peak_memory, processor
+    from crnn_ctc.reader import Reader
+    from crnn_ctc.speed import measure
+
+    names = models or ["plates-tiny"]
+    kinds = runtimes or [Runtime.ONNXRUNTIME]
+    readers: dict[str, Reader] = {}
+    for name, kind in product(names, kinds):
+        reader = Reader(name, threads, runtime=kind.value)
+        readers[_contender(name, reader, len(kinds))] = reader
+    first = next(iter(readers.values()))
+    sources = _pictures(data, first)
+    total = rounds + 1
+    speeds = measure(readers, sources, rounds=rounds, watch=lambda r: track(r, "measuring", total))
+    memory = peak_memory()
+    facts: dict[str, Any] = {
+        "version": __version__,
+        "models": names,
+        "runtimes": sorted({f"{r.runtime.name} {r.runtime.version}" for r in readers.values()}),
+        "threads": threads,
+        "processor": processor(),
+        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "pictures": f"{len(sources)} {'of ' + data.name if data else 'printed'}",
+        "rounds": rounds,
+        "peak_memory_mb": None if memory is None else round(memory, 1),
+    }
+    _print(speeds)
+    print()
+    print(_summary(speeds, facts))
+    if json_file:
+        write_json(json_file, {**facts, "rows": [_row(s, speeds) for s in speeds]})
+
+
+_PICTURES = 128
+"""Different ones: as many as are read, or so."""
+
+
+def _contender(name: str, reader: Reader, runtimes: int) -> str:
+    known = name if name == reader.card.name else Path(name).name
+    return f"{known}, {reader.runtime.name}" if runtimes > 1 else known
+
+
+def _pictures(data: Path | None, reader: Reader) -> list[Source]:
+    """What to read; a picture that cannot be read stops all, by its InputError."""
+    from crnn_ctc.cli.sources import expand
+    from crnn_ctc.data.labelled import read_labelled
+    from crnn_ctc.image import load
+    from crnn_ctc.specimens import specimens
+
+    if data is None:
+        return list(specimens(_PICTURES, reader.card))
+    if data.suffix.lower() in {".csv", ".tsv"}:
+        found: list[Source] = [s.path for s in islice(read_labelled(data), _PICTURES)]
+    else:
+        found = [named.source for named in islice(expand([str(data)]), _PICTURES)]
+    if not found:
+        raise InputError(f"{data}: lists no pictures; name others, or leave --data out")
+    for source in found:
+        load(source)
+    return found
+
+
+def _ratios(speed: Speed, speeds: list[Speed]) -> tuple[float, float]:
+    """How many times what the same takes one by one; and what the first takes so many at once."""
+    alone = next(s for s in speeds if s.contender == speed.contender)
+    first = next(s for s in speeds if s.batch == speed.batch)
+    return speed.ms / alone.ms, speed.ms / first.ms
+
+
+def _row(speed: Speed, speeds: list[Speed]) -> dict[str, Any]:
+    of_one, of_first = _ratios(speed, speeds)
+    return {
+        **{k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(speed).items()},
+        "pictures_per_second": round(speed.pictures_per_second, 1),
+        "ratio_to_batch_1": round(of_one, 3),
+        "ratio_to_first": round(of_first, 3),
+    }
+
+
+def _print(speeds: list[Speed]) -> None:
+    several = len({speed.contender for speed in speeds}) > 1
+    wide = max(len(speed.contender) for speed in speeds)
+    head = f"{'model':<{wide}}  batch  ms a picture  least   most  network  pictures/s  of batch 1"
+    print(head + ("  of first" if several else ""))
+    for s in speeds:
+        of_one, of_first = _ratios(s, speeds)
+        line = (
+            f"{s.contender:<{wide}}  {s.batch:>5}  {s.ms:>12.2f}  {s.least:>5.2f}  {s.most:>5.2f}  "
+            f"{s.network_ms:>7.2f}  {s.pictures_per_second:>10,.0f}  {of_one:>10.2f}"
+        )
+        print(line + (f"  {of_first:>8.2f}" if several else ""))
+
+
+def _summary(speeds: list[Speed], facts: dict[str, Any]) -> str:
+    contenders = dict.fromkeys(speed.contender for speed in speeds)
+    parts = []
+    for name in contenders:
+        own = [s for s in speeds if s.contender == name]
+        times = ", ".join(f"{s.ms:.2f} (batch {s.batch})" for s in own)
+        parts.append(f"{name} {times} ms a picture, {own[-1].pictures_per_second:,.0f} pictures/s")
+    memory = facts["peak_memory_mb"]
+    tail = [
+        f"{memory:.0f} MB at most" if memory else "",
+        " and ".join(facts["runtimes"]),
+        f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}",
+        facts["processor"],
+        facts["system"],
+    ]
+    return f"crnn-ctc {facts['version']}: " + "; ".join([*parts, *(t for t in tail if t)])

@@ -1,0 +1,171 @@
+"""A model file with its convolutions in 8-bit integers: smaller arithmetic, nearly the same texts.
+
+Static quantisation (Jacob et al. 2018, arXiv 1712.05877) as ONNX Runtime does it: scales of the
+activations from pictures, of the weights a channel, both kept in the graph as pairs of
+QuantizeLinear and DequantizeLinear. The recurrent layers stay in float: there integers cost more
+than they save, and their errors add up along the line.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from crnn_ctc.card import KEY, Card
+from crnn_ctc.data.labelled import Labelled, normaliser, read_labelled
+from crnn_ctc.decode.decoder import decoder_for
+from crnn_ctc.errors import InputError
+from crnn_ctc.evaluation.evaluate import Picture, read_pictures
+from crnn_ctc.evaluation.metrics import measure
+from crnn_ctc.image import load
+from crnn_ctc.reader import Reader, model_path
+from crnn_ctc.training.checkpoint import write_atomically
+
+MOST_LOST = 0.003
+"""Of the pictures: a model that misreads more of them than this, beyond what it did, is refused."""
+
+PICTURES = 512
+"""That the scales are taken from; more do not change them much."""
+
+_BATCH = 16
+
+# what stands between two convolutions goes with them: the numbers stay integers all the way
+_OPERATORS = ["Conv", "Relu", "MaxPool"]
+
+
+def quantize(model: str | Path, out: Path, calibrate_on: Path, check: Path) -> Card:
+    """Write a model file anew in 8 bits, and measure what that costs.
+
+    Args:
+        model: a shipped model or a model file.
+        out: the file to write, ``NAME.onnx``; its name becomes the model's.
+        calibrate_on: pictures, a folder or a manifest, of the kind that it was trained on.
+        check: other labelled pictures, that both are measured on.
+
+    Returns:
+        The card; its ``metrics["int8"]`` says what was measured.
+
+    Raises:
+        InputError: no such model or pictures, pictures of a test split, the model is in 8 bits
+            already, or it loses more than 0.3 points of exact match.
+    """
+    if out.suffix != ".onnx":
+        raise InputError(f"{out}: name the model file NAME.onnx")
+    reader = Reader(model)
+    if "int8" in reader.card.metrics:
+        raise InputError(f"{model}: is in 8 bits already; give the model that it was made of")
+    if calibrate_on.resolve() == check.resolve():
+        raise InputError(
+            f"{check}: calibrated on the same pictures; check on others, which it has not seen"
+        )
+    seen, held_out = _samples(calibrate_on, reader.card), _samples(check, reader.card)
+    images = _fitted(reader, seen[:: -(-len(seen) // PICTURES)])
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "int8.onnx"
+        with model_path(model) as source:
+            _write(source, file, images)
+        before, after = _accuracy(reader, held_out), _accuracy(_with_card(file, reader), held_out)
+        measured = {
+            "calibrated_on": f"{calibrate_on.name}, {len(images)} pictures",
+            "checked_on": f"{check.name}, {len(held_out)} pictures",
+            "exact_match_float": before,
+            "exact_match_int8": after,
+        }
+        if before - after > MOST_LOST:
+            raise InputError(
+                f"{out}: not written: in 8 bits it reads {100 * after:.2f} % of {check.name}, "
+                f"{100 * (before - after):.2f} points less than before (limit "
+                f"{100 * MOST_LOST:.1f}); calibrate on more pictures, or keep the float model"
+            )
+        card = replace(reader.card, name=out.stem)
+        card = replace(card, metrics={**card.metrics, "int8": measured})
+        _set_card(file, card)
+        write_atomically(out, file.read_bytes())
+    return card
+
+
+def _samples(source: Path, card: Card) -> list[Labelled]:
+    samples = list(read_labelled(source, normalise=normaliser(card.alphabet)))
+    if not samples:
+        raise InputError(f"{source}: lists no pictures; give labelled ones")
+    if any(sample.attributes.get("split") == "test" for sample in samples):
+        raise InputError(
+            f"{source}: pictures of a test split, which are for reporting alone; "
+            "give others, such as training and dev pictures"
+        )
+    return samples
+
+
+def _fitted(reader: Reader, samples: list[Labelled]) -> NDArray[np.uint8]:
+    return np.stack([reader.fit(load(sample.path)) for sample in samples])
+
+
+def _accuracy(reader: Reader, samples: list[Labelled]) -> float:
+    pictures = [Picture(str(sample.path), sample.text, sample.path) for sample in samples]
+    read = list(read_pictures(reader, pictures, decoder=decoder_for(reader.card)))
+    if errors := [item.error for item in read if item.error]:
+        raise InputError(f"{errors[0]} ({len(errors)} such pictures)")
+    return measure([item.text for item in read], [s.text for s in samples]).exact_match
+
+
+class _Batches(CalibrationDataReader):  # type: ignore[misc]  # untyped
+    """Pictures as quantisation asks for them: a batch a call, then None."""
+
+    def __init__(self, images: NDArray[np.uint8]) -> None:
+        starts = range(0, len(images), _BATCH)
+        self._batches = ({"images": images[i : i + _BATCH]} for i in starts)
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        return next(self._batches, None)
+
+
+def _write(source: Path, target: Path, images: NDArray[np.uint8]) -> None:
+    with _quiet():
+        # folds what computes weights, such as the widening of float16, into plain weights
+        quant_pre_process(str(source), str(target), skip_symbolic_shape=True)
+        quantize_static(
+            onnx.load(target),
+            str(target),
+            _Batches(images),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=_OPERATORS,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without its advice, which goes to the root logger."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+
+
+def _with_card(file: Path, reader: Reader) -> Reader:
+    _set_card(file, reader.card)
+    return Reader(file)
+
+
+def _set_card(file: Path, card: Card) -> None:
+    model = onnx.load(file)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {KEY: card.to_json()})
+    model.producer_name = "crnn-ctc"
+    model.producer_version = card.version
+    onnx.save(model, file)

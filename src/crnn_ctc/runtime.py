@@ -1,0 +1,180 @@
+"""What computes a model's graph: ONNX Runtime, or OpenVINO where that is installed."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crnn_ctc.errors import InputError, MissingExtraError
+
+RuntimeName = Literal["onnxruntime", "openvino"]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """What goes into a graph or comes out of it.
+
+    Attributes:
+        name: of it.
+        dtype: as numpy calls it.
+        shape: -1 where a size is free.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+class Runtime(Protocol):
+    """One model, ready to compute.
+
+    Attributes:
+        name: of the library.
+        version: of the library.
+        inputs: of the graph.
+        outputs: of the graph.
+    """
+
+    name: str
+    version: str
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+
+    def metadata(self, key: str) -> str | None:
+        """An entry of the file's metadata; None where there is none."""
+
+    def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 (N, H, W, C) to float32 (N, T, K); threads may call it side by side."""
+
+
+def open_runtime(model: str, threads: int, runtime: str = "onnxruntime") -> Runtime:
+    """A model file, on the CPU.
+
+    Args:
+        model: the file.
+        threads: that compute.
+        runtime: see :data:`RuntimeName`.
+
+    Raises:
+        InputError: not a model, or no such runtime.
+        MissingExtraError: the runtime is not installed.
+    """
+    if runtime == "onnxruntime":
+        return OnnxRuntime(model, threads)
+    if runtime == "openvino":
+        return OpenVino(model, threads)
+    raise InputError(f"runtime {runtime!r}: give onnxruntime or openvino")
+
+
+class OnnxRuntime:
+    """ONNX Runtime; see :func:`open_runtime`."""
+
+    name = "ONNX Runtime"
+
+    def __init__(self, model: str, threads: int) -> None:
+        import onnxruntime
+
+        self._session = open_session(model, threads)
+        self.version: str = onnxruntime.__version__
+        self.inputs = [_onnx_tensor(value) for value in self._session.get_inputs()]
+        self.outputs = [_onnx_tensor(value) for value in self._session.get_outputs()]
+
+    def metadata(self, key: str) -> str | None:
+        """See :class:`Runtime`."""
+        value = self._session.get_modelmeta().custom_metadata_map.get(key)
+        return None if value is None else str(value)
+
+    def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See :class:`Runtime`."""
+        out = self._session.run(["log_probs"], {"images": images})[0]
+        return np.asarray(out, np.float32)
+
+
+def open_session(model: str | bytes, threads: int) -> Any:
+    """An ONNX Runtime session on the CPU, of a file or of its content.
+
+    Raises:
+        InputError: not a model.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # threads that spin while they wait slow down whatever else runs on the machine
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors share no base but Exception
+        raise _no_model(model, error) from None
+
+
+def _onnx_tensor(value: Any) -> Tensor:
+    # a free size is a name, or None
+    shape = tuple(size if isinstance(size, int) else -1 for size in value.shape)
+    return Tensor(value.name, value.type.removeprefix("tensor(").removesuffix(")"), shape)
+
+
+class OpenVino:
+    """OpenVINO; see :func:`open_runtime`."""
+
+    name = "OpenVINO"
+
+    def __init__(self, model: str, threads: int) -> None:
+        try:
+            import openvino
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("runtime openvino", "openvino", error.name) from None
+
+        core = openvino.Core()
+        settings = {
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            # float32 as the others have it, not bfloat16 where the processor multiplies it
+            "INFERENCE_PRECISION_HINT": "f32",
+            "CPU_DENORMALS_OPTIMIZATION": True,
+            # a thread bound to a core waits for whatever else runs there
+            "ENABLE_CPU_PINNING": False,
+        }
+        try:
+            graph = core.read_model(model)
+            self._compiled = core.compile_model(graph, "CPU", settings)
+        except Exception as error:  # RuntimeError mostly, but nothing says that it is all
+            raise _no_model(model, error) from None
+        self._graph = graph
+        self._own = threading.local()
+        self.version: str = openvino.__version__.partition("-")[0]
+        self.inputs = [_openvino_tensor(value) for value in graph.inputs]
+        self.outputs = [_openvino_tensor(value) for value in graph.outputs]
+
+    def metadata(self, key: str) -> str | None:
+        """See :class:`Runtime`."""
+        path = ["framework", key]  # where OpenVINO puts a file's metadata
+        return str(self._graph.get_rt_info(path).value) if self._graph.has_rt_info(path) else None
+
+    def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See :class:`Runtime`."""
+        if not hasattr(self._own, "request"):  # a request computes one batch at a time
+            self._own.request = self._compiled.create_infer_request()
+        return np.asarray(self._own.request.infer({"images": images})["log_probs"], np.float32)
+
+
+def _openvino_tensor(value: Any) -> Tensor:
+    shape = tuple(size.get_length() if size.is_static else -1 for size in value.partial_shape)
+    return Tensor(value.any_name, np.dtype(value.element_type.to_dtype()).name, shape)
+
+
+def _no_model(model: str | bytes, error: Exception) -> InputError:
+    # OpenVINO says where in its own source it failed before it says why
+    lines = [line for line in str(error).strip().splitlines() if "Exception from" not in line]
+    reason = lines[0][:160] if lines else type(error).__name__
+    name = model if isinstance(model, str) else "model"
+    return InputError(
+        f"{name}: not a model file ({reason}); give a file that crnn-ctc export wrote"
+    )

@@ -1,0 +1,58 @@
+"""Pictures of printed lines that a model can read, to measure its speed on: no data needed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from crnn_ctc.card import Card
+from crnn_ctc.grammar import open_grammar
+from crnn_ctc.typeface import HAN_FACES, HELD, typeface
+
+_LENGTH = 5
+"""Characters of a text that no grammar ends."""
+
+_MOST = 40
+"""Characters of a text that a grammar goes on and on with."""
+
+_ENLARGED = 2
+"""Times as large as the input: to be shrunk, as crops mostly are."""
+
+
+def specimens(count: int, card: Card) -> list[NDArray[np.uint8]]:
+    """Pictures to read, the same each time; random noise would keep a grammar's search busy.
+
+    Returns:
+        RGB, uint8 (2H, 2W, 3).
+    """
+    random = np.random.default_rng(0)
+    return [_drawn(_text(card, random), card, random) for _ in range(count)]
+
+
+def _text(card: Card, random: np.random.Generator) -> str:
+    """A text of the card's grammar, by a walk through its automaton."""
+    if card.grammar is None:
+        return "".join(random.choice(list(card.alphabet.characters), _LENGTH))
+    grammar = open_grammar(card.grammar, card.alphabet)
+    state, classes = 0, [0] * 0
+    while len(classes) < _MOST:
+        ways = np.flatnonzero(grammar.table[state] >= 0)
+        if not len(ways) or (len(classes) >= _LENGTH and grammar.accepting[state]):
+            break
+        classes.append(int(random.choice(ways)))
+        state = int(grammar.table[state, classes[-1]])
+    return card.alphabet.decode(classes)
+
+
+def _drawn(text: str, card: Card, random: np.random.Generator) -> NDArray[np.uint8]:
+    width, height = _ENLARGED * card.width, _ENLARGED * card.height
+    picture = Image.new("RGB", (width, height), tuple(random.integers(0, 90, 3).tolist()))
+    draw = ImageDraw.Draw(picture)
+    size = round(min(0.75 * height, 1.4 * width / max(1, len(text))))
+    held = HELD.issuperset(text)
+    font = typeface(HAN_FACES[1], size) if held else ImageFont.load_default(size)
+    for place, character in enumerate(text):
+        at = ((place + 0.5) * width / len(text), height / 2)
+        draw.text(at, character, "white", font, anchor="mm")
+    return np.asarray(picture, np.uint8)

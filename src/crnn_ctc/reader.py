@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.resources import as_file, files
 from itertools import islice
@@ -30,6 +31,7 @@ __all__ = [
     "Reader",
     "Reading",
     "TrackReading",
+    "model_file",
     "open_session",
     "shipped",
 ]
@@ -225,15 +227,27 @@ def open_session(model: str | bytes, threads: int) -> Any:
         ) from None
 
 
-def _open(model: str | Path, threads: int) -> tuple[Any, Card]:
+@contextmanager
+def model_file(model: str | Path) -> Iterator[Path]:
+    """The file of a shipped model, or the one of that path.
+
+    Raises:
+        InputError: no such model.
+    """
     name = str(model)
     if name in shipped():
         with as_file(files("crnn_ctc") / "models" / f"{name}.onnx") as path:
-            session = open_session(str(path), threads)
+            yield path
     elif Path(model).is_file():
-        session = open_session(name, threads)
+        yield Path(model)
     else:
         raise InputError(f"{name}: no such model; give a file or one of: {', '.join(shipped())}")
+
+
+def _open(model: str | Path, threads: int) -> tuple[Any, Card]:
+    name = str(model)
+    with model_file(model) as path:
+        session = open_session(str(path), threads)
     card = Card.from_json(session.get_modelmeta().custom_metadata_map.get(KEY), name)
     inputs, outputs = session.get_inputs(), session.get_outputs()
     expected = [card.height, card.width, card.channels]

@@ -20,10 +20,11 @@ TEXTS = 1e6
 """How many texts a plate could have, about. Before anything is seen each is held to be as likely as
 the others, and no text at all as likely as all of them together. Its order matters little."""
 
-FLOOR = 1e-8
-"""Added to each probability: about that of a picture that shows something else, over ``TEXTS``."""
+FLOOR = 1e-4
+"""Added to each probability: about that of a text in a picture that shows something else. Chosen,
+as is ``SHARPNESS``, on drawn tracks: ``python bench/tracks.py --choose``."""
 
-SHARPNESS = 0.5
+SHARPNESS = 1.0
 """Power of how sure a picture is, next to the surest: 0 counts all alike, infinity the surest."""
 
 

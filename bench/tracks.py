@@ -15,7 +15,7 @@ import argparse
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import product
@@ -31,7 +31,7 @@ from PIL import Image
 from crnn_ctc import Reader
 from crnn_ctc.decode import Decoded
 from crnn_ctc.decode.decoder import Decoder, decoder_for
-from crnn_ctc.decode.fuse import FLOOR, SHARPNESS
+from crnn_ctc.decode.fuse import PRIOR, SHARPNESS
 from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.evaluation.confidence import expected_calibration_error
 from crnn_ctc.evaluation.metrics import wilson
@@ -50,9 +50,11 @@ CHOSEN_ON, REPORTED = 7001, 7002
 FRAMES = 8
 NEAR, FAR = 13.0, 8.0
 """Height of a plate of one row in the first and the last frame, in pixels of the camera."""
-FLOORS = (1e-4, 1e-6, 1e-8)
+PRIORS = (1e-4, 1e-6, 1e-8)
 SHARPNESSES = (0.0, 0.5, 1.0, 2.0)
 """To choose from, see :mod:`crnn_ctc.decode.fuse`."""
+STRANGERS = 500_000
+"""Where a seed's plates begin that are strangers to its tracks."""
 HERE = Path(__file__).parent
 
 
@@ -87,16 +89,20 @@ def picture(plates: PlateSynthesizer, track: int, frame: int) -> NDArray[np.uint
     return np.asarray(small.clip(0, 255), np.uint8)
 
 
-def read(reader: Reader, decode: Decoder, seed: int, tracks: int, strangers: float):
-    """Of each track its true text and its frames."""
+def read(
+    reader: Reader, decode: Decoder, seed: int, tracks: int, strangers: float
+) -> Iterator[tuple[str, list[Frame], list[Frame]]]:
+    """Of each track its true text, its frames, and the same with strangers among them."""
     plates = PlateSynthesizer(seed, kinds=dict.fromkeys(KIND_WEIGHTS, 1.0), evenly=True)
     for track in range(tracks):
-        strange = uniforms(1_000 * seed + 300, track, (FRAMES,)) < strangers
-        # a stranger comes from the same street, not from this set's next track
-        owners = [track + 500_000 if other else track for other in strange]
-        images = [picture(plates, owner, frame) for frame, owner in enumerate(owners)]
-        frames = [Frame(seen.decoded, rows.copy()) for seen, rows in look(reader, decode, images)]
-        yield plates.text(track).text, frames
+        strange = np.flatnonzero(uniforms(1_000 * seed + 300, track, (FRAMES,)) < strangers)
+        images = [picture(plates, track, frame) for frame in range(FRAMES)]
+        images += [picture(plates, track + STRANGERS, frame) for frame in strange.tolist()]
+        found = [Frame(seen.decoded, rows.copy()) for seen, rows in look(reader, decode, images)]
+        own, mixed = found[:FRAMES], found[:FRAMES]
+        for frame, other in zip(strange.tolist(), found[FRAMES:], strict=True):
+            mixed[frame] = other
+        yield plates.text(track).text, own, mixed
 
 
 def surest(frames: Sequence[Frame]) -> str:
@@ -139,8 +145,8 @@ def fused(decode: Decoder, frames: Sequence[Frame], *guards: float) -> Decoded:
 def choose(decode: Decoder, tracks: list[tuple[str, list[Frame]]]) -> None:
     """Print how each pair of guards does."""
     truths = np.array([truth for truth, _ in tracks])
-    print("floor    sharpness      right of 2, 4, 8 frames, %     ECE of 2, 4, 8")
-    for guards in product(FLOORS, SHARPNESSES):
+    print("prior    sharpness      right of 2, 4, 8 frames, %     ECE of 2, 4, 8")
+    for guards in product(PRIORS, SHARPNESSES):
         rights, errors = [], []
         for count in (2, 4, 8):
             readings = [fused(decode, frames[:count], *guards) for _, frames in tracks]
@@ -232,12 +238,17 @@ def main() -> None:
                 image = Image.fromarray(picture(plates, track, frame))
                 image.save(folder / f"{frame + 1}.png")
         return
+    found = list(read(reader, decode, seed, options.tracks, options.strangers))
     if options.choose:
-        choose(decode, list(read(reader, decode, seed, options.tracks, options.strangers)))
+        choose(decode, [(truth, frames) for truth, _, frames in found])
         return
-    sets = {}
-    for title, share in (("one plate", 0.0), ("strangers among the frames", options.strangers)):
-        sets[title] = measure(decode, list(read(reader, decode, seed, options.tracks, share)))
+    sets = {
+        "one plate": measure(decode, [(truth, own) for truth, own, _ in found]),
+        "strangers among the frames": measure(
+            decode, [(truth, frames) for truth, _, frames in found]
+        ),
+    }
+    for title in sets:
         print(f"\n{title}: tracks read right of {options.tracks}, %")
         print(f"{'':<18}" + "".join(f"{count:>7}" for count in range(1, FRAMES + 1)))
         for way in dict.fromkeys(row["way"] for row in sets[title]):
@@ -254,7 +265,7 @@ def main() -> None:
         "tracks": options.tracks,
         "seed": seed,
         "strangers": options.strangers,
-        "floor": FLOOR,
+        "text_prior": PRIOR,
         "sharpness": SHARPNESS,
         "sets": sets,
     }

@@ -16,13 +16,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-TEXTS = 1e6
-"""How many texts a plate could have, about. Before anything is seen each is held to be as likely as
-the others, and no text at all as likely as all of them together. Its order matters little."""
-
-FLOOR = 1e-4
-"""Added to each probability: about that of a text in a picture that shows something else. Chosen,
-as is ``SHARPNESS``, on drawn tracks: ``python bench/tracks.py --choose``."""
+PRIOR = 1e-4
+"""P(text) before anything is seen, the same for every text; no text at all has 1/2. It is added to
+each probability too, as what a picture of something else would say: so a picture may speak for a
+text, and otherwise leaves it as likely as it was. Chosen, as is ``SHARPNESS``, on drawn tracks:
+``python bench/tracks.py --choose``."""
 
 SHARPNESS = 1.0
 """Power of how sure a picture is, next to the surest: 0 counts all alike, infinity the surest."""
@@ -32,7 +30,7 @@ def fuse(
     probabilities: NDArray[np.float64],
     empty: NDArray[np.bool_],
     rest: NDArray[np.float64],
-    floor: float = FLOOR,
+    text_prior: float = PRIOR,
     sharpness: float = SHARPNESS,
 ) -> NDArray[np.float64]:
     """P(text | all pictures) of the candidates, a share of what all texts have together.
@@ -45,7 +43,7 @@ def fuse(
         probabilities: P(text | picture), float64 (F, M), of F pictures and M candidates.
         empty: whether a candidate is the empty text, bool (M,), true of one at most.
         rest: P(any text that is no candidate | picture), float64 (F,).
-        floor: see :data:`FLOOR`.
+        text_prior: see :data:`PRIOR`.
         sharpness: see :data:`SHARPNESS`.
 
     Returns:
@@ -55,9 +53,9 @@ def fuse(
     # where no picture shows a text at all they count alike
     weights = (sure / sure.max()) ** sharpness if sure.any() else np.ones(len(sure))
     # the others count as one more candidate, of which only what is seen counts
-    prior = np.where(np.append(empty, False), 0.5, 0.5 / TEXTS)
-    prior[-1] = max(0.5 - prior[:-1][~empty].sum(), 0.5 / TEXTS)
-    found = np.column_stack([probabilities + floor, rest])
+    prior = np.where(np.append(empty, False), 0.5, text_prior)
+    prior[-1] = max(0.5 - prior[:-1][~empty].sum(), text_prior)
+    found = np.column_stack([probabilities + text_prior, rest])
     with np.errstate(divide="ignore"):
         evidence = np.log(found / prior)
     # a picture that counts for nothing does so against the impossible too

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from crnn_ctc.decode.ctc import Alternative, Decoded
 from crnn_ctc.decode.decoder import Decoder
-from crnn_ctc.decode.fuse import FLOOR, SHARPNESS, fuse
+from crnn_ctc.decode.fuse import PRIOR, SHARPNESS, fuse
 
 CANDIDATES = 8
 """Next best texts that each picture adds to its best one."""
@@ -23,7 +23,7 @@ def fuse_track(
     decoded: Sequence[Decoded],
     log_probs: Sequence[NDArray[np.float32]],
     alternatives: int = 0,
-    floor: float = FLOOR,
+    text_prior: float = PRIOR,
     sharpness: float = SHARPNESS,
 ) -> tuple[Decoded, int]:
     """What F pictures of one text say together.
@@ -36,7 +36,7 @@ def fuse_track(
         decoded: what it found, of F pictures, 1 or more.
         log_probs: what it was given, F times float32 (T, K).
         alternatives: how many other texts to give.
-        floor: see :data:`crnn_ctc.decode.fuse.FLOOR`.
+        text_prior: see :data:`crnn_ctc.decode.fuse.PRIOR`.
         sharpness: see :data:`crnn_ctc.decode.fuse.SHARPNESS`.
 
     Returns:
@@ -47,7 +47,7 @@ def fuse_track(
         return Decoded("", 0.0, (), mass=max(one.mass for one in decoded)), 0
     found = np.stack([decode.probabilities(rows, texts) for rows in log_probs])
     rest = np.maximum([one.mass for one in decoded] - found.sum(axis=1), 0.0)
-    shares = fuse(found, np.array([not text for text in texts]), rest, floor, sharpness)
+    shares = fuse(found, np.array([not text for text in texts]), rest, text_prior, sharpness)
     order = np.argsort(-shares, kind="stable").tolist()
     best = int(found[:, order[0]].argmax())
     text = texts[order[0]]

@@ -173,12 +173,15 @@ def measure(decode: Decoder, tracks: list[tuple[str, list[Frame]]]) -> list[dict
         readings = [fused(decode, frames[:count]) for _, frames in tracks]
         good = [r.text == truth for r, (truth, _) in zip(readings, tracks, strict=True)]
         error = expected_calibration_error([r.confidence for r in readings], good)
+        alone = [surest(frames[:count]) == truth for truth, frames in tracks]
         sure = [ok for r, ok in zip(readings, good, strict=True) if r.confidence * r.mass >= 0.9]
         rows.append(
             {
                 "way": "fused",
                 "frames": count,
                 "right": sum(good),
+                "gained_on_surest": sum(g and not a for g, a in zip(good, alone, strict=True)),
+                "lost_to_surest": sum(a and not g for g, a in zip(good, alone, strict=True)),
                 "ece": round(error, 4),
                 "accepted_at_0.9": len(sure),
                 "wrong_at_0.9": len(sure) - sum(sure),

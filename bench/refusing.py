@@ -1,4 +1,4 @@
-"""What tells right readings from wrong ones and plates from other things: confidence or probability.
+"""What tells right readings from wrong ones, and plates from others: confidence or probability.
 
 python bench/refusing.py PLATES NEGATIVES
 

@@ -197,6 +197,7 @@ def test_one_picture_loads_only_what_it_needs() -> None:
     [
         (["train", "digits-tiny", "--data", "x"], "train"),
         (["export", "x"], "train"),
+        (["calibrate", "digits-tiny", "x", "--out", "x.onnx"], "train"),
         (["info", "digits-tiny", "--layers"], "train"),
         (["evaluate", ".", "x"], "train"),
         (["data", "emnist", "x"], "download"),

@@ -9,7 +9,8 @@ from crnn_ctc.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from crnn_ctc.decode import Alternative
-    from crnn_ctc.reader import Character, Reader, Reading
+    from crnn_ctc.reader import Reader
+    from crnn_ctc.reading import Character, Reading, TrackReading
 
 __version__ = "0.1.0"
 
@@ -23,13 +24,14 @@ __all__ = [
     "MissingExtraError",
     "Reader",
     "Reading",
+    "TrackReading",
     "__version__",
 ]
 
 
 def __getattr__(name: str) -> Any:
     # onnxruntime takes 0.15 s to import: only who reads pays for it
-    if name in {"Alternative", "Character", "Reader", "Reading"}:
+    if name in {"Alternative", "Character", "Reader", "Reading", "TrackReading"}:
         from crnn_ctc import reader
 
         return getattr(reader, name)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from crnn_ctc.plate_text import DOT
-from crnn_ctc.reader import Reading
+from crnn_ctc.reading import Reading
 from crnn_ctc.typeface import HAN_FACES, HELD, typeface
 
 _WIDTH = 640
@@ -36,7 +36,8 @@ def annotate(
     """Draw a reading over the picture it was read in.
 
     The picture is enlarged or shrunk to 640 pixels wide. Above it stand the text, its confidence
-    and the characters, each in the colour of its own confidence.
+    and the characters, each in the colour of its own confidence. A reading that was not accepted
+    is red, and called refused.
 
     Args:
         image: RGB, uint8 (H, W, 3).
@@ -57,11 +58,13 @@ def annotate(
     words, numbers = _Pen(draw, bundled=not reading.text.isascii()), _Pen(draw, bundled=False)
 
     sure = f"{100 * reading.confidence:.1f} %"
+    if not reading.accepted:
+        sure = f"refused, {sure}"
     room = _WIDTH - 4 * _EDGE - numbers.length(sure, _NUMBER)
     text = title or reading.text or "no text"
     fits = max(_LEAST, min(_LARGE, int(_LARGE * room / words.length(text, _LARGE))))
-    words.write((_EDGE, _HEAD / 2), text, _INK, fits, 0)
-    colour = confidence_colour(reading.confidence)
+    words.write((_EDGE, _HEAD / 2), text, _INK if reading.accepted else _POOR, fits, 0)
+    colour = confidence_colour(reading.confidence) if reading.accepted else _POOR
     numbers.write((_WIDTH - _EDGE, _HEAD / 2), sure, colour, _NUMBER, 1)
 
     characters = reading.characters

@@ -9,7 +9,6 @@ import copy
 import logging
 import warnings
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +21,13 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from crnn_ctc.atomic import write_atomically
+from crnn_ctc.calibration import temperature
 from crnn_ctc.card import KEY, Card
-from crnn_ctc.data.labelled import normaliser, read_labelled
 from crnn_ctc.errors import InputError
-from crnn_ctc.evaluation.confidence import fit_temperature
 from crnn_ctc.grammar import open_grammar
-from crnn_ctc.image import fit, load
 from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.runtime import open_session
-from crnn_ctc.training.checkpoint import write_atomically
 from crnn_ctc.training.trained import Trained
 
 TOLERANCE = 1e-4
@@ -41,26 +38,6 @@ BATCHES = (1, 2, 64)
 
 _SMALL = 64
 """Tensors of fewer numbers are not worth a node of their own."""
-
-
-def temperature(trained: Trained, pictures: Path) -> float:
-    """What makes a network's confidences most like the truth on labelled pictures.
-
-    Raises:
-        InputError: one cannot be read, or there are none.
-    """
-    card = trained.card
-    batches = []
-    waiting = read_labelled(pictures, normalise=normaliser(card.alphabet))
-    while batch := list(islice(waiting, 64)):
-        images = [
-            fit(load(sample.path), card.height, card.width, card.channels, card.ink)
-            for sample in batch
-        ]
-        batches.append((trained.log_probs(np.stack(images)), [sample.text for sample in batch]))
-    if not batches:
-        raise InputError(f"{pictures}: lists no pictures; --calibrate needs labelled ones")
-    return round(fit_temperature(batches, card.alphabet), 3)
 
 
 class FromPixels(nn.Module):
@@ -89,7 +66,8 @@ def export(
         out: the file to write, ``NAME.onnx``; its name becomes the model's.
         changes: fields of the card to set: description, data, licence, grammar.
         half: store weights as float16, half the size; the arithmetic stays float32.
-        calibrate: labelled pictures, a folder or a manifest, that the temperature is fitted to.
+        calibrate: what the temperature is fitted to; see
+            :func:`crnn_ctc.calibration.temperature`.
 
     Returns:
         The card, and the largest difference to torch in any probability.

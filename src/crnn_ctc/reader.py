@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from importlib.resources import as_file, files
 from itertools import islice
 from pathlib import Path
@@ -16,58 +16,23 @@ from numpy.typing import NDArray
 from crnn_ctc import image as pictures
 from crnn_ctc.card import KEY, Card
 from crnn_ctc.decode import Alternative
-from crnn_ctc.decode.decoder import decoder_for
+from crnn_ctc.decode.decoder import Decoder, decoder_for
+from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import Source
-from crnn_ctc.recognize import Seen, recognize
+from crnn_ctc.reading import Character, Reading, TrackReading
+from crnn_ctc.recognize import Seen, look, recognize
 from crnn_ctc.runtime import Runtime, RuntimeName, open_runtime
 
-
-@dataclass(frozen=True, slots=True)
-class Character:
-    """One character of a reading.
-
-    Its place is where the network spells it, which CTC leaves to the network: digits of a row are
-    spelt where they stand, those of a plate often are not (its first two, at the left edge).
-
-    Attributes:
-        text: the character.
-        confidence: from 0 to 1.
-        start: left edge, in pixels of the picture that was read.
-        end: right edge, likewise.
-        row: 0; of a plate with two rows, 1 for the lower one.
-    """
-
-    text: str
-    confidence: float
-    start: float
-    end: float
-    row: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What was read in a picture, or why nothing could be.
-
-    Attributes:
-        text: the line of text; empty where there is none, or an error.
-        confidence: from 0 to 1: P(text | picture), where a grammar is obeyed given that it is one
-            of the grammar's texts.
-        characters: one a character of ``text``.
-        ms: milliseconds that the picture took, its share of a batch.
-        error: one line that says what is wrong with the picture; None where it was read.
-        alternatives: the next best texts, the best first, if the reader was asked for them.
-        mass: P(any text of the grammar | picture), from 0 to 1; 1 without a grammar. Low where the
-            picture shows no such text at all: ``confidence`` then only says which would be best.
-    """
-
-    text: str
-    confidence: float
-    characters: tuple[Character, ...] = ()
-    ms: float = 0.0
-    error: str | None = None
-    alternatives: tuple[Alternative, ...] = ()
-    mass: float = 1.0
+__all__ = [
+    "Alternative",
+    "Character",
+    "Reader",
+    "Reading",
+    "TrackReading",
+    "model_path",
+    "shipped",
+]
 
 
 def shipped() -> list[str]:
@@ -89,9 +54,12 @@ class Reader:
         alternatives: how many other texts each reading gives; every picture is then searched.
         runtime: what computes the network: ``onnxruntime``, or ``openvino`` with the extra of that
             name; the readings are the same.
+        min_confidence: from 0 to 1; a reading whose :attr:`Reading.probability` is lower is not
+            accepted. 0 accepts whatever is read.
 
     Raises:
-        InputError: no such model, not a model file of this package, no such grammar or runtime.
+        InputError: no such model, not a model file of this package, no such grammar or runtime, or
+            a least confidence that is not from 0 to 1.
         MissingExtraError: the runtime is not installed.
     """
 
@@ -102,9 +70,14 @@ class Reader:
         grammar: str | None = None,
         alternatives: int = 0,
         runtime: RuntimeName = "onnxruntime",
+        min_confidence: float = 0.0,
     ) -> None:
+        if not 0 <= min_confidence <= 1:
+            raise InputError(f"least confidence {min_confidence}: give one from 0 to 1")
+        self.min_confidence = min_confidence
         self.runtime, self.card = _open(model, threads, runtime)
         self._decode = decoder_for(self.card, grammar=grammar, alternatives=alternatives)
+        self._grammar, self._alternatives = grammar, alternatives
 
     def __call__(self, source: Source) -> Reading:
         """Read one picture.
@@ -143,9 +116,65 @@ class Reader:
         ms = (time.perf_counter() - started) * 1e3 / len(sources)
         good = (self._reading(s, width, ms) for s, width in zip(seen, widths, strict=True))
         return [
-            Reading("", 0.0, ms=ms, error=errors[place]) if place in errors else next(good)
+            Reading.failed(errors[place], ms) if place in errors else next(good)
             for place in range(len(sources))
         ]
+
+    def read_track(self, sources: Iterable[Source], batch_size: int = 32) -> TrackReading:
+        """Read one plate from several pictures of it, frames of a video say, in any order.
+
+        What the pictures say together, by their probabilities: see
+        :func:`crnn_ctc.decode.fuse.fuse`. A picture that cannot be read is left out; its error is
+        in the reading.
+
+        Args:
+            sources: pictures of the same plate.
+            batch_size: pictures in memory at once.
+
+        Raises:
+            InputError: there are no pictures, or none of them can be read.
+        """
+        started = time.perf_counter()
+        if batch_size < 1:
+            raise InputError(f"batch size {batch_size}: give 1 or more")
+        errors: dict[int, str] = {}
+        places: list[int] = []
+        widths: list[int] = []
+        seen: list[Seen] = []
+        log_probs: list[NDArray[np.float32]] = []
+        decode = self._track_decoder()
+        waiting = pictures.load_each(sources, errors)
+        while batch := list(islice(waiting, batch_size)):
+            places += [place for place, _ in batch]
+            widths += [image.shape[1] for _, image in batch]
+            for one, of_one in look(self, decode, [image for _, image in batch]):
+                seen.append(one)
+                log_probs.append(of_one)
+        if not seen:
+            first = errors[min(errors)] if errors else "a track without pictures; give some"
+            others = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+            raise InputError(first + others)
+        fused, best = fuse_track(
+            decode, [one.decoded for one in seen], log_probs, self._alternatives
+        )
+        ms = (time.perf_counter() - started) * 1e3
+        reading = self._reading(replace(seen[best], decoded=fused), widths[best], ms)
+        return TrackReading(
+            reading.text,
+            reading.confidence,
+            reading.characters,
+            ms,
+            alternatives=reading.alternatives,
+            mass=reading.mass,
+            accepted=reading.accepted,
+            frames=len(seen),
+            best=places[best],
+            skipped=tuple(errors[place] for place in sorted(errors)),
+        )
+
+    def _track_decoder(self) -> Decoder:
+        count = max(CANDIDATES, self._alternatives)
+        return decoder_for(self.card, grammar=self._grammar, alternatives=count)
 
     def fit(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """RGB uint8 (H, W, 3) as the model takes it; see :func:`crnn_ctc.image.fit`."""
@@ -169,6 +198,7 @@ class Reader:
             ms,
             alternatives=decoded.alternatives,
             mass=decoded.mass,
+            accepted=decoded.confidence * decoded.mass >= self.min_confidence,
         )
 
 

@@ -89,6 +89,17 @@ def recognize(
         decode: how to read its output.
         images: RGB, uint8 (H, W, 3), of any size; each is let go before the next is asked for.
     """
+    return [seen for seen, _ in look(model, decode, images)]
+
+
+def look(
+    model: Recognizer, decode: Decoder, images: Iterable[NDArray[np.uint8]]
+) -> list[tuple[Seen, NDArray[np.float32]]]:
+    """As :func:`recognize`, each with the log-probabilities that it was read from.
+
+    Returns:
+        N results, each with float32 (T, K): of the way of looking that counts.
+    """
     card = model.card
     size = (card.height, card.width, card.channels, card.ink)
     fitted: list[NDArray[np.uint8]] = []
@@ -100,13 +111,16 @@ def recognize(
             fitted.append(fit_two_rows(image, *size))
     if not fitted:
         return []
-    decoded = iter(decode(model.log_probs(np.stack(fitted))))
+    log_probs = model.log_probs(np.stack(fitted))
+    looks = zip(decode(log_probs), log_probs, strict=True)
     seen = []
     for may_be_two in both:
-        one = Seen(next(decoded))
+        decoded, rows = next(looks)
+        one = (Seen(decoded), rows)
         if may_be_two:
-            two = Seen(next(decoded), two_rows=True)
-            one = max(one, two, key=_probability)
+            decoded, rows = next(looks)
+            two = (Seen(decoded, two_rows=True), rows)
+            one = max(one, two, key=lambda way: _probability(way[0]))
         seen.append(one)
     return seen
 

@@ -34,7 +34,8 @@ def export(
         Path | None,
         typer.Option(
             metavar="DATA",
-            help="Labelled pictures, not trained on, that confidences are to agree with.",
+            help="What confidences are to agree with: labelled pictures, not trained on; for "
+            "digits also the files of EMNIST, of which what training held out is taken.",
         ),
     ] = None,
     int8: Annotated[

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from crnn_ctc import __version__
-from crnn_ctc.cli import bench, data, evaluate, export, info, predict, train
+from crnn_ctc.cli import bench, calibrate, data, evaluate, export, info, predict, train
 from crnn_ctc.errors import InputError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("predict")(predict.predict)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
+app.command("calibrate")(calibrate.calibrate)
 app.command("info")(info.info)
 app.command("bench")(bench.bench)
 app.add_typer(data.app, name="data")

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
 import time
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crnn_ctc.cli.counted import counted
 from crnn_ctc.cli.models import Runtime
-from crnn_ctc.cli.progress import track
+from crnn_ctc.cli.printers import Format, printer_for
+from crnn_ctc.cli.progress import track as progress
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from crnn_ctc.cli.sources import Named
-    from crnn_ctc.reader import Reader, Reading
+    from crnn_ctc.reader import Reader
+    from crnn_ctc.reading import Reading
 
-
-class Format(StrEnum):
-    """How readings are printed."""
-
-    TABLE = "table"
-    TEXT = "text"
-    JSON = "json"
-    CSV = "csv"
+REFUSED = 3
+"""Exit code where every picture was read and some readings were refused."""
 
 
 def predict(
@@ -69,39 +62,69 @@ def predict(
     alternatives: Annotated[
         int, typer.Option(min=0, max=50, metavar="N", help="Next best texts to give, in JSON.")
     ] = 0,
+    min_confidence: Annotated[
+        float,
+        typer.Option(
+            metavar="P", help="Refuse what is less probable, from 0 to 1: confidence times mass."
+        ),
+    ] = 0.0,
+    track: Annotated[
+        bool,
+        typer.Option(
+            "--track", help="The pictures show one plate, those of each folder one: read together."
+        ),
+    ] = False,
 ) -> None:
     """Read the text in pictures.
 
-    A picture that cannot be read is reported and the rest is read; the exit code is then 2.
+    A picture that cannot be read is reported and the rest is read; the exit code is then 2. Where
+    nothing failed, but a reading was refused, it is 3.
     """
+    from crnn_ctc.cli.album import Album
     from crnn_ctc.cli.sources import expand
+    from crnn_ctc.cli.tracks import read_tracks, tracks
     from crnn_ctc.plate_text import spells_plates, with_dot
     from crnn_ctc.reader import Reader
 
-    reader = Reader(model, threads, grammar, alternatives, runtime.value)
+    reader = Reader(
+        model,
+        threads,
+        grammar,
+        alternatives,
+        runtime=runtime.value,
+        min_confidence=min_confidence,
+    )
     plates = spells_plates(reader.card.alphabet)
     show = with_dot if dot and plates else str
     album = Album(save, show, places=not plates) if save else None
-    read = failed = 0
+    read = failed = refused = 0
     ms = 0.0
-    printer = Json(show, alternatives > 0) if output is Format.JSON else PRINTERS[output](show)
-    readings = read_all(reader, expand(paths), batch_size, keep=album is not None)
+    printer = printer_for(output, show, alternatives > 0, judged=min_confidence > 0)
+    keep = album is not None
+    if track:
+        readings = read_tracks(reader, tracks(paths), batch_size, keep)
+    else:
+        readings = read_all(reader, expand(paths), batch_size, keep)
     if len(paths) > 1 or not Path(paths[0]).is_file():  # one picture is not worth loading a bar
-        readings = track(readings, "reading")
+        readings = progress(readings, "reading")
     for named, reading, picture in readings:
         ms += reading.ms
         printer.row(named.name, reading)
         if reading.error is None:
             read += 1
+            refused += not reading.accepted
             if album and picture is not None:
                 album.add(named, reading, picture)
         else:
             failed += 1
             print(f"error: {reading.error}", file=sys.stderr)
     printer.end()
-    summary = f"{_count(read, 'picture')} read with {reader.card.name}"
+    what = "track" if track else "picture"
+    summary = f"{counted(read, what)} read with {reader.card.name}"
     if read:
-        summary += f", {ms / (read + failed):.1f} ms a picture"
+        summary += f", {ms / (read + failed):.1f} ms a {what}"
+    if refused:
+        summary += f"; {refused} refused below {min_confidence:g}"
     if failed:
         summary += f"; {failed} could not be read"
     print(summary, file=sys.stderr)
@@ -109,6 +132,8 @@ def predict(
         print(album.summary(), file=sys.stderr)
     if failed or (album and album.error):
         raise typer.Exit(2)
+    if refused:
+        raise typer.Exit(REFUSED)
 
 
 def read_all(
@@ -133,7 +158,7 @@ def read_and_keep(
 ) -> Iterator[tuple[Named, Reading, NDArray[np.uint8] | None]]:
     """A batch, its pictures held until the next: none is decoded twice."""
     from crnn_ctc.image import load_each
-    from crnn_ctc.reader import Reading
+    from crnn_ctc.reading import Reading
 
     started = time.perf_counter()
     errors: dict[int, str] = {}
@@ -141,176 +166,5 @@ def read_and_keep(
     ms = (time.perf_counter() - started) * 1e3 / len(batch)
     good = reader.read(pictures.values(), batch_size=len(batch))
     for place, named in enumerate(batch):
-        reading = Reading("", 0.0, error=errors[place]) if place in errors else next(good)
+        reading = Reading.failed(errors[place]) if place in errors else next(good)
         yield named, replace(reading, ms=reading.ms + ms), pictures.get(place)
-
-
-class Album:
-    """Writes annotated pictures; what cannot be written is said once and stops no reading.
-
-    Args:
-        folder: to write to; made where it is missing.
-        show: a text as people write it.
-        places: whether the characters were read where they stand.
-    """
-
-    def __init__(self, folder: Path, show: Callable[[str], str], places: bool) -> None:
-        self._folder = folder
-        self._show = show
-        self._places = places
-        self._names: set[str] = set()
-        self._saved = 0
-        self.error: str | None = None
-
-    def add(self, named: Named, reading: Reading, picture: NDArray[np.uint8]) -> None:
-        """Write the annotated picture of one reading."""
-        from crnn_ctc.annotate import annotate
-
-        if self.error:
-            return
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            sheet = annotate(picture, reading, self._show(reading.text), self._places)
-            sheet.save(self._folder / self._free_name(named.name))
-            self._saved += 1
-        except OSError as error:
-            self.error = (
-                f"{self._folder}: cannot be written ({error.strerror or error}); "
-                "free space or choose another folder"
-            )
-            print(f"error: {self.error}", file=sys.stderr)
-
-    def _free_name(self, name: str) -> str:
-        """Pictures of one name in two folders must not overwrite each other."""
-        stem = "stdin" if name == "-" else Path(name).stem
-        free, number = f"{stem}.png", 2
-        while free in self._names:
-            free, number = f"{stem}-{number}.png", number + 1
-        self._names.add(free)
-        return free
-
-    def summary(self) -> str:
-        """Where the pictures are."""
-        return f"{_count(self._saved, 'annotated picture')} in {self._folder}"
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"
-
-
-class Table:
-    """Columns for people; the path comes last, so that no column need be as wide as the widest.
-
-    Args:
-        show: a text as people write it.
-    """
-
-    def __init__(self, show: Callable[[str], str]) -> None:
-        self._show = show
-        print(f"{'text':<12}  confidence       ms  path")
-
-    def row(self, name: str, reading: Reading) -> None:
-        """One line."""
-        text = "(error)" if reading.error else self._show(reading.text) or "(no text)"
-        # a Chinese character is two columns wide on a terminal
-        wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-        confidence = "" if reading.error else f"{100 * reading.confidence:.2f} %"
-        print(f"{text:<{12 - wide}}  {confidence:>10}  {reading.ms:7.2f}  {name}")
-
-    def end(self) -> None:
-        """Nothing more."""
-
-
-class Text:
-    """Texts alone, a line a picture; empty where it could not be read.
-
-    Args:
-        show: a text as people write it.
-    """
-
-    def __init__(self, show: Callable[[str], str]) -> None:
-        self._show = show
-
-    def row(self, name: str, reading: Reading) -> None:
-        """One line."""
-        del name
-        print(self._show(reading.text))
-
-    def end(self) -> None:
-        """Nothing more."""
-
-
-class Json:
-    """An array of objects, written as they come: ``text`` is bare, ``display`` as people write it.
-
-    Args:
-        show: a text as people write it.
-        alternatives: whether each lists its alternatives.
-    """
-
-    def __init__(self, show: Callable[[str], str], alternatives: bool = False) -> None:
-        self._before = "["
-        self._show = show
-        self._alternatives = alternatives
-
-    def row(self, name: str, reading: Reading) -> None:
-        """One object."""
-        values: dict[str, Any] = {
-            "path": name,
-            "text": reading.text,
-            "display": self._show(reading.text),
-            "confidence": round(reading.confidence, 6),
-            "ms": round(reading.ms, 3),
-            "characters": [
-                {
-                    "text": c.text,
-                    "confidence": round(c.confidence, 6),
-                    "start": round(c.start, 1),
-                    "end": round(c.end, 1),
-                }
-                for c in reading.characters
-            ],
-        }
-        if self._alternatives:
-            values["alternatives"] = [
-                {"text": a.text, "probability": round(a.probability, 6)}
-                for a in reading.alternatives
-            ]
-        if reading.error is not None:
-            values["error"] = reading.error
-        print(self._before, json.dumps(values, ensure_ascii=False), sep="\n", end="")
-        self._before = ","
-
-    def end(self) -> None:
-        """Close the array."""
-        print("[]" if self._before == "[" else "\n]")
-
-
-class Csv:
-    """Comma-separated values with a header: ``text`` is bare, ``display`` as people write it.
-
-    Args:
-        show: a text as people write it.
-    """
-
-    def __init__(self, show: Callable[[str], str]) -> None:
-        self._show = show
-        self._writer = csv.writer(sys.stdout, lineterminator="\n")
-        self._writer.writerow(["path", "text", "confidence", "ms", "error", "display"])
-
-    def row(self, name: str, reading: Reading) -> None:
-        """One line."""
-        numbers = [f"{reading.confidence:.6f}", f"{reading.ms:.3f}"]
-        shown = self._show(reading.text)
-        self._writer.writerow([name, reading.text, *numbers, reading.error or "", shown])
-
-    def end(self) -> None:
-        """Nothing more."""
-
-
-PRINTERS: dict[Format, type[Table | Text | Json | Csv]] = {
-    Format.TABLE: Table,
-    Format.TEXT: Text,
-    Format.JSON: Json,
-    Format.CSV: Csv,
-}

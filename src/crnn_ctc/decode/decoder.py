@@ -16,6 +16,7 @@ from crnn_ctc.decode.beam import beam_search
 from crnn_ctc.decode.ctc import (
     Alternative,
     Decoded,
+    Span,
     greedy,
     greedy_texts,
     label_probabilities,
@@ -82,6 +83,29 @@ class Decoder:
         if not self._searches:
             return greedy_texts(log_probs, self._alphabet)
         return [decoded.text for decoded in self(log_probs)]
+
+    def probabilities(
+        self, log_probs: NDArray[np.float32], texts: Sequence[str]
+    ) -> NDArray[np.float64]:
+        """P(text | picture) of M given texts in one picture, exact.
+
+        Args:
+            log_probs: float32 (T, K).
+            texts: M, spelt with the alphabet.
+
+        Returns:
+            float64 (M,), from 0 to 1. What a grammar forbids is not left out.
+        """
+        labels = [self._alphabet.encode(text) for text in texts]
+        rows = np.broadcast_to(
+            tempered(log_probs, self._temperature), (len(labels), *log_probs.shape)
+        )
+        return label_probabilities(rows, labels, self._alphabet.blank)
+
+    def spans(self, log_probs: NDArray[np.float32], text: str) -> tuple[Span, ...]:
+        """Where each character of a given text stands in one picture: float32 (T, K) to S spans."""
+        rows = tempered(log_probs, self._temperature)
+        return align(rows, self._alphabet.encode(text), self._alphabet.blank)
 
     def __call__(self, log_probs: NDArray[np.float32]) -> list[Decoded]:
         """Texts with their confidences and the place of each character.

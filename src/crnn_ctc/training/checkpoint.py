@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from crnn_ctc.atomic import write_atomically
 from crnn_ctc.errors import InputError
 
 RECIPE = Path("recipe.toml")
@@ -23,27 +23,6 @@ STATE = Path("last") / "state.safetensors"
 
 BEST = Path("best.safetensors")
 """The averaged weights that did best on the validation set."""
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is either the old or the new one, whatever happens meanwhile.
-
-    Raises:
-        InputError: the disk is full or the folder cannot be written; the old file stays.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
-        ) from None
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:

@@ -33,6 +33,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from crnn_ctc import __version__
 from crnn_ctc.alphabet import Alphabet
+from crnn_ctc.atomic import write_atomically
 from crnn_ctc.data.source import Source, Validation, open_source, with_alphabet
 from crnn_ctc.decode import greedy_texts
 from crnn_ctc.errors import InputError
@@ -372,8 +373,8 @@ def _open_run(run: Path, recipe: Recipe, accelerator: Accelerator, begin: str) -
         "from": begin,
     }
     values = recipe.model_dump(exclude_none=True)  # TOML has no null
-    checkpoint.write_atomically(run / checkpoint.RECIPE, tomli_w.dumps(values).encode())
-    checkpoint.write_atomically(run / VERSIONS, tomli_w.dumps(facts).encode())
+    write_atomically(run / checkpoint.RECIPE, tomli_w.dumps(values).encode())
+    write_atomically(run / VERSIONS, tomli_w.dumps(facts).encode())
 
 
 def _save(

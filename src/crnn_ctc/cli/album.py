@@ -1,0 +1,66 @@
+"""Annotated pictures, written to a folder as they are read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crnn_ctc.cli.counted import counted
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from crnn_ctc.cli.sources import Named
+    from crnn_ctc.reading import Reading
+
+
+class Album:
+    """Writes annotated pictures; what cannot be written is said once and stops no reading.
+
+    Args:
+        folder: to write to; made where it is missing.
+        show: a text as people write it.
+        places: whether the characters were read where they stand.
+    """
+
+    def __init__(self, folder: Path, show: Callable[[str], str], places: bool) -> None:
+        self._folder = folder
+        self._show = show
+        self._places = places
+        self._names: set[str] = set()
+        self._saved = 0
+        self.error: str | None = None
+
+    def add(self, named: Named, reading: Reading, picture: NDArray[np.uint8]) -> None:
+        """Write the annotated picture of one reading."""
+        from crnn_ctc.annotate import annotate
+
+        if self.error:
+            return
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            sheet = annotate(picture, reading, self._show(reading.text), self._places)
+            sheet.save(self._folder / self._free_name(named.name))
+            self._saved += 1
+        except OSError as error:
+            self.error = (
+                f"{self._folder}: cannot be written ({error.strerror or error}); "
+                "free space or choose another folder"
+            )
+            print(f"error: {self.error}", file=sys.stderr)
+
+    def _free_name(self, name: str) -> str:
+        """Pictures of one name in two folders must not overwrite each other."""
+        stem = "stdin" if name == "-" else Path(name).stem
+        free, number = f"{stem}.png", 2
+        while free in self._names:
+            free, number = f"{stem}-{number}.png", number + 1
+        self._names.add(free)
+        return free
+
+    def summary(self) -> str:
+        """Where the pictures are."""
+        return f"{counted(self._saved, 'annotated picture')} in {self._folder}"

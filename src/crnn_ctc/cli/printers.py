@@ -1,0 +1,175 @@
+"""The forms in which readings are printed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import unicodedata
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Protocol
+
+from crnn_ctc.reading import Reading, TrackReading
+
+
+class Format(StrEnum):
+    """How readings are printed."""
+
+    TABLE = "table"
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+
+
+class Printer(Protocol):
+    """Prints readings, one at a time."""
+
+    def row(self, name: str, reading: Reading) -> None:
+        """One reading, of what is called ``name``."""
+
+    def end(self) -> None:
+        """What stands after the last."""
+
+
+def printer_for(
+    form: Format, show: Callable[[str], str], alternatives: bool, judged: bool
+) -> Printer:
+    """The printer of a form.
+
+    Args:
+        form: which.
+        show: a text as people write it.
+        alternatives: whether alternatives were asked for.
+        judged: whether readings may be refused.
+    """
+    if form is Format.TABLE:
+        return Table(show, judged)
+    if form is Format.JSON:
+        return Json(show, alternatives)
+    return Text(show) if form is Format.TEXT else Csv(show)
+
+
+class Table:
+    """Columns for people; the path comes last, so that no column need be as wide as the widest.
+
+    Args:
+        show: a text as people write it.
+        judged: whether readings may be refused: a column says which are, and another why.
+    """
+
+    def __init__(self, show: Callable[[str], str], judged: bool = False) -> None:
+        self._show = show
+        self._judged = judged
+        verdict = "     mass  answer  " if judged else ""
+        print(f"{'text':<12}  confidence{verdict}       ms  path")
+
+    def row(self, name: str, reading: Reading) -> None:
+        """One line."""
+        text = "(error)" if reading.error else self._show(reading.text) or "(no text)"
+        # a Chinese character is two columns wide on a terminal
+        wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+        confidence = "" if reading.error else f"{100 * reading.confidence:.2f} %"
+        if self._judged:
+            mass = "" if reading.error else f"{100 * reading.mass:.2f} %"
+            answer = "" if reading.error else "accepted" if reading.accepted else "REFUSED"
+            confidence = f"{confidence:>10} {mass:>9}  {answer:<8}"
+        print(f"{text:<{12 - wide}}  {confidence:>10}  {reading.ms:7.2f}  {name}")
+
+    def end(self) -> None:
+        """Nothing more."""
+
+
+class Text:
+    """Texts alone, a line a picture; empty where it could not be read, or was refused.
+
+    Args:
+        show: a text as people write it.
+    """
+
+    def __init__(self, show: Callable[[str], str]) -> None:
+        self._show = show
+
+    def row(self, name: str, reading: Reading) -> None:
+        """One line."""
+        del name
+        print(self._show(reading.text) if reading.accepted else "")
+
+    def end(self) -> None:
+        """Nothing more."""
+
+
+class Json:
+    """An array of objects, written as they come: ``text`` is bare, ``display`` as people write it.
+
+    Args:
+        show: a text as people write it.
+        alternatives: whether each lists its alternatives.
+    """
+
+    def __init__(self, show: Callable[[str], str], alternatives: bool = False) -> None:
+        self._before = "["
+        self._show = show
+        self._alternatives = alternatives
+
+    def row(self, name: str, reading: Reading) -> None:
+        """One object."""
+        values: dict[str, Any] = {
+            "path": name,
+            "text": reading.text,
+            "display": self._show(reading.text),
+            "confidence": round(reading.confidence, 6),
+            "mass": round(reading.mass, 6),
+            "accepted": reading.accepted,
+            "ms": round(reading.ms, 3),
+            "characters": [
+                {
+                    "text": c.text,
+                    "confidence": round(c.confidence, 6),
+                    "start": round(c.start, 1),
+                    "end": round(c.end, 1),
+                }
+                for c in reading.characters
+            ],
+        }
+        if self._alternatives:
+            values["alternatives"] = [
+                {"text": a.text, "probability": round(a.probability, 6)}
+                for a in reading.alternatives
+            ]
+        if isinstance(reading, TrackReading):
+            values |= {"frames": reading.frames, "best": reading.best}
+            values["skipped"] = list(reading.skipped)
+        if reading.error is not None:
+            values["error"] = reading.error
+        print(self._before, json.dumps(values, ensure_ascii=False), sep="\n", end="")
+        self._before = ","
+
+    def end(self) -> None:
+        """Close the array."""
+        print("[]" if self._before == "[" else "\n]")
+
+
+class Csv:
+    """Comma-separated values with a header: ``text`` is bare, ``display`` as people write it.
+
+    Args:
+        show: a text as people write it.
+    """
+
+    def __init__(self, show: Callable[[str], str]) -> None:
+        self._show = show
+        self._writer = csv.writer(sys.stdout, lineterminator="\n")
+        judged = ["mass", "accepted"]
+        self._writer.writerow(["path", "text", "confidence", "ms", "error", "display", *judged])
+
+    def row(self, name: str, reading: Reading) -> None:
+        """One line."""
+        numbers = [f"{reading.confidence:.6f}", f"{reading.ms:.3f}"]
+        shown = self._show(reading.text)
+        judged = [f"{reading.mass:.6f}", str(reading.accepted).lower()]
+        error = reading.error or ""
+        self._writer.writerow([name, reading.text, *numbers, error, shown, *judged])
+
+    def end(self) -> None:
+        """Nothing more."""

@@ -1,0 +1,85 @@
+"""Reading: what was read in a picture, or in several pictures of the same plate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crnn_ctc.decode import Alternative
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """One character of a reading.
+
+    Its place is where the network spells it, which CTC leaves to the network: digits of a row are
+    spelt where they stand, those of a plate often are not (its first two, at the left edge).
+
+    Attributes:
+        text: the character.
+        confidence: from 0 to 1.
+        start: left edge, in pixels of the picture that was read.
+        end: right edge, likewise.
+        row: 0; of a plate with two rows, 1 for the lower one.
+    """
+
+    text: str
+    confidence: float
+    start: float
+    end: float
+    row: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read in a picture, or why nothing could be.
+
+    Attributes:
+        text: the line of text; empty where there is none, or an error.
+        confidence: from 0 to 1: P(text | picture), where a grammar is obeyed given that it is one
+            of the grammar's texts.
+        characters: one a character of ``text``.
+        ms: milliseconds that the picture took, its share of a batch.
+        error: one line that says what is wrong with the picture; None where it was read.
+        alternatives: the next best texts, the best first, if the reader was asked for them.
+        mass: P(any text of the grammar | picture), from 0 to 1; 1 without a grammar. Low where the
+            picture shows no such text at all: ``confidence`` then only says which would be best.
+        accepted: whether ``probability`` reaches what the reader was told to answer from. False
+            where the picture could not be read.
+    """
+
+    text: str
+    confidence: float
+    characters: tuple[Character, ...] = ()
+    ms: float = 0.0
+    error: str | None = None
+    alternatives: tuple[Alternative, ...] = ()
+    mass: float = 1.0
+    accepted: bool = True
+
+    @property
+    def probability(self) -> float:
+        """P(text | picture), whatever else the picture may show: ``confidence * mass``."""
+        return self.confidence * self.mass
+
+    @classmethod
+    def failed(cls, error: str, ms: float = 0.0) -> Reading:
+        """Of a picture that could not be read, for the reason ``error``."""
+        return cls("", 0.0, ms=ms, error=error, accepted=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackReading(Reading):
+    """What several pictures of the same plate say together; see :meth:`.Reader.read_track`.
+
+    ``characters`` and ``mass`` are those of the picture that shows the text best, ``ms`` is what
+    all of them took.
+
+    Attributes:
+        frames: how many pictures were read.
+        best: place among the pictures that were given of the one that shows the text best.
+        skipped: of each picture that could not be read, one line that says why.
+    """
+
+    frames: int = 0
+    best: int = 0
+    skipped: tuple[str, ...] = ()

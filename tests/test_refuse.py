@@ -1,0 +1,200 @@
+"""Readings that are not sure enough, and plates read from several frames, as a user sees them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import EXAMPLES, run_cli
+from crnn_ctc import InputError, Reader, TrackReading
+from crnn_ctc.cli.tracks import tracks
+
+PLATES = sorted((EXAMPLES / "plates").iterdir())
+UNSURE = next(p for p in PLATES if "green car" in p.name)
+SURE = next(p for p in PLATES if "mud" in p.name)
+YELLOW = next(p for p in PLATES if "yellow" in p.name)
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader(min_confidence=0.98)
+
+
+def test_a_reader_refuses_what_is_less_probable(reader: Reader) -> None:
+    sure, unsure = reader.read([SURE, UNSURE])
+    assert (sure.accepted, unsure.accepted) == (True, False)
+    assert unsure.text  # for a person to look at
+    assert unsure.probability == unsure.confidence * unsure.mass < 0.98
+    assert not reader(UNSURE).accepted
+    assert Reader()(UNSURE).accepted
+
+
+def test_what_cannot_be_read_is_not_accepted(tmp_path: Path) -> None:
+    (reading,) = Reader().read([tmp_path / "missing.png"])
+    assert not reading.accepted
+
+
+def test_it_is_the_probability_that_counts_not_the_confidence() -> None:
+    """Noise may be most like one plate and yet be none."""
+    noise = np.random.default_rng(3).integers(0, 255, (20, 48, 168, 3), np.uint8)
+    reader = Reader(min_confidence=0.5)
+    for reading in reader.read(list(noise)):
+        assert reading.accepted == (reading.confidence * reading.mass >= 0.5)
+        assert not (reading.accepted and reading.text)
+
+
+@pytest.mark.parametrize("least", [-0.1, 1.01, float("nan")])
+def test_a_least_confidence_is_from_0_to_1(least: float) -> None:
+    with pytest.raises(InputError, match="from 0 to 1"):
+        Reader(min_confidence=least)
+    done = run_cli("predict", SURE, "--min-confidence", least)
+    assert done.returncode == 2
+    assert b"from 0 to 1" in done.stderr
+
+
+def test_refused_readings_are_marked_and_have_exit_code_3(tmp_path: Path) -> None:
+    predict = ("predict", SURE, UNSURE, "--min-confidence", 0.98)
+    done = run_cli(*predict, "--save", tmp_path)
+    assert done.returncode == 3
+    assert b"2 pictures read with plates-tiny" in done.stderr
+    assert b"; 1 refused below 0.98" in done.stderr
+    header, first, second = done.stdout.decode().splitlines()
+    assert header.split() == ["text", "confidence", "mass", "answer", "ms", "path"]
+    assert "accepted" in first
+    assert "REFUSED" in second
+    assert "沪D·GX2994" in second
+    with Image.open(tmp_path / f"{UNSURE.stem}.png") as sheet:
+        refused = np.asarray(sheet)
+    run_cli("predict", UNSURE, "--save", tmp_path / "plain")
+    with Image.open(tmp_path / "plain" / f"{UNSURE.stem}.png") as sheet:
+        plain = np.asarray(sheet)
+    assert not np.array_equal(refused[:64], plain[:64])
+    assert np.array_equal(refused[64:], plain[64:])
+
+    done = run_cli(*predict, "--format", "text", "--no-dot")
+    assert done.returncode == 3
+    assert done.stdout.decode() == f"{SURE.name[:7]}\n\n"
+    done = run_cli(*predict, "--format", "json")
+    values = json.loads(done.stdout)
+    assert [value["accepted"] for value in values] == [True, False]
+    assert values[1]["text"] == "沪DGX2994"
+    assert all(0 < value["mass"] <= 1 for value in values)
+    done = run_cli(*predict, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(done.stdout.decode())))
+    assert [row["accepted"] for row in rows] == ["true", "false"]
+    assert all(0 < float(row["mass"]) <= 1 for row in rows)
+
+
+def test_a_failure_outweighs_a_refusal() -> None:
+    done = run_cli("predict", UNSURE, "missing.png", "--min-confidence", 0.98)
+    assert done.returncode == 2
+    assert b"1 refused below 0.98; 1 could not be read" in done.stderr
+
+
+def test_nothing_refused_is_exit_code_0() -> None:
+    done = run_cli("predict", SURE, "--min-confidence", 0.98)
+    assert done.returncode == 0
+    assert b"refused" not in done.stderr
+
+
+def worse(path: Path, width: int) -> Image.Image:
+    with Image.open(path) as picture:
+        size = (width, round(width * picture.height / picture.width))
+        return picture.convert("RGB").resize(size, Image.Resampling.BOX)
+
+
+def test_a_track_of_one_picture_is_that_picture() -> None:
+    reader = Reader()
+    for path in PLATES:
+        alone, track = reader(path), reader.read_track([path])
+        assert (track.text, track.mass) == (alone.text, alone.mass)
+        assert track.confidence == pytest.approx(alone.confidence, abs=5e-3)
+        assert track.characters == alone.characters
+        assert (track.frames, track.best, track.skipped) == (1, 0, ())
+
+
+def test_frames_are_surer_together() -> None:
+    """Of a plate with one row, and of one with two, which is read both ways."""
+    two_rows = next((p for p in PLATES if "挂" in p.name), YELLOW)
+    reader = Reader(alternatives=2)
+    for path, widths in ((SURE, (60, 52, 44)), (two_rows, (60, 52, 44))):
+        frames = [worse(path, width) for width in widths]
+        text = reader(path).text
+        track = reader.read_track(frames)
+        assert isinstance(track, TrackReading)
+        assert track.text == text
+        assert "".join(c.text for c in track.characters) == text
+        assert track.frames == 3
+        assert len(track.alternatives) == 2
+        assert 0 <= track.alternatives[1].probability <= track.alternatives[0].probability
+        best = frames[track.best]
+        assert all(0 <= c.start <= c.end <= best.width for c in track.characters)
+
+
+def test_broken_frames_are_left_out(tmp_path: Path) -> None:
+    reader = Reader()
+    missing = tmp_path / "missing.png"
+    track = reader.read_track([missing, SURE, tmp_path / "other"], batch_size=1)
+    assert track.text == reader(SURE).text
+    assert (track.frames, track.best, len(track.skipped)) == (1, 1, 2)
+    assert str(missing) in track.skipped[0]
+    with pytest.raises(InputError, match=r"missing.png: no such file.*and 1 more"):
+        reader.read_track([missing, tmp_path / "other"])
+    with pytest.raises(InputError, match="a track without pictures"):
+        reader.read_track([])
+    with pytest.raises(InputError, match="batch size 0"):
+        reader.read_track([SURE], batch_size=0)
+
+
+def test_a_model_without_a_grammar_reads_tracks() -> None:
+    digits = sorted((EXAMPLES / "digits").iterdir())[0]
+    track = Reader("digits-tiny").read_track([digits, digits])
+    assert track.text == digits.name[:5]
+    assert track.confidence > 0.95
+
+
+def test_a_folder_is_a_track_and_loose_pictures_are_one(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for k in range(2):
+            shutil.copy(SURE, tmp_path / name / f"{k}.jpg")
+    loose = [str(SURE), str(YELLOW)]
+    found = list(tracks([str(tmp_path / "a"), loose[0], str(tmp_path / "b"), loose[1]]))
+    assert [(Path(t.name).name, len(t.frames)) for t in found] == [
+        ("a", 2),
+        ("b", 2),
+        (SURE.name, 2),
+    ]
+
+
+def test_predict_reads_tracks(tmp_path: Path) -> None:
+    folder = tmp_path / "车 1"
+    folder.mkdir()
+    for width in (120, 100, 80):
+        worse(SURE, width).save(folder / f"{width}.png")
+    (folder / "broken.png").write_bytes(b"no picture")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    out = tmp_path / "out"
+    done = run_cli("predict", "--track", folder, "--format", "json", "--save", out)
+    assert done.returncode == 0, done.stderr
+    assert "1 track read with plates-tiny" in done.stderr.decode()
+    assert "broken.png: not a picture" in done.stderr.decode()
+    assert "1 picture of 4 left out" in done.stderr.decode()
+    (value,) = json.loads(done.stdout)
+    assert value["path"] == str(folder)
+    assert value["text"] == SURE.name[:7]
+    assert value["frames"] == 3
+    assert len(value["skipped"]) == 1
+    assert [p.suffix for p in out.iterdir()] == [".png"]
+    done = run_cli("predict", "--track", folder, empty)
+    assert done.returncode == 2
+    assert "1 could not be read" in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()

@@ -1,10 +1,10 @@
 """What each part of the training of plates is worth: short runs without it, on the dev set.
 
-    python bench/ablations.py --data DIR [--glyphs DIR] [--seeds 3] [--images 32000] [--out FILE]
+    python bench/ablations.py --data DIR [--glyphs DIR] [--seeds 3] [--drawn DIR] [--out FILE]
 
 The recipe is that of plates-nano, cut to two minutes a run; what is compared is the averaged
 weights at each run's end, not its best. A run that is there is not repeated. ``--jobs 2`` trains
-two at once, one thread each.
+two at once, one thread each. ``--drawn`` names a set of ``crnn-ctc data synth``, which is read as well.
 """
 
 from __future__ import annotations
@@ -69,6 +69,17 @@ def train(name: str, seed: int, options: argparse.Namespace) -> list[dict[str, f
     return rows
 
 
+def on_drawn(name: str, seed: int, options: argparse.Namespace) -> float:
+    """Exact match of a run's last averaged weights on the drawn set, in %."""
+    run = options.runs / f"{name.replace(' ', '-')}-{seed}"
+    found = run / "drawn.json"
+    if not found.is_file():
+        command = [sys.executable, "-m", "crnn_ctc", "evaluate", str(run / "last")]
+        command += [str(options.drawn), "--decode", "greedy", "--json", str(found)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return 100 * float(json.loads(found.read_text(encoding="utf-8"))["exact_match"])
+
+
 def validations(metrics: Path) -> list[dict[str, float]]:
     """A run's validations so far."""
     if not metrics.is_file():
@@ -77,12 +88,28 @@ def validations(metrics: Path) -> list[dict[str, float]]:
     return [row for row in rows if row["kind"] == "validation"]
 
 
+def table(
+    measure: str, found: dict[tuple[str, int], float], seeds: int
+) -> dict[str, dict[str, object]]:
+    """Mean and standard deviation over the seeds, printed and returned."""
+    rows: dict[str, dict[str, object]] = {}
+    print(f"\n{measure:<32} {'mean':>6} {'deviation':>10}   each seed")
+    for name in CONDITIONS:
+        each = [found[name, seed] for seed in range(1, seeds + 1)]
+        mean, spread = statistics.mean(each), statistics.stdev(each) if seeds > 1 else 0.0
+        rows[name] = {"mean": mean, "deviation": spread, "each": each}
+        shown = "  ".join(f"{value:.1f}" for value in each)
+        print(f"{name:<32} {mean:>6.2f} {spread:>10.2f}   {shown}")
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="holds train.csv and dev.csv")
     parser.add_argument("--glyphs", type=Path, help="pictures of characters to draw with")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--images", type=int, default=32_000, help="that a run trains on")
+    parser.add_argument("--drawn", type=Path, metavar="DIR", help="drawn plates to read, too")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--runs", type=Path, default=Path("runs/ablations"))
     parser.add_argument("--out", type=Path, help="write the figures here, as JSON")
@@ -96,16 +123,12 @@ def main() -> None:
         }
         ends = {key: 100 * run.result()[-1]["exact_match"] for key, run in waiting.items()}
 
-    rows = {}
-    print(f"\n{'':<32} {'mean':>6} {'deviation':>10}   each seed")
-    for name in CONDITIONS:
-        each = [ends[name, seed] for seed in range(1, options.seeds + 1)]
-        spread = statistics.stdev(each) if len(each) > 1 else 0.0
-        rows[name] = {"mean": statistics.mean(each), "deviation": spread, "each": each}
-        shown = "  ".join(f"{value:.1f}" for value in each)
-        print(f"{name:<32} {rows[name]['mean']:>6.2f} {spread:>10.2f}   {shown}")
+    measured = {"dev": ends}
+    if options.drawn:
+        measured["drawn"] = {key: on_drawn(*key, options) for key in ends}
+    tables = {name: table(name, found, options.seeds) for name, found in measured.items()}
     if options.out:
-        facts = {"images": options.images, "measure": "exact match on dev, %", "conditions": rows}
+        facts = {"images": options.images, "measure": "exact match, %", **tables}
         options.out.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 

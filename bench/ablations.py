@@ -4,7 +4,8 @@
 
 The recipe is that of plates-nano, cut to two minutes a run; what is compared is the averaged
 weights at each run's end, not its best. A run that is there is not repeated. ``--jobs 2`` trains
-two at once, one thread each. ``--drawn`` names a set of ``crnn-ctc data synth``, which is read as well.
+two at once, one thread each. ``--drawn`` names a set of ``crnn-ctc data synth``, which is read as
+well.
 """
 
 from __future__ import annotations

@@ -87,9 +87,10 @@ def test_only_models_of_plates_show_a_dot(
     """A text of a plate's shape stays as it is where the alphabet is not that of plates."""
     stub = SimpleNamespace(
         card=SimpleNamespace(name="own", alphabet=alphabet),
+        min_confidence=0.0,
         read=lambda sources, batch_size: (Reading("皖AY0D83", 1.0) for _ in sources),
     )
-    monkeypatch.setattr("crnn_ctc.reader.Reader", lambda *_: stub)
+    monkeypatch.setattr("crnn_ctc.reader.Reader", lambda *_, **__: stub)
     predict([str(YELLOW)], output=Format.TEXT)
     assert capsys.readouterr().out == f"{shown}\n"
 

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from crnn_ctc import __version__
-from crnn_ctc.cli import data, evaluate, export, info, predict, train
+from crnn_ctc.cli import data, evaluate, export, info, predict, serve, train
 from crnn_ctc.errors import InputError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("info")(info.info)
+app.command("serve")(serve.serve)
 app.add_typer(data.app, name="data")
 
 

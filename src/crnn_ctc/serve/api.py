@@ -65,13 +65,14 @@ router = APIRouter(prefix="/v1", dependencies=[Depends(allowed)], tags=["reading
     "/read",
     summary="Read pictures",
     response_model=Answer,
+    response_description="Readings.",
     responses=_problems(*_WHAT),
     openapi_extra={"requestBody": _BODY},
 )
 async def read(request: Request, service: Shared, options: Annotated[Options, Query()]) -> Response:
     """Files of a form, under any names, or one picture as the body.
 
-    A file of a form that cannot be read has an `error`; the others are read.
+    A file of a form that cannot be read has an error; the others are read.
     """
     model = service.model(options.model)
     with service.budget.take(declared_size(request, service.limits)):

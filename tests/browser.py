@@ -55,7 +55,7 @@ class Tab:
     def wait(self, condition: str, seconds: float = 30) -> None:
         """Until an expression is true."""
         end = time.monotonic() + seconds
-        while not self.run(condition):
+        while not self.run(f"Boolean({condition})"):
             assert time.monotonic() < end, f"not within {seconds} s: {condition}"
             time.sleep(0.1)
 

@@ -13,12 +13,14 @@ const drop = at("drop"), status = at("status"), shownAt = at("reading");
 let served = null;
 let entries = [];
 let shown = null;
-let said = ["", []];
+let said = ["", []];  // kept, so that it can be said again in the other language
 let work = Promise.resolve();
 
+// Values that are functions are words themselves.
 function say(name, values = [], wrong = false) {
   said = [name, values, wrong];
-  status.textContent = name ? word(name, ...values) : "";
+  const now = values.map((value) => (typeof value === "function" ? value() : value));
+  status.textContent = name ? word(name, ...now) : "";
   status.classList.toggle("wrong", wrong);
   // the text stands large below: this is for those who hear the page
   status.classList.toggle("hidden", name === "done");
@@ -70,7 +72,10 @@ function conclude(fresh) {
   const { reading } = fresh[0];
   if (reading.error) say("wrong", [reading.error], true);
   else if (!reading.text) say("none");
-  else say("done", [reading.display, `${percent(reading.confidence)} · ${word(trust(reading.confidence))}`]);
+  else {
+    const sure = () => `${percent(reading.confidence)} · ${word(trust(reading.confidence))}`;
+    say("done", [reading.display, sure]);
+  }
 }
 
 async function readAll(files) {

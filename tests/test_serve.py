@@ -217,6 +217,8 @@ def test_kinds_of_pictures_that_are_read(client: httpx.Client, kind: str) -> Non
         ("multipart/form-data; boundary=x", b"nonsense", 400, "form"),
         ("multipart/form-data; boundary=x", b"--x--\r\n", 400, "without a file"),
         ("multipart/form-data; boundary=x",
+         b'--x\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\n1', 400, "cut short"),
+        ("multipart/form-data; boundary=x",
          b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x--\r\n', 400, "query"),
         ("multipart/form-data; boundary=x",
          b'--x\r\nContent-Disposition: form-data; filename="a"\r\n\r\n1\r\n--x--\r\n', 400, "name"),

@@ -85,9 +85,19 @@ async def pictures_of(request: Request, limits: Limits) -> list[Picture]:
     return [Picture("", content)]
 
 
+class _Form(MultiPartParser):
+    """Knows whether it saw the last boundary; a form that is cut short would pass for a whole."""
+
+    ended = False
+
+    def on_end(self) -> None:
+        """The last boundary."""
+        self.ended = True
+
+
 async def _files(request: Request, limits: Limits) -> list[Picture]:
     # one more than is allowed, so that too many can be told from a broken form
-    parser = MultiPartParser(
+    parser = _Form(
         request.headers, _body(request, limits), max_files=limits.pictures + 1, max_fields=0
     )
     parser.spool_max_size = limits.body  # nothing is written to the disk
@@ -102,6 +112,8 @@ async def _files(request: Request, limits: Limits) -> list[Picture]:
             ) from None
         raise Problem(400, f"a broken form: {error.message[:100]}") from None
     try:
+        if not parser.ended:
+            raise Problem(400, "a broken form: it is cut short")
         return await _pictures(form, limits)
     finally:
         await form.close()

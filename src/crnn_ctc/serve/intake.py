@@ -86,21 +86,37 @@ async def pictures_of(request: Request, limits: Limits) -> list[Picture]:
 
 
 class _Form(MultiPartParser):
-    """Knows whether it saw the last boundary; a form that is cut short would pass for a whole."""
+    """Refuses a form that is cut short, which would pass for a whole one; writes nothing to disk.
 
-    ended = False
+    Args:
+        request: that brings it.
+        limits: of the service.
+    """
+
+    def __init__(self, request: Request, limits: Limits) -> None:
+        self._ended = False
+        super().__init__(
+            request.headers,
+            self._whole(_body(request, limits)),
+            # one more than is allowed, so that too many can be told from a broken form
+            max_files=limits.pictures + 1,
+            max_fields=0,
+        )
+        self.spool_max_size = limits.body + 1
 
     def on_end(self) -> None:
         """The last boundary."""
-        self.ended = True
+        self._ended = True
+
+    async def _whole(self, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for chunk in chunks:
+            yield chunk
+        if not self._ended:
+            raise MultiPartException("it is cut short")
 
 
 async def _files(request: Request, limits: Limits) -> list[Picture]:
-    # one more than is allowed, so that too many can be told from a broken form
-    parser = _Form(
-        request.headers, _body(request, limits), max_files=limits.pictures + 1, max_fields=0
-    )
-    parser.spool_max_size = limits.body  # nothing is written to the disk
+    parser = _Form(request, limits)
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -112,8 +128,6 @@ async def _files(request: Request, limits: Limits) -> list[Picture]:
             ) from None
         raise Problem(400, f"a broken form: {error.message[:100]}") from None
     try:
-        if not parser.ended:
-            raise Problem(400, "a broken form: it is cut short")
         return await _pictures(form, limits)
     finally:
         await form.close()

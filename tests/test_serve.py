@@ -297,6 +297,19 @@ def test_too_much(client: httpx.Client) -> None:
     )
 
 
+@pytest.mark.parametrize("refused", ["declared", "in pieces", "no key", "no such page"])
+def test_a_client_that_sends_much_sees_why_it_is_refused(refused: str) -> None:
+    """More than the sockets' buffers take: were it cut off, it would see a reset."""
+    keys = Keys([KEY]) if refused == "no key" else Keys()
+    status = {"no key": 401, "no such page": 404}.get(refused, 413)
+    with serving(Limits(body=9_000_000), keys) as (client, _):
+        path = "/v2/read" if refused == "no such page" else "/v1/read"
+        large = b"x" * 30_000_000
+        content = iter([large]) if refused == "in pieces" else large
+        kind = {"Content-Type": "image/png"}
+        problem(client.post(path, content=content, headers=kind), status)
+
+
 def test_a_length_that_is_none(client: httpx.Client) -> None:
     host, port = client.base_url.host, client.base_url.port
     for length in (b"-1", b"many", b"9" * 5000):

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from crnn_ctc.serve.intake import declared_size, drain, is_multipart, pictures_of
+from crnn_ctc.serve.intake import declared_size, is_multipart, pictures_of
 from crnn_ctc.serve.models import Job
 from crnn_ctc.serve.problems import MEDIA_TYPE, Problem
 from crnn_ctc.serve.schema import (
@@ -76,12 +76,7 @@ async def read(request: Request, service: Shared, options: Annotated[Options, Qu
     """
     model = service.model(options.model)
     with service.budget.take(declared_size(request, service.limits)):
-        try:
-            pictures = await pictures_of(request, service.limits)
-        except Problem as problem:
-            if problem.status == 413:
-                await drain(request, service.limits)
-            raise
+        pictures = await pictures_of(request, service.limits)
         started = time.perf_counter()
         jobs = [Job(picture.content, options.alternatives) for picture in pictures]
         readings = await model.batcher.do(jobs, service.limits.seconds)

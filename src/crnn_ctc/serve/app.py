@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from crnn_ctc import __version__
 from crnn_ctc.serve import api, probes
+from crnn_ctc.serve.drain import Drain
 from crnn_ctc.serve.observe import Observer
 from crnn_ctc.serve.problems import Problem
 from crnn_ctc.serve.service import Service
@@ -44,6 +45,7 @@ def make_app(service: Service) -> FastAPI:
     app.include_router(probes.router)
     app.include_router(site())
     app.add_middleware(Observer, metrics=service.metrics)
+    app.add_middleware(Drain, body=service.limits.body)  # the outermost
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -13,8 +13,6 @@ from starlette.requests import Request
 from crnn_ctc.serve.limits import MEGA, Limits
 from crnn_ctc.serve.problems import Problem
 
-_DRAIN_SECONDS = 2.0
-
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -149,20 +147,6 @@ async def _body(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]
         if size > limits.body:
             raise _too_large(limits)
         yield chunk
-
-
-async def drain(request: Request, limits: Limits) -> None:
-    """Let a client that is still sending finish, within reason: else it never sees the answer."""
-    left = 4 * limits.body
-    try:
-        async with asyncio.timeout(_DRAIN_SECONDS):
-            while left > 0:
-                message = await request.receive()
-                left -= len(message.get("body", b""))
-                if message["type"] != "http.request" or not message.get("more_body"):
-                    return
-    except TimeoutError:
-        return
 
 
 def _too_large(limits: Limits) -> Problem:

@@ -1,7 +1,7 @@
 # The service. Not tested: where it was written there is no container engine.
 #
 #   docker build -t crnn-ctc .
-#   docker run --rm -p 127.0.0.1:8000:8000 --read-only --cap-drop ALL --memory 1g crnn-ctc
+#   docker run --rm -p 127.0.0.1:8000:8000 --read-only --cap-drop ALL --memory 2g crnn-ctc
 #   docker run ... -e CRNN_CTC_API_KEYS=... crnn-ctc --model plates-tiny
 FROM python:3.13-slim
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import shutil
@@ -139,23 +140,42 @@ def test_cells_of_a_spreadsheet_run_nothing(tab: Tab, address: str) -> None:
     assert got[8:] == names[7:]
 
 
-def test_a_picture_is_dropped_or_pasted(tab: Tab, address: str) -> None:
+def hand(tab: Tab, kind: str, content: bytes, name: str, media_type: str) -> None:
+    """A file dropped on the page or pasted into it."""
+    value, event = {
+        "drop": ("dataTransfer", "DragEvent"),
+        "paste": ("clipboardData", "ClipboardEvent"),
+    }[kind]
+    encoded = base64.b64encode(content).decode()
+    tab.run(f"""(() => {{
+      const bytes = Uint8Array.from(atob("{encoded}"), (c) => c.charCodeAt(0));
+      const held = new DataTransfer();
+      held.items.add(new File([bytes], "{name}", {{ type: "{media_type}" }}));
+      window.dispatchEvent(new {event}("{kind}", {{ {value}: held, bubbles: true }}));
+    }})()""")
+
+
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_a_picture_is_dropped_or_pasted(tab: Tab, address: str, kind: str) -> None:
     visit(tab, address)
-    tab.give("#camera", PLATE)  # the browser holds the file now
+    hand(tab, kind, PLATE.read_bytes(), "plate.jpg", "image/jpeg")
     tab.wait(SHOWN)
-    for kind, value in (("drop", "dataTransfer"), ("paste", "clipboardData")):
-        tab.run("document.querySelector('#clear').click()")
-        event = "DragEvent" if kind == "drop" else "ClipboardEvent"
-        tab.run(f"""(async () => {{
-          const bytes = await (await fetch("/icon.svg")).arrayBuffer();
-          const held = new DataTransfer();
-          held.items.add(new File([bytes], "drawn.svg", {{ type: "image/svg+xml" }}));
-          window.dispatchEvent(new {event}("{kind}", {{ {value}: held, bubbles: true }}));
-        }})()""")
-        tab.wait(SHOWN)
-        assert "not a picture" in tab.run("document.querySelector('#reading .bad').textContent")
-        assert "not a picture" in tab.run(STATUS)
+    assert tab.run(TEXT) == "苏D·18RL9"
+    assert tab.run("document.querySelector('#reading .file').textContent") == "plate.jpg"
+    hand(tab, kind, b"words", "notes.txt", "text/plain")
+    tab.wait(f"{STATUS} === 'Give a file that is a picture.'")
+    hand(tab, kind, b"<svg/>", "drawn.svg", "image/svg+xml")
+    tab.wait("document.querySelectorAll('#rows tr').length === 2")
+    assert "not a picture" in tab.run("document.querySelector('#reading .bad').textContent")
+    assert "not a picture" in tab.run(STATUS)
     assert tab.complaints() == []
+
+
+def test_a_photograph_is_read(tab: Tab, address: str) -> None:
+    visit(tab, address)
+    tab.give("#camera", PLATE)
+    tab.wait(SHOWN)
+    assert tab.run(TEXT) == "苏D·18RL9"
 
 
 def test_digits(tab: Tab, address: str) -> None:
@@ -278,12 +298,7 @@ def test_a_key_is_asked_for(tab: Tab) -> None:
         tab.give("#files", PLATE)
         tab.wait(SHOWN)
         assert tab.run(TEXT) == "苏D·18RL9"
-        large = "new File([new Uint8Array(400000)], 'large.png', {type: 'image/png'})"
-        tab.run(f"""(() => {{
-          const held = new DataTransfer();
-          held.items.add({large});
-          window.dispatchEvent(new DragEvent("drop", {{ dataTransfer: held }}));
-        }})()""")
+        hand(tab, "drop", bytes(400_000), "large.png", "image/png")
         tab.wait(f"{STATUS} === 'large.png is over 0.3 MB; crop it to the text.'")
 
 

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from crnn_ctc import __version__
-from crnn_ctc.cli import bench, calibrate, data, evaluate, export, info, predict, train
+from crnn_ctc.cli import bench, calibrate, data, evaluate, export, info, predict, serve, train
 from crnn_ctc.errors import InputError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("export")(export.export)
 app.command("calibrate")(calibrate.calibrate)
 app.command("info")(info.info)
 app.command("bench")(bench.bench)
+app.command("serve")(serve.serve)
 app.add_typer(data.app, name="data")
 
 

@@ -1,0 +1,20 @@
+# The service. Not tested: where it was written there is no container engine.
+#
+#   docker build -t crnn-ctc .
+#   docker run --rm -p 127.0.0.1:8000:8000 --read-only --cap-drop ALL --memory 2g crnn-ctc
+#   docker run ... -e CRNN_CTC_API_KEYS=... crnn-ctc --model plates-tiny
+FROM python:3.13-slim
+
+COPY pyproject.toml README.md LICENSE /src/
+COPY src /src/src
+RUN pip install --no-cache-dir "/src[serve]" && rm -rf /src
+
+# a user who owns nothing
+USER 10001
+ENV PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1
+EXPOSE 8000
+# a request may take twice --timeout, 10 s: give --stop-timeout 30
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=15s --timeout=5s --start-period=20s \
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+ENTRYPOINT ["crnn-ctc", "serve", "--host", "0.0.0.0", "--port", "8000"]

@@ -1,0 +1,215 @@
+"""What the service costs over a bare Reader, whether batches pay, and a minute of good and bad.
+
+    python bench/serve.py [--seconds 3] [--rounds 3] [--mixed 60]
+
+Services of several batch sizes run side by side and are measured in turn, each with 1, 8 and 64
+connections, and a bare ``Reader`` in a loop between them: pictures are 200 drawn plates, each of
+which must be read as the Reader reads it. Quote the ratios: the client takes time of the same
+machine. Processor time of the service is its own count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+from PIL import Image
+
+from crnn_ctc import Reader
+from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
+from load import Request, load
+
+MODEL = "plates-tiny"
+PICTURES = 200
+CONNECTIONS = (1, 8, 64)
+BATCHES = (1, 8, 32)
+MIXED_CONNECTIONS = 16
+
+
+@contextlib.contextmanager
+def service(batch: int) -> Iterator[int]:
+    """A service in a process of its own; its port."""
+    command = [sys.executable, "-m", "crnn_ctc", "serve", "--port", "0", "--model", MODEL]
+    with subprocess.Popen(
+        [*command, "--batch-size", str(batch)], stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        port = re.search(rb":(\d+)/", process.stderr.readline())
+        assert port is not None
+        try:
+            yield int(port[1])
+        finally:
+            process.terminate()
+
+
+def count(port: int, name: str) -> float:
+    """A number of the service's metrics."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+        text = answer.read().decode()
+    found = re.search(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.MULTILINE)
+    assert found is not None, name
+    return float(found[1])
+
+
+def plates() -> list[bytes]:
+    """Drawn plates as JPEG files."""
+    drawn = PlateSynthesizer(1000007)
+    files = []
+    for i in range(PICTURES):
+        file = io.BytesIO()
+        Image.fromarray(drawn.picture(i)[0]).save(file, "JPEG", quality=90)
+        files.append(file.getvalue())
+    return files
+
+
+def bare(reader: Reader, files: list[bytes], batch: int, seconds: float) -> dict[str, float]:
+    """The Reader alone, in this process."""
+    done, started, used = 0, time.perf_counter(), time.process_time()
+    while time.perf_counter() - started < seconds:
+        some = [files[(done + k) % len(files)] for k in range(batch)]
+        for _ in reader.read(some, batch_size=batch):
+            done += 1
+    spent = time.perf_counter() - started
+    cpu = 1e3 * (time.process_time() - used) / done
+    return {"per_second": done / spent, "cpu_ms": cpu}
+
+
+def measured(
+    port: int, requests: list[Request], connections: int, seconds: float
+) -> dict[str, Any]:
+    """One service with so many connections."""
+    used, batches = count(port, "process_cpu_seconds_total"), _batches(port)
+    started = time.perf_counter()
+    tally = load(port, requests, connections, seconds)
+    spent = time.perf_counter() - started
+    assert (tally.wrong, tally.lost, tally.busy) == (0, 0, 0), tally
+    used = count(port, "process_cpu_seconds_total") - used
+    return {
+        "per_second": tally.answered / spent,
+        "cpu_ms": 1e3 * used / tally.answered,
+        "p50_ms": tally.milliseconds(0.5),
+        "p95_ms": tally.milliseconds(0.95),
+        "p99_ms": tally.milliseconds(0.99),
+        "pictures_a_batch": tally.answered / max(1.0, _batches(port) - batches),
+    }
+
+
+def _batches(port: int) -> float:
+    try:
+        return count(port, "crnn_ctc_batch_pictures_count")
+    except AssertionError:
+        return 0.0  # none yet
+
+
+def mixed(port: int, files: list[bytes], texts: list[str], seconds: float) -> dict[str, Any]:
+    """Good and bad requests together; memory before and after."""
+    requests = []
+    for n, (file, text) in enumerate(zip(files, texts, strict=True)):
+        requests.append(Request(file, "image/jpeg", 200, (text,)))
+        other = (n + 1) % len(files)
+        form = b"".join(
+            b'--x\r\nContent-Disposition: form-data; name="p"; filename="../%d.jpg"\r\n\r\n%b\r\n'
+            % (place, content)
+            for place, content in enumerate((file, file[:300], files[other]))
+        )
+        requests.append(
+            Request(
+                form + b"--x--\r\n",
+                "multipart/form-data; boundary=x",
+                200,
+                (text, None, texts[other]),
+            )
+        )
+        requests.append(Request(b"no picture", "image/png", 422))
+        requests.append(Request(b"", "image/png", 400))
+        requests.append(Request(b"a=b", "text/plain", 415))
+        requests.append(Request(form[:-900], "multipart/form-data; boundary=x", 400))
+    load(port, requests, MIXED_CONNECTIONS, 5)
+    memory = [count(port, "process_resident_memory_bytes")]
+    tally = load(port, requests, MIXED_CONNECTIONS, seconds / 2)
+    memory.append(count(port, "process_resident_memory_bytes"))
+    second = load(port, requests, MIXED_CONNECTIONS, seconds / 2)
+    memory.append(count(port, "process_resident_memory_bytes"))
+    return {
+        "seconds": seconds,
+        "connections": MIXED_CONNECTIONS,
+        "as_expected": tally.answered + second.answered,
+        "pictures": tally.pictures + second.pictures,
+        "busy_503": tally.busy + second.busy,
+        "wrong": tally.wrong + second.wrong,
+        "lost": tally.lost + second.lost,
+        "resident_mb_start_middle_end": [round(m / 1e6, 1) for m in memory],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--mixed", type=float, default=60, help="seconds")
+    options = parser.parse_args()
+    files, reader = plates(), Reader(MODEL)
+    texts = [reading.text for reading in reader.read(files)]
+    requests = [
+        Request(file, "image/jpeg", 200, (text,)) for file, text in zip(files, texts, strict=True)
+    ]
+    before = os.getloadavg()[0]
+    found: dict[str, list[dict[str, Any]]] = {}
+    with contextlib.ExitStack() as stack:
+        ports = {batch: stack.enter_context(service(batch)) for batch in BATCHES}
+        for turn in range(options.rounds + 1):
+            rows = {}
+            for batch in (1, 8, 32):
+                rows[f"Reader, batch {batch}"] = bare(reader, files, batch, options.seconds)
+            for connections in CONNECTIONS:
+                for batch, port in ports.items():
+                    name = f"serve --batch-size {batch}, {connections} connections"
+                    rows[name] = measured(port, requests, connections, options.seconds)
+            for name, row in rows.items():
+                if turn:  # the first warms up
+                    found.setdefault(name, []).append(row)
+        long = mixed(ports[8], files, texts, options.mixed) if options.mixed else None
+    table = [
+        {"name": name, **{k: round(statistics.median(r[k] for r in runs), 3) for k in runs[0]}}
+        for name, runs in found.items()
+    ]
+    print(f"{'':<40} {'req/s':>8} {'cpu ms':>8} {'p50':>8} {'p95':>8} {'p99':>8} {'batch':>8}")
+    for row in table:
+        columns = ("cpu_ms", "p50_ms", "p95_ms", "p99_ms", "pictures_a_batch")
+        shown = " ".join(f"{row.get(k, float('nan')):>8.1f}" for k in columns)
+        print(f"{row['name']:<40} {row['per_second']:>8.1f} {shown}")
+    print(long)
+    values = {
+        "name": "serving",
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
+        "cores": os.cpu_count(),
+        "load_average_before": round(before, 1),
+        "onnxruntime": onnxruntime.__version__,
+        "model": MODEL,
+        "rounds": options.rounds,
+        "seconds_each": options.seconds,
+        "rows": table,
+        "mixed": long,
+    }
+    file = Path(__file__).parent / "results" / "serving.json"
+    file.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

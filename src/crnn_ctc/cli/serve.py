@@ -1,0 +1,83 @@
+"""crnn-ctc serve: reading over HTTP, with a page."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crnn_ctc.cli.extras import needs
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def serve(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="May be given again; the first is the default. Without it: plates-tiny and "
+            "digits-tiny.",
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8000,
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="API keys, one a line; CRNN_CTC_API_KEYS may hold more."),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Of each network.")] = 1,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures read at once.")] = 8,
+    queue: Annotated[
+        int, typer.Option(min=1, help="Pictures that may wait for a model; more get a 503.")
+    ] = 256,
+    max_pictures: Annotated[int, typer.Option(min=1, help="In one request.")] = 64,
+    max_body: Annotated[float, typer.Option(metavar="MB", help="Of one request.")] = 20,
+    max_pixels: Annotated[float, typer.Option(metavar="MEGAPIXELS", help="Of one picture.")] = 16,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="To receive a request; and again to read it.")
+    ] = 10,
+    access_log: Annotated[bool, typer.Option("--access-log", help="Log each request.")] = False,
+) -> None:
+    """Read pictures over HTTP: POST /v1/read; a page at /, the API's description at /docs.
+
+    SIGTERM or Ctrl+C stops it; what was accepted is answered first.
+    """
+    with needs("serve", "serving"):
+        import python_multipart  # noqa: F401  what FastAPI would miss only later
+
+        from crnn_ctc.serve.app import make_app
+        from crnn_ctc.serve.keys import ENVIRONMENT, keys_of
+        from crnn_ctc.serve.limits import MEGA, Limits
+        from crnn_ctc.serve.metrics import Metrics
+        from crnn_ctc.serve.models import open_models
+        from crnn_ctc.serve.server import listen, run
+        from crnn_ctc.serve.service import Service
+
+    limits = Limits(
+        body=int(max_body * MEGA),
+        pixels=int(max_pixels * MEGA),
+        pictures=max_pictures,
+        queue=queue,
+        batch=batch_size,
+        seconds=timeout,
+    )
+    keys = keys_of(api_key_file, os.environ.get(ENVIRONMENT))
+    metrics = Metrics()
+    models = open_models(model or ["plates-tiny", "digits-tiny"], threads, limits, metrics)
+    listening = listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    print(
+        f"{', '.join(models)} at http://{shown}:{listening.getsockname()[1]}/; Ctrl+C stops it",
+        file=sys.stderr,
+        flush=True,
+    )
+    if host not in LOOPBACK and not keys:
+        print(
+            "warning: whoever reaches this address can use it; give --api-key-file",
+            file=sys.stderr,
+        )
+    run(make_app(Service(models, limits, keys, metrics)), listening, timeout, access_log)

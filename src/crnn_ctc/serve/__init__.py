@@ -1,0 +1,1 @@
+"""Reading over HTTP: an API and a page. Needs the extra ``serve``."""

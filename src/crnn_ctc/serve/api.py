@@ -1,0 +1,103 @@
+"""The API: pictures in, readings out."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from crnn_ctc.serve.intake import declared_size, is_multipart, pictures_of
+from crnn_ctc.serve.models import Job
+from crnn_ctc.serve.problems import MEDIA_TYPE, Problem
+from crnn_ctc.serve.schema import (
+    Answer,
+    ModelsAnswer,
+    Options,
+    ProblemAnswer,
+    limits_answer,
+    model_answer,
+    reading_answer,
+)
+from crnn_ctc.serve.service import Shared, allowed
+
+_WHAT = {
+    400: "No picture, or a broken form.",
+    401: "An API key is needed.",
+    404: "No such model.",
+    408: "The body did not arrive in time.",
+    413: "Too many bytes or pictures.",
+    415: "Neither a form nor a picture.",
+    422: "A parameter is wrong; or the body is one picture and cannot be read.",
+    503: "Busy; Retry-After says for how long.",
+}
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    schema = ProblemAnswer.model_json_schema()
+    return {
+        status: {"description": _WHAT[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in statuses
+    }
+
+
+_BINARY = {"type": "string", "format": "binary"}
+_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {"pictures": {"type": "array", "items": _BINARY}},
+            }
+        },
+        "image/*": {"schema": _BINARY},
+        "application/octet-stream": {"schema": _BINARY},
+    },
+}
+
+router = APIRouter(prefix="/v1", dependencies=[Depends(allowed)], tags=["reading"])
+
+
+@router.post(
+    "/read",
+    summary="Read pictures",
+    response_model=Answer,
+    response_description="Readings.",
+    responses=_problems(*_WHAT),
+    openapi_extra={"requestBody": _BODY},
+)
+async def read(request: Request, service: Shared, options: Annotated[Options, Query()]) -> Response:
+    """Files of a form, under any names, or one picture as the body.
+
+    A file of a form that cannot be read has an error; the others are read.
+    """
+    model = service.model(options.model)
+    with service.budget.take(declared_size(request, service.limits)):
+        pictures = await pictures_of(request, service.limits)
+        started = time.perf_counter()
+        jobs = [Job(picture.content, options.alternatives) for picture in pictures]
+        readings = await model.batcher.do(jobs, service.limits.seconds)
+    if readings[0].error is not None and not is_multipart(request):
+        raise Problem(422, readings[0].error)
+    answer = Answer(
+        model=model.name,
+        ms=round((time.perf_counter() - started) * 1e3, 3),
+        readings=[
+            reading_answer(picture.name, reading, model.plates)
+            for picture, reading in zip(pictures, readings, strict=True)
+        ],
+    )
+    # already checked: FastAPI would check it a second time
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+@router.get("/models", summary="List models", responses=_problems(401))
+async def models(service: Shared) -> ModelsAnswer:
+    """What can be asked, the default first, and what is refused."""
+    return ModelsAnswer(
+        models=[model_answer(model) for model in service.models.values()],
+        limits=limits_answer(service.limits),
+    )

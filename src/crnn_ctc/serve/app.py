@@ -1,0 +1,70 @@
+"""The parts put together: an ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from crnn_ctc import __version__
+from crnn_ctc.serve import api, probes
+from crnn_ctc.serve.drain import Drain
+from crnn_ctc.serve.observe import Observer
+from crnn_ctc.serve.problems import Problem
+from crnn_ctc.serve.service import Service
+from crnn_ctc.serve.site import site
+
+
+def make_app(service: Service) -> FastAPI:
+    """The application; its models work from its start to its end."""
+
+    @asynccontextmanager
+    async def working(_: FastAPI) -> AsyncIterator[None]:
+        for model in service.models.values():
+            model.batcher.start()
+        yield
+        for model in service.models.values():
+            await model.batcher.close()
+
+    app = FastAPI(
+        title="crnn-ctc",
+        summary="Reads a short line of text - a licence plate, a row of digits - from a picture.",
+        version=__version__,
+        lifespan=working,
+        # FastAPI's own pages fetch scripts from elsewhere
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.include_router(api.router)
+    app.include_router(probes.router)
+    app.include_router(site())
+    app.add_middleware(Observer, metrics=service.metrics)
+    app.add_middleware(Drain, body=service.limits.body)  # the outermost
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    return app
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return error.response()
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = {404: "no such page; the API is described at /docs", 405: "another method is needed"}
+    said = detail.get(error.status_code, str(error.detail))
+    return Problem(error.status_code, said, headers=error.headers).response()
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    said = [f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors()]
+    return Problem(422, "; ".join(said)[:500]).response()

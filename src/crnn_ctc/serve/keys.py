@@ -1,0 +1,74 @@
+"""API keys: who may read."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from pathlib import Path
+
+from crnn_ctc.errors import InputError
+
+LEAST = 16
+"""Characters; shorter keys are guessed."""
+
+ENVIRONMENT = "CRNN_CTC_API_KEYS"
+"""The variable that may hold keys, with commas between."""
+
+
+class Keys:
+    """The keys that open the service; with none, it is open to whoever reaches it.
+
+    Only their hashes are kept: all as long as each other, whatever was given.
+
+    Args:
+        keys: each of at least ``LEAST`` printable ASCII characters, without blanks.
+
+    Raises:
+        InputError: one is too short, or cannot stand in a header.
+    """
+
+    def __init__(self, keys: Iterable[str] = ()) -> None:
+        self._hashes = []
+        for place, key in enumerate(keys, 1):
+            # the key itself is never printed
+            if len(key) < LEAST or not key.isascii() or not key.isprintable() or " " in key:
+                raise InputError(
+                    f"API key {place}: give at least {LEAST} ASCII characters without blanks, "
+                    "for example from: openssl rand -hex 24"
+                )
+            self._hashes.append(_hash(key))
+
+    def __bool__(self) -> bool:
+        return bool(self._hashes)
+
+    def allow(self, given: str | None) -> bool:
+        """Whether ``given`` is one of them; takes as long for any that is not."""
+        candidate = _hash(given or "")
+        # no early end: how long it takes must not tell which key was nearly met
+        found = [hmac.compare_digest(candidate, known) for known in self._hashes]
+        return any(found) or not self._hashes
+
+
+def _hash(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+def keys_of(file: Path | None, variable: str | None) -> Keys:
+    """The keys of a file, one a line, ``#`` before a comment, and of the environment variable.
+
+    Raises:
+        InputError: the file cannot be read or holds no key, or a key cannot be used.
+    """
+    found = [key.strip() for key in (variable or "").split(",") if key.strip()]
+    if file is not None:
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not UTF-8"
+            raise InputError(f"{file}: cannot be read ({reason}); check the path") from None
+        in_file = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        if not in_file:
+            raise InputError(f"{file}: holds no API key; write one a line")
+        found += in_file
+    return Keys(found)

@@ -1,0 +1,147 @@
+"""Models as the service holds them: read in a thread of their own, each by its name."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from crnn_ctc.card import Card
+from crnn_ctc.errors import InputError
+from crnn_ctc.plate_text import spells_plates
+from crnn_ctc.reader import Reader, Reading, shipped
+from crnn_ctc.serve.batching import Batcher
+from crnn_ctc.serve.limits import MEGA, Limits
+from crnn_ctc.serve.metrics import Metrics
+
+MOST_ALTERNATIVES = 10
+"""That a request can ask for."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+"""Of pictures. Pillow knows more, some of which start other programs (EPS) or are little tested."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A picture to read.
+
+    Attributes:
+        content: bytes of its file.
+        alternatives: how many to give.
+    """
+
+    content: bytes
+    alternatives: int = 0
+
+
+class ServedModel:
+    """One model, its queue and its thread.
+
+    Args:
+        model: name of a shipped model, or a model file.
+        threads: of ONNX Runtime.
+        limits: of the service.
+        metrics: to count in.
+
+    Raises:
+        InputError: no such model.
+    """
+
+    def __init__(self, model: str, threads: int, limits: Limits, metrics: Metrics) -> None:
+        self.name = model if model in shipped() else Path(model).stem
+        # searching for alternatives takes long: only those who ask for them pay for it
+        self._reader = Reader(model, threads)
+        self._searcher = Reader(model, threads, alternatives=MOST_ALTERNATIVES)
+        self._pixels = limits.pixels
+        self._metrics = metrics
+        self.batcher = Batcher(self.read, limits.batch, limits.queue, f"read-{self.name}")
+        metrics.waiting.labels(self.name).set_function(lambda: self.batcher.waiting)
+
+    @property
+    def card(self) -> Card:
+        """Of the model."""
+        return self._reader.card
+
+    @property
+    def plates(self) -> bool:
+        """Whether it reads plates: texts have a dot, places of characters are approximate."""
+        return spells_plates(self.card.alphabet)
+
+    def read(self, jobs: list[Job]) -> list[Reading]:
+        """Readings, in order; a picture that cannot be read has its ``error``."""
+        readings: dict[int, Reading] = {}
+        for reader, searched in ((self._reader, False), (self._searcher, True)):
+            places = [p for p, job in enumerate(jobs) if (job.alternatives > 0) == searched]
+            good = [p for p in places if self._may_decode(p, jobs[p], readings)]
+            found = reader.read([jobs[p].content for p in good], batch_size=len(jobs))
+            readings.update(zip(good, found, strict=True))
+        answers = [
+            replace(reading, alternatives=reading.alternatives[: job.alternatives])
+            for job, (_, reading) in zip(jobs, sorted(readings.items()), strict=True)
+        ]
+        self._count(answers)
+        return answers
+
+    def _may_decode(self, place: int, job: Job, readings: dict[int, Reading]) -> bool:
+        """Whether the picture may be decoded; if not, why is put among the readings."""
+        try:
+            check_header(job.content, self._pixels)
+        except InputError as error:
+            readings[place] = Reading("", 0.0, error=str(error))
+            return False
+        return True
+
+    def _count(self, readings: list[Reading]) -> None:
+        self._metrics.batch.labels(self.name).observe(len(readings))
+        for reading in readings:
+            outcome = "error" if reading.error else "read" if reading.text else "empty"
+            self._metrics.pictures.labels(self.name, outcome).inc()
+            if reading.text:
+                self._metrics.confidence.labels(self.name).observe(reading.confidence)
+
+
+def check_header(content: bytes, pixels: int) -> None:
+    """See what a picture's first bytes say of it, before anything is decoded.
+
+    Raises:
+        InputError: it has too many pixels, or no kind that is read.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow's own limits come later than ours
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                width, height = image.size
+    except UnidentifiedImageError:
+        raise InputError("picture: not a picture; give PNG, JPEG, WebP, BMP or TIFF") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"picture: {_too_large(pixels)}") from None
+    except Exception as error:  # Pillow's parsers raise many kinds on broken files
+        raise InputError(f"picture: a broken picture ({error}); copy it again") from None
+    if width * height > pixels:
+        raise InputError(f"picture: {width}x{height} pixels, {_too_large(pixels)}")
+
+
+def _too_large(pixels: int) -> str:
+    return f"over the limit of {pixels / MEGA:g} megapixels; crop it to the text"
+
+
+def open_models(
+    models: Sequence[str], threads: int, limits: Limits, metrics: Metrics
+) -> dict[str, ServedModel]:
+    """Models by name, the first of which answers when none is named.
+
+    Raises:
+        InputError: no such model, or two of one name.
+    """
+    opened: dict[str, ServedModel] = {}
+    for model in models:
+        served = ServedModel(model, threads, limits, metrics)
+        if served.name in opened:
+            raise InputError(f"{model}: a second model named {served.name}; rename its file")
+        opened[served.name] = served
+    return opened

@@ -1,0 +1,161 @@
+// The page: pictures in by choosing, photographing, dropping or pasting; readings out.
+
+import { Refused, models, parts, read, useKey } from "./api.js";
+import { csv, save } from "./csv.js";
+import { showReading } from "./reading.js";
+import { row } from "./table.js";
+import { percent, trust } from "./trust.js";
+import { keep, preferred, speak, word } from "./words.js";
+
+const at = (id) => document.getElementById(id);
+const drop = at("drop"), status = at("status"), shownAt = at("reading");
+
+let served = null;
+let entries = [];
+let shown = null;
+let said = ["", []];  // kept, so that it can be said again in the other language
+let work = Promise.resolve();
+
+// Values that are functions are words themselves.
+function say(name, values = [], wrong = false) {
+  said = [name, values, wrong];
+  const now = values.map((value) => (typeof value === "function" ? value() : value));
+  status.textContent = name ? word(name, ...now) : "";
+  status.classList.toggle("wrong", wrong);
+  // the text stands large below: this is for those who hear the page
+  status.classList.toggle("hidden", name === "done");
+}
+
+function complain(error) {
+  if (error instanceof Refused && error.status === 401) {
+    at("unlock").hidden = false;
+    say(at("key").value ? "badKey" : "locked", [], true);
+    at("key").focus();
+  } else if (error instanceof Refused) {
+    say("wrong", [error.message], true);
+  } else {
+    console.error(error);
+    say("gone", [], true);
+  }
+}
+
+async function connect() {
+  if (served) return;
+  served = await models();
+  at("unlock").hidden = true;
+  at("model").replaceChildren(...served.models.map((m) => new Option(m.name)));
+}
+
+function roughly(name) {
+  return served.models.find((m) => m.name === name).approximate_places;
+}
+
+function render() {
+  shownAt.hidden = !shown;
+  if (shown) showReading(shownAt, shown, roughly(shown.model));
+  at("list").hidden = entries.length < 2;
+  at("rows").replaceChildren(...entries.map((entry) => row(entry, entry === shown, () => {
+    shown = entry;
+    render();
+    shownAt.focus();
+    shownAt.scrollIntoView({ block: "nearest" });
+  })));
+}
+
+function conclude(fresh) {
+  const wrong = fresh.filter((entry) => entry.reading.error);
+  if (fresh.length > 1) {
+    if (wrong.length) say("someWrong", [fresh.length - wrong.length, wrong.length], true);
+    else say("several", [fresh.length]);
+    return;
+  }
+  const { reading } = fresh[0];
+  if (reading.error) say("wrong", [reading.error], true);
+  else if (!reading.text) say("none");
+  else {
+    const sure = () => `${percent(reading.confidence)} · ${word(trust(reading.confidence))}`;
+    say("done", [reading.display, sure]);
+  }
+}
+
+async function readAll(files) {
+  await connect();
+  const model = at("model").value, { limits } = served;
+  const large = files.find((file) => file.size + 1000 > limits.body_bytes);
+  if (large) {
+    say("large", [large.name, limits.body_bytes / 1e6], true);
+    return;
+  }
+  const fresh = [];
+  for (const part of parts(files, limits)) {
+    say("reading", [fresh.length + 1, files.length]);
+    const readings = await read(part, model, at("others").value, (s) => say("busy", [s], true));
+    readings.forEach((reading, i) => {
+      const url = URL.createObjectURL(part[i]);
+      fresh.push({ url, name: part[i].name || word("pasted"), reading, model });
+    });
+    entries.push(...fresh.slice(-readings.length));
+    shown = fresh[0];
+    render();
+  }
+  conclude(fresh);
+}
+
+// One after the other: readings stand in the order in which pictures were given.
+function give(list) {
+  const files = [...list].filter((file) => !file.type || file.type.startsWith("image/"));
+  if (!files.length) {
+    say("notPicture", [], true);
+    return;
+  }
+  work = work.then(() => readAll(files)).catch(complain);
+}
+
+for (const id of ["files", "camera"]) {
+  at(id).addEventListener("change", ({ target }) => {
+    if (target.files.length) give(target.files);
+    target.value = ""; // the same file may be given again
+  });
+}
+addEventListener("dragover", (event) => {
+  event.preventDefault();
+  drop.classList.add("over");
+});
+addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) drop.classList.remove("over");
+});
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  drop.classList.remove("over");
+  give(event.dataTransfer.files);
+});
+addEventListener("paste", (event) => {
+  if (event.clipboardData.files.length) {
+    event.preventDefault();
+    give(event.clipboardData.files);
+  }
+});
+at("unlock").addEventListener("submit", (event) => {
+  event.preventDefault();
+  useKey(at("key").value);
+  connect().then(() => say("")).catch(complain);
+});
+at("download").addEventListener("click", () => save(csv(entries), "readings.csv"));
+at("clear").addEventListener("click", () => {
+  for (const { url } of entries) URL.revokeObjectURL(url);
+  entries = [];
+  shown = null;
+  say("");
+  render();
+  at("files").focus();
+});
+at("language").addEventListener("change", ({ target }) => {
+  keep(target.value);
+  speak(target.value);
+  say(...said);
+  render();
+});
+
+at("language").value = preferred();
+speak(at("language").value);
+connect().catch(complain);

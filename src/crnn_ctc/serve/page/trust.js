@@ -1,0 +1,12 @@
+// How far a confidence can be trusted, as a class that has a colour and a word.
+
+export function trust(confidence) {
+  return confidence >= 0.95 ? "good" : confidence >= 0.5 ? "unsure" : "bad";
+}
+
+// 99.96 must not become 100, nor 0.001 nothing at all.
+export function percent(confidence, digits = 1) {
+  const least = 10 ** -digits;
+  if (confidence > 0 && 100 * confidence < least) return `< ${least} %`;
+  return `${Math.min(100 * confidence, 100 - least).toFixed(digits)} %`;
+}

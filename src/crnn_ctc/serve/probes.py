@@ -1,0 +1,40 @@
+"""What those who run the service ask it."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from crnn_ctc.serve.metrics import MEDIA_TYPE
+from crnn_ctc.serve.problems import Problem
+from crnn_ctc.serve.schema import StateAnswer
+from crnn_ctc.serve.service import Shared, allowed
+
+router = APIRouter(tags=["running"])
+
+
+@router.get("/healthz", summary="Whether it lives")
+async def healthz() -> StateAnswer:
+    """Answers as long as the event loop turns."""
+    return StateAnswer(status="alive")
+
+
+@router.get("/readyz", summary="Whether it takes pictures")
+async def readyz(service: Shared) -> StateAnswer:
+    """503 while a model's queue is full, or the service stops."""
+    for model in service.models.values():
+        if not model.batcher.takes_more:
+            raise Problem(503, f"{model.name} takes no more pictures now", retry_after=1)
+    return StateAnswer(status="ready")
+
+
+@router.get(
+    "/metrics",
+    summary="Prometheus",
+    dependencies=[Depends(allowed)],
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+)
+async def metrics(service: Shared) -> Response:
+    """Counts of requests and pictures, times, batches, confidences, memory."""
+    return Response(service.metrics.text(), headers={"Content-Type": MEDIA_TYPE})

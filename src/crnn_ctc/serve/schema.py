@@ -1,0 +1,163 @@
+"""What the API answers, as it stands in its OpenAPI document."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from crnn_ctc.plate_text import with_dot
+from crnn_ctc.reader import Reading
+from crnn_ctc.serve.limits import Limits
+from crnn_ctc.serve.models import MOST_ALTERNATIVES, ServedModel
+
+NAME_LENGTH = 200
+"""Characters of a picture's name that are given back."""
+
+
+class Options(BaseModel):
+    """What a request may ask for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str | None = Field(None, max_length=200, description="Its name; the first by default.")
+    alternatives: int = Field(
+        0, ge=0, le=MOST_ALTERNATIVES, description="Next best texts to give; they take time."
+    )
+
+
+class CharacterAnswer(BaseModel):
+    """One character of a text."""
+
+    text: str
+    confidence: float = Field(description="From 0 to 1.")
+    start: float = Field(description="Left edge, in pixels of the picture, upright by its EXIF.")
+    end: float = Field(description="Right edge, likewise.")
+    row: int = Field(description="0; of a plate with two rows, 1 for the lower one.")
+
+
+class AlternativeAnswer(BaseModel):
+    """A next best text."""
+
+    text: str
+    display: str
+    probability: float
+
+
+class ReadingAnswer(BaseModel):
+    """What was read in a picture, or why nothing could be."""
+
+    name: str = Field(description="Of the file as it was sent, cut to 200 characters.")
+    text: str = Field(description="Bare; empty where there is none, or an error.")
+    display: str = Field(description="As people write it: a plate with its dot.")
+    confidence: float = Field(description="P(text | picture, and that it is one of the grammar's).")
+    mass: float = Field(description="P(any text of the grammar | picture).")
+    ms: float = Field(description="Milliseconds of reading, its share of a batch.")
+    characters: list[CharacterAnswer]
+    alternatives: list[AlternativeAnswer]
+    error: str | None = Field(description="What is wrong with the picture; null where it was read.")
+
+
+class Answer(BaseModel):
+    """Readings, in the order of the pictures."""
+
+    model: str
+    ms: float = Field(description="Milliseconds from the whole request to the answer, queue too.")
+    readings: list[ReadingAnswer]
+
+
+class ModelAnswer(BaseModel):
+    """A model that can be asked."""
+
+    name: str
+    description: str
+    characters: str = Field(description="All that it can spell.")
+    grammar: str | None = Field(description="What a text can be; null for anything.")
+    parameters: int
+    licence: str
+    approximate_places: bool = Field(description="Whether characters may be spelt off their place.")
+
+
+class LimitsAnswer(BaseModel):
+    """What is refused."""
+
+    body_bytes: int
+    pixels: int
+    pictures: int
+    alternatives: int
+    seconds: float
+
+
+class ModelsAnswer(BaseModel):
+    """The models, the default first, and the limits."""
+
+    models: list[ModelAnswer]
+    limits: LimitsAnswer
+
+
+class StateAnswer(BaseModel):
+    """Whether the service lives or is ready."""
+
+    status: str
+
+
+class ProblemAnswer(BaseModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+def reading_answer(name: str, reading: Reading, plates: bool) -> ReadingAnswer:
+    """A reading as it is sent; ``plates`` are shown with their dot."""
+    show = with_dot if plates else str
+    return ReadingAnswer(
+        name=name[:NAME_LENGTH],
+        text=reading.text,
+        display=show(reading.text),
+        confidence=round(reading.confidence, 6),
+        mass=round(reading.mass, 6),
+        ms=round(reading.ms, 3),
+        characters=[
+            CharacterAnswer(
+                text=c.text,
+                confidence=round(c.confidence, 6),
+                start=round(c.start, 1),
+                end=round(c.end, 1),
+                row=c.row,
+            )
+            for c in reading.characters
+        ],
+        alternatives=[
+            AlternativeAnswer(
+                text=a.text, display=show(a.text), probability=round(a.probability, 6)
+            )
+            for a in reading.alternatives
+        ],
+        error=reading.error,
+    )
+
+
+def model_answer(model: ServedModel) -> ModelAnswer:
+    """A model as it is listed."""
+    card = model.card
+    return ModelAnswer(
+        name=model.name,
+        description=card.description,
+        characters=card.alphabet.characters,
+        grammar=card.grammar,
+        parameters=card.parameters,
+        licence=card.licence,
+        approximate_places=model.plates,
+    )
+
+
+def limits_answer(limits: Limits) -> LimitsAnswer:
+    """The limits as they are listed."""
+    return LimitsAnswer(
+        body_bytes=limits.body,
+        pixels=limits.pixels,
+        pictures=limits.pictures,
+        alternatives=MOST_ALTERNATIVES,
+        seconds=limits.seconds,
+    )

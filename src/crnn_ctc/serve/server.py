@@ -1,0 +1,61 @@
+"""The application on a socket, until it is told to stop."""
+
+from __future__ import annotations
+
+import math
+import signal
+import socket
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from crnn_ctc.errors import InputError
+
+CONNECTIONS = 1000
+"""At once; uvicorn itself answers 503 to more."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes any that is free.
+
+    Raises:
+        InputError: the address is not ours or is taken.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=1024)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"{host}:{port}: cannot listen ({reason}); choose another --host or --port"
+        ) from None
+
+
+def run(app: ASGIApp, listening: socket.socket, seconds: float, access_log: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT; what was accepted is answered.
+
+    Args:
+        app: to serve.
+        listening: its socket.
+        seconds: that a request may take to arrive, and again to be answered.
+        access_log: whether each request is logged.
+    """
+    config = uvicorn.Config(
+        app,
+        log_level="info" if access_log else "warning",
+        access_log=access_log,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=math.ceil(2 * seconds) + 1,
+    )
+    # uvicorn raises the signal again when it is done: being told to stop is no failure
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ignore)
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    del number, frame

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 def bench(
     models: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[MODEL...]", help="plates-tiny, digits-tiny, or model files."),
+        typer.Argument(
+            metavar="[MODEL...]", help="plates-tiny, plates-nano, digits-tiny, or model files."
+        ),
     ] = None,
     data: Annotated[
         Path | None,

@@ -27,7 +27,7 @@ def main() -> None:
     command = [sys.executable, "-m", "crnn_ctc", "serve", "--port", "0"]
     with (
         subprocess.Popen(command, stderr=subprocess.PIPE) as service,  # noqa: S603
-        tempfile.TemporaryDirectory() as work,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work,
         browser("chromium", Path(work)) as tab,
     ):
         assert service.stderr is not None

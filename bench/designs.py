@@ -293,19 +293,20 @@ def plot(values: dict[str, object], file: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    for row in values["rows"]:  # type: ignore[attr-defined]
+    rows = sorted(values["rows"], key=lambda row: row["ms"])  # type: ignore[call-overload]
+    for place, row in enumerate(rows):
         (point,) = axes.plot(row["ms"], row["drawn"], "o", markersize=8)
         axes.annotate(
             row["name"].split(":")[0],
             (row["ms"], row["drawn"]),
-            (8, -3),
+            (8, (-11, 4)[place % 2]),  # neighbours above and below
             textcoords="offset points",
             color=point.get_color(),
         )
     axes.set_xlabel("ms a picture, batch 1, one thread")
     axes.set_ylabel("drawn plates read right, %")
     axes.set_title(f"Small networks after {values['images']:,} pictures")
-    axes.margins(x=0.25)
+    axes.set_xlim(rows[0]["ms"] * 0.95, rows[-1]["ms"] * 1.25)
     axes.grid(alpha=0.3)
     figure.savefig(file, dpi=110)
 

@@ -47,6 +47,15 @@ def test_the_examples_are_read(reader: Reader, path: Path) -> None:
     assert reading.confidence > (0.5 if "green car" in path.name else 0.9)
 
 
+@pytest.mark.parametrize("name", ["plates-nano", "plates-nano-int8"])
+def test_the_smaller_models_read_them_too(name: str) -> None:
+    small = Reader(name)
+    assert small.card.name == name
+    readings = list(small.read(PICTURES))
+    assert [reading.text for reading in readings] == TEXTS
+    assert min(reading.confidence for reading in readings) > 0.5
+
+
 def test_the_examples_are_of_many_kinds() -> None:
     assert len({text[0] for text in TEXTS}) >= 6  # provinces
     assert {len(text) for text in TEXTS} == {7, 8}
@@ -54,8 +63,10 @@ def test_the_examples_are_of_many_kinds() -> None:
     assert {path.suffix for path in PICTURES} == {".jpg", ".png"}
 
 
-def test_the_model_keeps_its_accuracy(reader: Reader) -> None:
+@pytest.mark.parametrize("name", ["plates-tiny", "plates-nano", "plates-nano-int8"])
+def test_the_models_keep_their_accuracy(name: str) -> None:
     """On training crops, which say nothing of accuracy, but would show a broken file."""
+    reader = Reader(name)
     samples = list(read_labelled(shared_data("plates") / "train.csv", normalise=plate_label))[::16]
     texts = [reading.text for reading in reader.read([sample.path for sample in samples])]
     assert len(texts) > 250

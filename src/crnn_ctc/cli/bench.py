@@ -25,7 +25,8 @@ def bench(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MODEL...]", help="plates-tiny, plates-nano, digits-tiny, or model files."
+            metavar="[MODEL...]",
+            help="plates-tiny, plates-nano(-int8), digits-tiny, or files.",
         ),
     ] = None,
     data: Annotated[

@@ -35,7 +35,8 @@ def predict(
         typer.Argument(metavar="PATH...", help="Pictures, folders, globs; - is standard input."),
     ],
     model: Annotated[
-        str, typer.Option(help="plates-tiny, plates-nano, digits-tiny, or a model file.")
+        str,
+        typer.Option(help="plates-tiny, plates-nano(-int8), digits-tiny, or a file."),
     ] = "plates-tiny",
     output: Annotated[
         Format, typer.Option("--format", help="table, text (texts alone), json or csv.")

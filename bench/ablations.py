@@ -19,7 +19,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-BATCH = 64
+from short_run import BATCH, RECIPE, changes
 
 #: What is changed in each; the first changes nothing.
 CONDITIONS: dict[str, tuple[str, ...]] = {
@@ -39,23 +39,14 @@ def train(name: str, seed: int, options: argparse.Namespace) -> list[dict[str, f
     """The validations of one run, in order; trained if it is not there yet."""
     run = options.runs / f"{name.replace(' ', '-')}-{seed}"
     metrics = run / "metrics.jsonl"
-    changes = [
-        f"seed={seed}",
-        f"training.images={options.images}",
-        f"training.batch_size={BATCH}",
-        "training.learning_rate=2e-3",
-        "training.warmup=0.1",
-        "training.flat_start=0.4",
-        "training.ema_decay=0.995",
+    command = [sys.executable, "-m", "crnn_ctc", "train", RECIPE, "--resume"]
+    command += ["--data", str(options.data), "--run", str(run)]
+    for change in [
+        *changes(seed, options.images, options.glyphs),
         "training.validations=4",
         "data.validation_drawn=0",
         *CONDITIONS[name],
-    ]
-    if options.glyphs:
-        changes.append(f"data.glyphs={options.glyphs.resolve()}")
-    command = [sys.executable, "-m", "crnn_ctc", "train", "plates-nano", "--resume"]
-    command += ["--data", str(options.data), "--run", str(run)]
-    for change in changes:
+    ]:
         command += ["--set", change]
     rows = validations(metrics)
     if not rows or rows[-1]["step"] < options.images // BATCH:

@@ -16,7 +16,6 @@ import os
 import statistics
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
@@ -26,46 +25,23 @@ from torch import Tensor, nn
 
 from crnn_ctc import Reader
 from crnn_ctc.data.source import open_source
-from crnn_ctc.decode import greedy_texts
 from crnn_ctc.errors import InputError
+from crnn_ctc.evaluation.evaluate import read_texts
 from crnn_ctc.export import fold_norms, to_onnx
 from crnn_ctc.net.architectures import ARCHITECTURES
 from crnn_ctc.net.build import build
-from crnn_ctc.net.nano import CNN_Nano, Residual
-from crnn_ctc.net.network import Network, RnnKind, convolution
+from crnn_ctc.net.nano import CNN_Nano
+from crnn_ctc.net.network import Network, convolution
 from crnn_ctc.net.summary import summarize
 from crnn_ctc.recipe import Recipe, load
 from crnn_ctc.runtime import open_session
 from crnn_ctc.training.fit import fit
 from crnn_ctc.training.trained import Trained, make_card
+from short_run import RECIPE, changes
 from timing import Row, in_turn, milliseconds
 
+HEIGHT = 48  # of the pictures, pixels
 DRAWN = 1000  # plates that each is measured on besides dev
-
-
-class Design(CNN_Nano):
-    """CNN_Nano with other convolutions, or another sequence part."""
-
-    residuals = 0
-    outputs: ClassVar[int] = 96
-
-    def __init__(
-        self,
-        channels: int,
-        height: int,
-        classes: int,
-        rnn: RnnKind = "none",
-        dropout: float = 0.0,
-    ) -> None:
-        super().__init__(channels, height, classes, rnn, dropout)
-        if front := self.front(channels):
-            along = [layer for layer in self.cnn if isinstance(layer, Residual)]
-            self.cnn = nn.Sequential(*front, *along)
-        self.fc = nn.Linear(self.outputs, classes)
-
-    def front(self, channels: int) -> list[nn.Module]:  # noqa: ARG002
-        """Convolutions in the place of CNN_Nano's, for 48 rows; none for CNN_Nano's."""
-        return []
 
 
 class Two(CNN_Nano):
@@ -76,12 +52,14 @@ class Slim(CNN_Nano):
     widths = (16, 24, 32, 48, 96)
 
 
-class Patch(Design):
+class Patch(CNN_Nano):
     """A first convolution that takes 4x4 at once, then residual blocks on few rows."""
 
     residuals = 2
 
-    def front(self, channels: int) -> list[nn.Module]:
+    @classmethod
+    def convolutions(cls, channels: int, height: int) -> list[nn.Module]:
+        assert height == HEIGHT
         return [
             *convolution(channels, 16, 4, (4, 2), (0, 1)),
             *convolution(16, 32, stride=2),
@@ -92,12 +70,14 @@ class Patch(Design):
         ]
 
 
-class Separable(Design):
+class Separable(CNN_Nano):
     """Inverted residuals (Sandler et al. 2018): depthwise, then pointwise."""
 
     residuals = 2
 
-    def front(self, channels: int) -> list[nn.Module]:
+    @classmethod
+    def convolutions(cls, channels: int, height: int) -> list[nn.Module]:
+        assert height == HEIGHT
         return [
             *convolution(channels, 16, stride=2),
             *convolution(16, 32, stride=2),
@@ -110,20 +90,21 @@ class Separable(Design):
         ]
 
 
-class Recurrent(Design):
+class Recurrent(CNN_Nano):
     """One bidirectional GRU."""
 
-    outputs = 128
+    residuals = 0
 
     def __init__(self, *args: int | str) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
         self.rnn = nn.GRU(96, 64, batch_first=True, bidirectional=True)
+        self.fc = nn.Linear(128, self.fc.out_features)
 
     def sequence(self, x: Tensor) -> Tensor:
         return self.rnn(x)[0]  # type: ignore[no-any-return]
 
 
-class Attentive(Design):
+class Attentive(CNN_Nano):
     """One layer of attention (Vaswani et al. 2017) after a convolution along the line."""
 
     residuals = 1
@@ -188,20 +169,8 @@ DESIGNS: dict[str, type[Network]] = {
 
 
 def recipe_of(seed: int, options: argparse.Namespace) -> Recipe:
-    changes = [
-        f"seed={seed}",
-        f"training.images={options.images}",
-        "training.batch_size=64",
-        "training.learning_rate=2e-3",
-        "training.warmup=0.1",
-        "training.flat_start=0.4",
-        "training.ema_decay=0.995",
-        "training.validations=2",
-        f"data.validation_drawn={DRAWN}",
-    ]
-    if options.glyphs:
-        changes.append(f"data.glyphs={options.glyphs.resolve()}")
-    return load("plates-nano", changes)
+    ours = ["training.validations=2", f"data.validation_drawn={DRAWN}"]
+    return load(RECIPE, [*changes(seed, options.images, options.glyphs), *ours])
 
 
 def accuracy(name: str, seed: int, options: argparse.Namespace) -> tuple[float, float]:
@@ -213,10 +182,7 @@ def accuracy(name: str, seed: int, options: argparse.Namespace) -> tuple[float, 
     except InputError as error:
         raise SystemExit(str(error)) from None
     _, held = open_source(recipe, options.data)
-    log_probs = Trained(run / "last").log_probs
-    texts: list[str] = []
-    for start in range(0, len(held.texts), 250):
-        texts += greedy_texts(log_probs(held.images[start : start + 250]), recipe.characters)
+    texts = [text for batch in read_texts(Trained(run / "last"), held.images) for text in batch]
     right = [text == label for text, label in zip(texts, held.texts, strict=True)]
     return 100 * float(np.mean(right[:-DRAWN])), 100 * float(np.mean(right[-DRAWN:]))
 

@@ -13,7 +13,7 @@ from crnn_ctc.net.crnn import CRNN, CRNN_Tiny  # noqa: E402
 from crnn_ctc.net.nano import CNN_Nano  # noqa: E402
 from crnn_ctc.net.network import Network, scale_pixels  # noqa: E402
 from crnn_ctc.net.summary import summarize  # noqa: E402
-from crnn_ctc.recipe import NetworkSettings, load  # noqa: E402
+from crnn_ctc.recipe import RECURRENT, NetworkSettings, load  # noqa: E402
 from crnn_ctc.training.loss import ctc_loss, flat_start_loss, spread_evenly  # noqa: E402
 
 DIGIT_ROWS = (1, 32, 160, 11)
@@ -107,6 +107,10 @@ def test_a_network_takes_its_own_recurrent_layers() -> None:
         load("plates-tiny", ["network.architecture=CRNN", "network.rnn=none"])
     with pytest.raises(InputError, match="CNN_Nano takes none"):
         CNN_Nano(1, 32, 11, "gru")
+
+
+def test_recipes_know_the_layers_that_networks_take() -> None:
+    assert {name: kind.recurrent for name, kind in ARCHITECTURES.items()} == RECURRENT
 
 
 def test_pixels_are_scaled_and_stay_channels_last() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,13 @@ def test_a_model_of_another_project(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match="not a model of crnn-ctc"):
         Reader(tmp_path / "x.onnx")
+
+
+def test_a_reader_that_gives_more_shares_the_model() -> None:
+    plain = Reader("plates-tiny")
+    more, fresh = plain.giving(3), Reader("plates-tiny", alternatives=3)
+    assert more.runtime is plain.runtime
+    picture = EXAMPLES / "plates" / "苏D18RL9_blue.jpg"
+    readings = [replace(reader(picture), ms=0.0) for reader in (plain, more, fresh)]
+    assert [len(reading.alternatives) for reading in readings] == [0, 3, 3]
+    assert readings[1] == readings[2]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.card import KEY, Card
+from crnn_ctc.card import Card
 from crnn_ctc.data.digits import has_digits, hold_out, load_digits
 from crnn_ctc.data.labelled import normaliser, read_labelled
 from crnn_ctc.data.sequences import protocol
@@ -92,9 +92,7 @@ def rewritten(content: bytes, card: Card) -> bytes:
     import onnx
 
     model = onnx.load_from_string(content)
-    for entry in model.metadata_props:
-        if entry.key == KEY:
-            entry.value = card.to_json()
+    card.put_into(model)
     return model.SerializeToString()  # type: ignore[no-any-return]
 
 

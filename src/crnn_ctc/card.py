@@ -78,6 +78,13 @@ class Card:
         values["alphabet"] = {"symbols": self.alphabet.symbols, "blank": self.alphabet.blank}
         return json.dumps({"format": FORMAT, **values}, ensure_ascii=False)
 
+    def put_into(self, model: Any) -> None:
+        """Make this the card of an ``onnx.ModelProto``; its other metadata stay."""
+        model.producer_name, model.producer_version = "crnn-ctc", self.version
+        for entry in [e for e in model.metadata_props if e.key == KEY]:
+            model.metadata_props.remove(entry)
+        model.metadata_props.add(key=KEY, value=self.to_json())
+
     @classmethod
     def from_json(cls, text: str | None, name: str) -> Card:
         """The card that a file's metadata holds.

@@ -23,7 +23,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from crnn_ctc.atomic import write_atomically
 from crnn_ctc.calibration import temperature
-from crnn_ctc.card import KEY, Card
+from crnn_ctc.card import Card
 from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import open_grammar
 from crnn_ctc.net.network import Network, scale_pixels
@@ -146,8 +146,6 @@ def to_onnx(network: Network, card: Card) -> onnx.ModelProto:
         quiet.setLevel(level)
     assert program is not None
     model: onnx.ModelProto = program.model_proto
-    model.producer_name = "crnn-ctc"
-    model.producer_version = card.version
     model.doc_string = card.description
     # what the exporter notes of where each node came from names files of this machine
     for node in model.graph.node:
@@ -155,7 +153,7 @@ def to_onnx(network: Network, card: Card) -> onnx.ModelProto:
     for value in (*model.graph.value_info, *model.graph.initializer):
         del value.metadata_props[:]
     del model.graph.metadata_props[:]
-    helper.set_model_props(model, {KEY: card.to_json()})
+    card.put_into(model)
     return model
 
 

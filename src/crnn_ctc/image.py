@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -29,6 +30,13 @@ SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
 """Names that a folder's pictures end with."""
+
+
+def names_picture(name: str) -> bool:
+    """Whether a file of a data folder is a picture, by its name without a folder."""
+    suffix = os.path.splitext(name)[1]  # noqa: PTH122  a Path a picture costs more
+    # macOS leaves ._NAME.jpg files behind, which are no pictures
+    return suffix.lower() in SUFFIXES and not name.startswith(".")
 
 
 def load(source: Source) -> NDArray[np.uint8]:

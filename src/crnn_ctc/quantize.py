@@ -22,7 +22,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from crnn_ctc.atomic import write_atomically
-from crnn_ctc.card import KEY, Card
+from crnn_ctc.card import Card
 from crnn_ctc.data.labelled import Labelled, normaliser, read_labelled
 from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.errors import InputError
@@ -165,7 +165,5 @@ def _with_card(file: Path, reader: Reader) -> Reader:
 def _set_card(file: Path, card: Card) -> None:
     model = onnx.load(file)
     del model.metadata_props[:]
-    onnx.helper.set_model_props(model, {KEY: card.to_json()})
-    model.producer_name = "crnn-ctc"
-    model.producer_version = card.version
+    card.put_into(model)
     onnx.save(model, file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from importlib.resources import as_file, files
 from itertools import islice
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from crnn_ctc import image as pictures
 from crnn_ctc.card import KEY, Card
 from crnn_ctc.decode import Alternative
-from crnn_ctc.decode.decoder import Decoder, decoder_for
+from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import Source
@@ -77,7 +78,14 @@ class Reader:
         self.min_confidence = min_confidence
         self.runtime, self.card = _open(model, threads, runtime)
         self._decode = decoder_for(self.card, grammar=grammar, alternatives=alternatives)
-        self._grammar, self._alternatives = grammar, alternatives
+        self._alternatives = alternatives
+
+    def giving(self, alternatives: int) -> Reader:
+        """A reader of the same model, opened once for both, with other texts in each reading."""
+        other = copy(self)
+        other._decode = self._decode.giving(alternatives)
+        other._alternatives = alternatives
+        return other
 
     def __call__(self, source: Source) -> Reading:
         """Read one picture.
@@ -142,7 +150,7 @@ class Reader:
         widths: list[int] = []
         seen: list[Seen] = []
         log_probs: list[NDArray[np.float32]] = []
-        decode = self._track_decoder()
+        decode = self._decode.giving(max(CANDIDATES, self._alternatives))
         waiting = pictures.load_each(sources, errors)
         while batch := list(islice(waiting, batch_size)):
             places += [place for place, _ in batch]
@@ -171,10 +179,6 @@ class Reader:
             best=places[best],
             skipped=tuple(errors[place] for place in sorted(errors)),
         )
-
-    def _track_decoder(self) -> Decoder:
-        count = max(CANDIDATES, self._alternatives)
-        return decoder_for(self.card, grammar=self._grammar, alternatives=count)
 
     def fit(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """RGB uint8 (H, W, 3) as the model takes it; see :func:`crnn_ctc.image.fit`."""

@@ -56,6 +56,15 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+RECURRENT: dict[str, tuple[str, ...]] = {
+    "CRNN": ("gru", "lstm"),
+    "CRNN_Tiny": ("gru", "lstm"),
+    "CNN_Nano": ("none",),
+}
+"""The recurrent layers that each network takes, the usual ones first: what the networks say
+themselves, here for those who have no torch."""
+
+
 class NetworkSettings(Section):
     """Which network; see :mod:`crnn_ctc.net.architectures`. CNN_Nano has no recurrent layers."""
 
@@ -71,15 +80,17 @@ class NetworkSettings(Section):
     @model_validator(mode="before")
     @classmethod
     def _usual_rnn(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("architecture") == "CNN_Nano":
-            return {"rnn": "none"} | values
+        if isinstance(values, dict) and (kinds := RECURRENT.get(str(values.get("architecture")))):
+            return {"rnn": kinds[0]} | values
         return values
 
     @model_validator(mode="after")
     def _rnn_fits(self) -> Self:
-        if (self.rnn == "none") != (self.architecture == "CNN_Nano"):
-            takes = "none" if self.architecture == "CNN_Nano" else "gru or lstm"
-            raise ValueError(f"{self.architecture} takes rnn = {takes}, not {self.rnn}")
+        kinds = RECURRENT[self.architecture]
+        if self.rnn not in kinds:
+            raise ValueError(
+                f"{self.architecture} takes rnn = {' or '.join(kinds)}, not {self.rnn}"
+            )
         return self
 
 

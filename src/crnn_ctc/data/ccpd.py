@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from crnn_ctc.errors import InputError
-from crnn_ctc.image import SUFFIXES
+from crnn_ctc.image import names_picture
 
 Point = tuple[int, int]
 Corners = tuple[Point, Point, Point, Point]
@@ -290,9 +290,8 @@ def _pictures_2020(root: Path) -> Iterator[CcpdPicture]:
 def _in_folder(folder: Path) -> Iterator[Path]:
     """Pictures of one folder by name: any other order would change from machine to machine."""
     with os.scandir(folder) as entries:
-        names = sorted(e.name for e in entries if PurePosixPath(e.name).suffix.lower() in SUFFIXES)
-    # macOS leaves ._NAME.jpg files behind, which are no pictures
-    return (folder / name for name in names if not name.startswith("."))
+        names = sorted(entry.name for entry in entries if names_picture(entry.name))
+    return (folder / name for name in names)
 
 
 def _picture(

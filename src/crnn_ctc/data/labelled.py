@@ -12,7 +12,7 @@ from typing import Literal
 
 from crnn_ctc.alphabet import PLATES, Alphabet
 from crnn_ctc.errors import InputError
-from crnn_ctc.image import SUFFIXES
+from crnn_ctc.image import names_picture
 
 MANIFEST = "manifest.csv"
 """A folder that holds this file is read by it."""
@@ -167,10 +167,9 @@ def _folder(root: Path) -> Iterator[Labelled]:
         split = _split(PurePath(folder).relative_to(root).parts) or above
         attributes = {"split": split} if split else {}
         for file in sorted(files):
-            stem, suffix = os.path.splitext(file)  # noqa: PTH122  a Path a picture costs more
-            # macOS leaves ._NAME.jpg files behind, which are no pictures
-            if suffix.lower() in SUFFIXES and not file.startswith("."):
+            if names_picture(file):
                 empty = False
+                stem = os.path.splitext(file)[0]  # noqa: PTH122  a Path a picture costs more
                 path = Path(folder, file)
                 yield Labelled(path, stem.rpartition("_")[0] or stem, attributes, str(path))
     if empty:

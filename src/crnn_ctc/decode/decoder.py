@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Literal
 
@@ -66,10 +67,20 @@ class Decoder:
         self.grammar = grammar
         self._alphabet = alphabet
         self._mass = GrammarMass(grammar) if grammar is not None else None
-        self._searches = search or grammar is not None or alternatives > 0
+        self._always = search or grammar is not None
         self._temperature = temperature
         self._alternatives = alternatives
-        self._width = max(width, alternatives + 1)
+        self._width = width
+
+    def giving(self, alternatives: int) -> Decoder:
+        """The same decoder with another number of alternatives; nothing is prepared anew."""
+        other = copy(self)
+        other._alternatives = alternatives
+        return other
+
+    @property
+    def _searches(self) -> bool:
+        return self._always or self._alternatives > 0
 
     @property
     def method(self) -> str:
@@ -171,7 +182,8 @@ class Decoder:
     ) -> list[list[tuple[int, ...]]]:
         # a few more than are asked for: the beam's own order is not exact
         count = self._alternatives + 4
-        searched = beam_search(log_probs, self._alphabet.blank, self._width, self.grammar, classes)
+        width = max(self._width, self._alternatives + 1)
+        searched = beam_search(log_probs, self._alphabet.blank, width, self.grammar, classes)
         return [[candidate.classes for candidate in row[:count]] for row in searched]
 
     def _decoded(

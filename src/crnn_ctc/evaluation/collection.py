@@ -16,7 +16,7 @@ from crnn_ctc.data.sequences import Protocol, protocol
 from crnn_ctc.decode.decoder import Decoder
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.evaluate import Picture, Read, read_fitted, read_pictures
-from crnn_ctc.image import SUFFIXES
+from crnn_ctc.image import names_picture
 from crnn_ctc.recognize import Recognizer
 
 
@@ -77,12 +77,7 @@ def pictures_without_text(folder: Path) -> list[Picture]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; name one of pictures that show no such text")
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        # macOS leaves ._NAME.jpg files behind, which are no pictures
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
+    paths = sorted(path for path in folder.rglob("*") if names_picture(path.name))
     if not paths:
         raise InputError(f"{folder}: holds no pictures; name a folder that does")
     return [Picture(_below(path, folder), "", path) for path in paths]

@@ -65,19 +65,25 @@ class CNN_Nano(Network):
     ) -> None:
         super().__init__()
         self.check(height, rnn)
-        first, second, third, fourth, last = self.widths
-        self.cnn = nn.Sequential(
+        last = self.widths[-1]
+        along = (Residual(last) for _ in range(self.residuals))
+        self.cnn = nn.Sequential(*self.convolutions(channels, height), *along)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(last, classes)
+
+    @classmethod
+    def convolutions(cls, channels: int, height: int) -> list[nn.Module]:
+        """(N, C, H, W) to (N, 96, 1, W / 4)."""
+        first, second, third, fourth, last = cls.widths
+        return [
             *convolution(channels, first, stride=2),
             *convolution(first, second, stride=2),
             *convolution(second, third),
             *convolution(third, fourth, stride=(2, 1)),
             *convolution(fourth, last, stride=(2, 1)),
             # all rows that are left at once
-            *convolution(last, last, (height // self.reduction, 1), padding=0),
-            *(Residual(last) for _ in range(self.residuals)),
-        )
-        self.dropout = nn.Dropout(dropout)
-        self.fc = nn.Linear(last, classes)
+            *convolution(last, last, (height // cls.reduction, 1), padding=0),
+        ]
 
     @classmethod
     def steps(cls, width: int) -> int:

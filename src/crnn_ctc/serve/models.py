@@ -55,7 +55,7 @@ class ServedModel:
         self.name = model if model in shipped() else Path(model).stem
         # searching for alternatives takes long: only those who ask for them pay for it
         self._reader = Reader(model, threads)
-        self._searcher = Reader(model, threads, alternatives=MOST_ALTERNATIVES)
+        self._searcher = self._reader.giving(MOST_ALTERNATIVES)
         self._pixels = limits.pixels
         self._metrics = metrics
         self.batcher = Batcher(self.read, limits.batch, limits.queue, f"read-{self.name}")
@@ -91,7 +91,7 @@ class ServedModel:
         try:
             check_header(job.content, self._pixels)
         except InputError as error:
-            readings[place] = Reading("", 0.0, error=str(error))
+            readings[place] = Reading.failed(str(error))
             return False
         return True
 

@@ -1,0 +1,28 @@
+"""The short training runs that are compared: recipe plates-nano, a few minutes each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RECIPE = "plates-nano"
+BATCH = 64
+
+
+def changes(seed: int, images: int, glyphs: Path | None) -> list[str]:
+    """What is set in the recipe, as ``--set`` takes it.
+
+    Args:
+        seed: of the run.
+        images: that it trains on.
+        glyphs: pictures of characters to draw with; None for what comes with the package.
+    """
+    return [
+        f"seed={seed}",
+        f"training.images={images}",
+        f"training.batch_size={BATCH}",
+        "training.learning_rate=2e-3",
+        "training.warmup=0.1",
+        "training.flat_start=0.4",
+        "training.ema_decay=0.995",
+        *([f"data.glyphs={glyphs.resolve()}"] if glyphs else []),
+    ]

@@ -214,7 +214,9 @@ class Training(Section):
     The learning rate runs through one cycle, and through another, half as high, from each image
     count in ``restarts`` (warm restarts: Loshchilov and Hutter 2017). For the share
     ``flat_start`` of the steps, the first, characters are also looked for where an even spacing
-    puts them, ever less; see :func:`crnn_ctc.training.loss.flat_start_loss`.
+    puts them, ever less; see :func:`crnn_ctc.training.loss.flat_start_loss`. ``teacher``, a shipped
+    model or a model file, weighs ``distillation`` in the loss at first, ever less until the end;
+    see :class:`crnn_ctc.training.teacher.Teacher`.
     """
 
     images: Positive
@@ -226,6 +228,8 @@ class Training(Section):
     clip_norm: Annotated[float, Field(gt=0)] = 5.0
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
     flat_start: Share = 0.0
+    teacher: str | None = None
+    distillation: Share = 0.0
     precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
     log_steps: Positive = 50
     checkpoint_steps: Positive = 200
@@ -241,6 +245,10 @@ class Training(Section):
         end = self.flat_start * self.steps
         return max(0.0, 1 - step / end) if end else 0.0
 
+    def taught(self, step: int) -> float:
+        """What the teacher weighs at ``step``, against CTC: down to 0."""
+        return self.distillation * (1 - step / self.steps)
+
     @property
     def cycles(self) -> tuple[int, ...]:
         """The step that each cycle begins at, and the last one ends before.
@@ -249,6 +257,12 @@ class Training(Section):
         """
         restarts = (images // self.batch_size for images in self.restarts)
         return (0, *(step for step in restarts if step < self.steps), self.steps)
+
+    @model_validator(mode="after")
+    def _teacher_counts(self) -> Self:
+        if (self.teacher is None) != (self.distillation == 0):
+            raise ValueError("teacher and distillation go together: name a model, and its weight")
+        return self
 
     @model_validator(mode="after")
     def _cycles_follow(self) -> Self:

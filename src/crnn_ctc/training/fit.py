@@ -42,7 +42,7 @@ from crnn_ctc.net.build import build
 from crnn_ctc.net.network import scale_pixels
 from crnn_ctc.recipe import Recipe, Training, load
 from crnn_ctc.training import checkpoint, precision
-from crnn_ctc.training.loss import ctc_loss, flat_start_loss
+from crnn_ctc.training.loss import ctc_loss, distillation_loss, flat_start_loss
 from crnn_ctc.training.record import Record, Silence
 from crnn_ctc.training.start import (
     Resize,
@@ -52,6 +52,7 @@ from crnn_ctc.training.start import (
     settle_norms,
     united,
 )
+from crnn_ctc.training.teacher import Teacher
 
 VERSIONS = "versions.toml"
 
@@ -97,9 +98,10 @@ def fit(
     if known is not None:
         recipe = united(recipe, known) if resize == "union" else recipe
         check_start(recipe, known)
-    build(recipe)  # before the data: a recipe that cannot train fails at once
+    steps = build(recipe).steps(recipe.input.width)  # before the data: if it fails, at once
     source, validation = open_source(recipe, data)
     plan, alphabet = recipe.training, recipe.characters
+    teacher = Teacher(plan.teacher, recipe, steps) if plan.teacher is not None else None
     state = (
         checkpoint.load_tensors(run / checkpoint.STATE)
         if resume and (run / checkpoint.STATE).exists()
@@ -153,7 +155,7 @@ def fit(
     with Record(run, plan.steps, step) if is_main else Silence() as record, _signals() as stopped:
         if kept:
             record.note(kept)
-        for images, texts in batches(source, range(step, plan.steps), size, part):
+        for images, texts, targets in batches(source, range(step, plan.steps), size, part, teacher):
             torch.manual_seed((recipe.seed + step * world + rank) % 2**63)  # dropout's
             model.train()
             log_probs = model(scale_pixels(torch.from_numpy(images).to(device)))
@@ -161,6 +163,9 @@ def fit(
             if (guessed := plan.guessed(step)) > 0:
                 guess = flat_start_loss(log_probs, texts, alphabet)
                 loss = (1 - guessed) * loss + guessed * guess
+            if targets is not None:
+                told = distillation_loss(log_probs, torch.from_numpy(targets).to(device))
+                loss = (1 - plan.taught(step)) * loss + plan.taught(step) * told
             accelerator.backward(loss)
             norm = accelerator.clip_grad_norm_(model.parameters(), plan.clip_norm)
             optimizer.step()
@@ -198,15 +203,23 @@ def fit(
 
 
 def batches(
-    source: Source, steps: range, size: int, part: slice
-) -> Iterator[tuple[NDArray[np.uint8], list[str]]]:
-    """Batches of ``steps``, each composed in a thread while the one before trains."""
+    source: Source, steps: range, size: int, part: slice, teacher: Teacher | None = None
+) -> Iterator[tuple[NDArray[np.uint8], list[str], NDArray[np.float32] | None]]:
+    """Batches of ``steps``, each composed in a thread while the one before trains.
+
+    With each come the targets that ``teacher`` gives, if there is one.
+    """
+
+    def compose(step: int) -> tuple[NDArray[np.uint8], list[str], NDArray[np.float32] | None]:
+        images, texts = source.batch(step, size, part)
+        return images, texts, teacher.targets(images, texts) if teacher else None
+
     with ThreadPoolExecutor(1) as pool:
         coming = None
         for step in steps:
-            batch = (coming or pool.submit(source.batch, step, size, part)).result()
+            batch = (coming or pool.submit(compose, step)).result()
             if step + 1 < steps.stop:
-                coming = pool.submit(source.batch, step + 1, size, part)
+                coming = pool.submit(compose, step + 1)
             yield batch
 
 

@@ -54,6 +54,19 @@ def flat_start_loss(log_probs: Tensor, texts: list[str], alphabet: Alphabet) -> 
     return nn.functional.nll_loss(log_probs.float().reshape(n * steps, classes), targets.flatten())
 
 
+def distillation_loss(log_probs: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy against a teacher's probabilities; pictures whose targets are 0 do not count.
+
+    Args:
+        log_probs: float32 (N, T, K).
+        targets: float32 (N, T, K), see :class:`crnn_ctc.training.teacher.Teacher`.
+
+    Returns:
+        The mean over steps, as :func:`flat_start_loss`.
+    """
+    return -(targets * log_probs.float()).sum(-1).mean()
+
+
 def spread_evenly(classes: list[int], steps: int, blank: int) -> NDArray[np.int64]:
     """A class for each of T steps, int64 (T,): each character in the middle half of its equal part.
 

@@ -270,6 +270,6 @@ def test_batches_come_in_order_and_once() -> None:
         def batch(self, step: int, size: int, part: slice = slice(None)) -> tuple[int, list[str]]:
             return step, ["x"] * size
 
-    steps = [step for step, _ in batches(Counting(), range(3, 8), 2, slice(None))]  # type: ignore[arg-type]
+    steps = [step for step, *_ in batches(Counting(), range(3, 8), 2, slice(None))]  # type: ignore[arg-type]
     assert steps == [3, 4, 5, 6, 7]
     assert list(batches(Counting(), range(3, 3), 2, slice(None))) == []  # type: ignore[arg-type]

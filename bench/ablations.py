@@ -1,11 +1,11 @@
 """What each part of the training of plates is worth: short runs without it, on the dev set.
 
-    python bench/ablations.py --data DIR [--glyphs DIR] [--seeds 3] [--drawn DIR] [--out FILE]
+    python bench/ablations.py --data DIR [--glyphs DIR] [--drawn DIR] [--only NAME] [--out FILE]
 
 The recipe is that of plates-nano, cut to two minutes a run; what is compared is the averaged
 weights at each run's end, not its best. A run that is there is not repeated. ``--jobs 2`` trains
 two at once, one thread each. ``--drawn`` names a set of ``crnn-ctc data synth``, which is read as
-well.
+well. ``--only`` takes one condition, and may be given again; what FILE knows of the others is kept.
 """
 
 from __future__ import annotations
@@ -21,6 +21,16 @@ from pathlib import Path
 
 from short_run import BATCH, RECIPE, changes
 
+
+def taught(model: str) -> tuple[str, ...]:
+    """What to change for a teacher, in the place of the flat start."""
+    return (
+        "training.flat_start=0.0",
+        f"training.teacher={model}",
+        "training.distillation=0.9",
+    )
+
+
 #: What is changed in each; the first changes nothing.
 CONDITIONS: dict[str, tuple[str, ...]] = {
     "all": (),
@@ -32,12 +42,15 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
     "without a flat start": ("training.flat_start=0.0",),
     "synthetic cut by corners only": ('data.cut="corners"',),
     "synthetic cut by boxes only": ('data.cut="box"',),
+    "without averaged weights": ("training.ema_decay=0.0",),
+    "taught by plates-tiny, no flat start": taught("plates-tiny"),
+    "taught by plates-nano, no flat start": taught("plates-nano"),
 }
 
 
 def train(name: str, seed: int, options: argparse.Namespace) -> list[dict[str, float]]:
     """The validations of one run, in order; trained if it is not there yet."""
-    run = options.runs / f"{name.replace(' ', '-')}-{seed}"
+    run = folder(name, seed, options)
     metrics = run / "metrics.jsonl"
     command = [sys.executable, "-m", "crnn_ctc", "train", RECIPE, "--resume"]
     command += ["--data", str(options.data), "--run", str(run)]
@@ -57,19 +70,24 @@ def train(name: str, seed: int, options: argparse.Namespace) -> list[dict[str, f
             env={**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"},
         )
         rows = validations(metrics)
-    print(f"{name:<32} seed {seed}: {100 * rows[-1]['exact_match']:.1f} %", flush=True)
+    print(f"{name:<38} seed {seed}: {100 * rows[-1]['exact_match']:.1f} %", flush=True)
     return rows
 
 
 def on_drawn(name: str, seed: int, options: argparse.Namespace) -> float:
     """Exact match of a run's last averaged weights on the drawn set, in %."""
-    run = options.runs / f"{name.replace(' ', '-')}-{seed}"
+    run = folder(name, seed, options)
     found = run / "drawn.json"
     if not found.is_file():
         command = [sys.executable, "-m", "crnn_ctc", "evaluate", str(run / "last")]
         command += [str(options.drawn), "--decode", "greedy", "--json", str(found)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return 100 * float(json.loads(found.read_text(encoding="utf-8"))["exact_match"])
+
+
+def folder(name: str, seed: int, options: argparse.Namespace) -> Path:
+    """Of a run."""
+    return Path(options.runs / f"{name.replace(',', '').replace(' ', '-')}-{seed}")
 
 
 def validations(metrics: Path) -> list[dict[str, float]]:
@@ -85,13 +103,13 @@ def table(
 ) -> dict[str, dict[str, object]]:
     """Mean and standard deviation over the seeds, printed and returned."""
     rows: dict[str, dict[str, object]] = {}
-    print(f"\n{measure:<32} {'mean':>6} {'deviation':>10}   each seed")
-    for name in CONDITIONS:
+    print(f"\n{measure:<38} {'mean':>6} {'deviation':>10}   each seed")
+    for name in dict.fromkeys(name for name, _ in found):
         each = [found[name, seed] for seed in range(1, seeds + 1)]
         mean, spread = statistics.mean(each), statistics.stdev(each) if seeds > 1 else 0.0
         rows[name] = {"mean": mean, "deviation": spread, "each": each}
         shown = "  ".join(f"{value:.1f}" for value in each)
-        print(f"{name:<32} {mean:>6.2f} {spread:>10.2f}   {shown}")
+        print(f"{name:<38} {mean:>6.2f} {spread:>10.2f}   {shown}")
     return rows
 
 
@@ -102,6 +120,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--images", type=int, default=32_000, help="that a run trains on")
     parser.add_argument("--drawn", type=Path, metavar="DIR", help="drawn plates to read, too")
+    parser.add_argument("--only", action="append", choices=CONDITIONS, metavar="NAME")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--runs", type=Path, default=Path("runs/ablations"))
     parser.add_argument("--out", type=Path, help="write the figures here, as JSON")
@@ -111,7 +130,7 @@ def main() -> None:
         waiting = {  # by seed first: a broken-off comparison has all conditions
             (name, seed): pool.submit(train, name, seed, options)
             for seed in range(1, options.seeds + 1)
-            for name in CONDITIONS
+            for name in options.only or CONDITIONS
         }
         ends = {key: 100 * run.result()[-1]["exact_match"] for key, run in waiting.items()}
 
@@ -120,7 +139,11 @@ def main() -> None:
         measured["drawn"] = {key: on_drawn(*key, options) for key in ends}
     tables = {name: table(name, found, options.seeds) for name, found in measured.items()}
     if options.out:
-        facts = {"images": options.images, "measure": "exact match, %", **tables}
+        facts = {"images": options.images, "measure": "exact match, %"}
+        known = json.loads(options.out.read_text("utf-8")) if options.out.is_file() else {}
+        if facts.items() <= known.items():
+            tables = {name: known.get(name, {}) | rows for name, rows in tables.items()}
+        facts |= tables
         options.out.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 

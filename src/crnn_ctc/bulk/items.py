@@ -1,0 +1,136 @@
+"""The pictures of a shard: their names, and the bytes of their files."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from typing import IO, Any, NamedTuple
+
+import pyarrow
+from pyarrow import parquet
+
+from crnn_ctc.bulk.places import Place, one_line, place
+from crnn_ctc.bulk.shards import PARQUET, Shard, is_packed
+from crnn_ctc.errors import InputError
+from crnn_ctc.image import names_picture
+
+CONTENT = ("image", "bytes", "content", "picture", "jpg", "png")
+"""Columns that hold a picture's file: binary, or a struct with ``bytes``, as datasets has it."""
+
+NAMES = ("path", "file", "file_name", "filename", "key", "__key__", "id")
+"""Columns that name a picture; where there is none that holds it, the place of its file."""
+
+
+LARGEST = 1 << 28
+"""Bytes of a picture's file; larger ones are not taken into memory."""
+
+
+class Item(NamedTuple):
+    """One picture.
+
+    Attributes:
+        name: what to call it.
+        content: of its file; None where there is an error.
+        error: why it could not be had.
+    """
+
+    name: str
+    content: bytes | None
+    error: str | None = None
+
+
+def items(shard: Shard) -> Iterator[Item]:
+    """The pictures of a shard, in order, one at a time; what cannot be had says why."""
+    first = shard.files[0]
+    if not is_packed(first.path):
+        yield from map(_read, shard.files)
+        return
+    try:
+        yield from (_rows if first.path.lower().endswith(PARQUET) else _members)(first)
+    except InputError as error:
+        yield Item(first.shown, None, str(error))
+    # pyarrow's and tarfile's errors on broken files have no base but these
+    except (OSError, EOFError, tarfile.TarError, pyarrow.ArrowException, ValueError) as error:
+        said = f"{first.shown}: cannot be read to its end ({one_line(error)}); copy it again"
+        yield Item(first.shown, None, said)
+
+
+def _read(file: Place) -> Item:
+    try:
+        with file.system.open_input_stream(file.path, compression=None) as stream:
+            return _whole(file.shown, stream)
+    except (OSError, pyarrow.ArrowException) as error:
+        said = f"{file.shown}: cannot be read ({one_line(error)}); check the path"
+        return Item(file.shown, None, said)
+
+
+def _whole(name: str, stream: IO[bytes]) -> Item:
+    content = stream.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        return Item(name, None, f"{name}: larger than {LARGEST >> 20} MB; is it a picture?")
+    return Item(name, content)
+
+
+def _members(file: Place) -> Iterator[Item]:
+    with (
+        file.system.open_input_stream(file.path, compression=None) as stream,
+        tarfile.open(fileobj=stream, mode="r|*") as archive,  # a stream: nothing is written out
+    ):
+        for member in archive:
+            if not member.isfile() or not names_picture(member.name.rpartition("/")[2]):
+                continue
+            opened = archive.extractfile(member)
+            assert opened is not None
+            yield _whole(f"{file.shown}/{member.name}", opened)
+
+
+def _rows(file: Place) -> Iterator[Item]:
+    with file.system.open_input_file(file.path) as opened:
+        table = parquet.ParquetFile(opened)
+        kinds = {field.name: field.type for field in table.schema_arrow}
+        content = next((name for name in CONTENT if _holds_files(kinds.get(name))), None)
+        named = next((name for name in NAMES if _is_text(kinds.get(name))), None)
+        if content is None and named is None:
+            raise InputError(
+                f"{file.shown}: no column of pictures ({', '.join(CONTENT)}: binary) nor of their "
+                f"places ({', '.join(NAMES[:2])}: text); it has {', '.join(kinds) or 'none'}"
+            )
+        columns = [name for name in (content, named) if name is not None]
+        number = 0
+        for batch in table.iter_batches(16, columns=columns):
+            for row in batch.to_pylist():
+                yield _row(file, number, row, content, named)
+                number += 1
+
+
+def _row(
+    file: Place, number: int, row: dict[str, Any], content: str | None, named: str | None
+) -> Item:
+    name = row[named] if named is not None else None
+    value = row[content] if content is not None else None
+    if isinstance(value, dict):
+        name = name or value.get("path")
+        value = value["bytes"]
+    if content is None and name:
+        try:
+            return _read(place(name) if "://" in name else file.folder / name)
+        except InputError as error:
+            return Item(name, None, str(error))
+    shown = f"{file.shown}#{number}" + (f"/{name}" if name else "")
+    if value is None:
+        return Item(shown, None, f"{shown}: no picture in this row")
+    return Item(shown, value)
+
+
+def _holds_files(kind: pyarrow.DataType | None) -> bool:
+    if kind is not None and pyarrow.types.is_struct(kind):
+        return any(field.name == "bytes" and _holds_files(field.type) for field in kind)
+    return kind is not None and (
+        pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind)
+    )
+
+
+def _is_text(kind: pyarrow.DataType | None) -> bool:
+    return kind is not None and (
+        pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)
+    )

@@ -1,0 +1,43 @@
+"""The folder that parts are written to."""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow
+from pyarrow import fs
+
+from crnn_ctc.bulk.places import Place, one_line
+from crnn_ctc.errors import InputError
+
+_BEGUN = re.compile(r"\.part-\d{6,}\.parquet\.[0-9a-f]{32}")
+_PART = re.compile(r"part-(\d{6,})\.parquet")
+
+
+def prepare(out: Place, source: Place) -> None:
+    """Make the folder, and remove what killed workers left half written.
+
+    Raises:
+        InputError: it cannot be made, or lies in the source, which would then hold what is read.
+    """
+    if type(out.system) is type(source.system) and f"{out.path}/".startswith(f"{source.path}/"):
+        raise InputError(
+            f"--out {out.shown}: lies in {source.shown}, which is read; choose another"
+        )
+    try:
+        out.system.create_dir(out.path)
+        for info in out.system.get_file_info(fs.FileSelector(out.path, allow_not_found=True)):
+            if _BEGUN.fullmatch(info.base_name):
+                out.system.delete_file(info.path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise InputError(f"--out {out.shown}: cannot be made ({one_line(error)})") from None
+
+
+def superfluous(out: Place, shards: int) -> str | None:
+    """A part that is none of the shards 0 to ``shards`` - 1, if there is one."""
+    for info in out.system.get_file_info(fs.FileSelector(out.path, allow_not_found=True)):
+        name = str(info.base_name)
+        part = _PART.fullmatch(name)
+        if part and int(part[1]) >= shards:
+            return (out / name).shown
+    return None

@@ -1,0 +1,105 @@
+"""Files of a folder, here or on any file system that pyarrow or fsspec knows."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow
+from pyarrow import fs
+
+from crnn_ctc.errors import InputError
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file or folder.
+
+    Attributes:
+        system: that it lies on.
+        path: on that system.
+        shown: as the user writes it.
+    """
+
+    system: fs.FileSystem
+    path: str
+    shown: str
+
+    def __truediv__(self, name: str) -> Place:
+        """What lies in this folder."""
+        return Place(self.system, posixpath.join(self.path, name), posixpath.join(self.shown, name))
+
+    @property
+    def folder(self) -> Place:
+        """Where this lies."""
+        return Place(self.system, posixpath.dirname(self.path), posixpath.dirname(self.shown))
+
+    @property
+    def kind(self) -> fs.FileType:
+        """A file, a folder, or not found.
+
+        Raises:
+            InputError: it cannot be asked.
+        """
+        try:
+            return self.system.get_file_info(self.path).type
+        except (OSError, pyarrow.ArrowException) as error:
+            raise InputError(f"{self.shown}: cannot be reached ({one_line(error)})") from None
+
+
+def place(name: str) -> Place:
+    """What the user calls ``name``: a path, or a URI such as ``s3://bucket/folder``.
+
+    Raises:
+        InputError: no file system of that kind, or it cannot be reached.
+    """
+    scheme, colon, rest = name.partition("://")
+    if not colon:
+        return Place(fs.LocalFileSystem(), str(Path(name).absolute()), name)
+    try:
+        system, path = fs.FileSystem.from_uri(name)
+    except (ValueError, OSError, pyarrow.ArrowException) as error:
+        system, path = _of_fsspec(name, scheme, one_line(error)), rest
+    return Place(system, path.rstrip("/"), name.rstrip("/"))
+
+
+def _of_fsspec(name: str, scheme: str, why: str) -> fs.FileSystem:
+    try:
+        import fsspec
+    except ModuleNotFoundError:
+        raise InputError(f"{name}: {why}; for other file systems install fsspec") from None
+    try:
+        return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(scheme)))
+    except (ValueError, ImportError, OSError) as error:
+        raise InputError(f"{name}: no such file system ({one_line(error)})") from None
+
+
+def walk(folder: Place) -> Iterator[Place]:
+    """Files of a folder at any depth, in order; no more than one folder is listed at once.
+
+    Hidden files and folders are left out.
+
+    Raises:
+        InputError: a folder cannot be listed.
+    """
+    try:
+        found = folder.system.get_file_info(fs.FileSelector(folder.path))
+    except (OSError, pyarrow.ArrowException) as error:
+        raise InputError(f"{folder.shown}: cannot be listed ({one_line(error)})") from None
+    found.sort(key=lambda info: info.base_name)
+    names = [(info.base_name, info.type) for info in found if info.base_name[:1] not in {".", ""}]
+    del found
+    for name, kind in names:
+        if kind is fs.FileType.File:
+            yield folder / name
+    for name, kind in names:
+        if kind is fs.FileType.Directory:
+            yield from walk(folder / name)
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, shortened."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

@@ -1,0 +1,82 @@
+"""What is read in one go, and written to one file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pyarrow import fs
+
+from crnn_ctc.bulk.places import Place, walk
+from crnn_ctc.errors import InputError
+from crnn_ctc.image import names_picture
+
+PARQUET = (".parquet", ".pq")
+TAR = (".tar", ".tar.gz", ".tgz")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Pictures that are read together.
+
+    Attributes:
+        number: from 0, in the order of the source.
+        files: pictures; or one file, Parquet or tar, that holds some.
+    """
+
+    number: int
+    files: tuple[Place, ...]
+
+    @property
+    def name(self) -> str:
+        """Of the file that it is written to."""
+        return f"part-{self.number:06d}.parquet"
+
+    @property
+    def digest(self) -> str:
+        """Of what is in it, by names: whether a file there is its own."""
+        names = "\n".join(file.path for file in self.files)
+        return hashlib.sha256(names.encode()).hexdigest()[:16]
+
+
+def shards(source: Place, size: int) -> Iterator[Shard]:
+    """The shards of a file or folder, one at a time; the same in each run while its files are.
+
+    Each Parquet or tar file is one; of other pictures, ``size`` together.
+
+    Raises:
+        InputError: there is no such source, or nothing to read in it.
+    """
+    number = 0
+    for files in _together(_files(source), size):
+        yield Shard(number, files)
+        number += 1
+    if not number:
+        raise InputError(f"{source.shown}: no pictures, Parquet or tar files; check the path")
+
+
+def _files(source: Place) -> Iterator[Place]:
+    kind = source.kind
+    if kind is fs.FileType.NotFound:
+        raise InputError(f"{source.shown}: no such file or folder; check the path")
+    return walk(source) if kind is fs.FileType.Directory else iter([source])
+
+
+def _together(files: Iterator[Place], size: int) -> Iterator[tuple[Place, ...]]:
+    pictures: list[Place] = []
+    for file in files:
+        if is_packed(file.path):
+            yield (file,)
+        elif names_picture(file.path.rpartition("/")[2]):
+            pictures.append(file)
+        if len(pictures) == size:
+            yield tuple(pictures)
+            pictures = []
+    if pictures:
+        yield tuple(pictures)
+
+
+def is_packed(path: str) -> bool:
+    """Whether a file holds pictures, by its name."""
+    return path.lower().endswith((*PARQUET, *TAR))

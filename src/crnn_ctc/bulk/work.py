@@ -1,0 +1,213 @@
+"""A shard, read and written: what every worker does, whoever called it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from typing import Any
+
+import pyarrow
+from pyarrow import fs, parquet
+
+from crnn_ctc.bulk.items import Item, items
+from crnn_ctc.bulk.places import Place, one_line
+from crnn_ctc.bulk.shards import Shard
+from crnn_ctc.errors import InputError
+from crnn_ctc.reader import Reader, model_path
+from crnn_ctc.reading import Reading
+from crnn_ctc.runtime import RuntimeName
+
+SCHEMA = pyarrow.schema(
+    [
+        ("path", pyarrow.string()),
+        ("text", pyarrow.string()),
+        ("confidence", pyarrow.float32()),
+        ("mass", pyarrow.float32()),
+        ("accepted", pyarrow.bool_()),
+        ("error", pyarrow.string()),
+    ]
+)
+"""A row a picture; ``error`` is null where it was read."""
+
+_KEY = b"crnn_ctc"
+"""Of a part's metadata: which shard it holds, and read how."""
+
+_DONE = b"crnn_ctc.done"
+"""And what became of it."""
+
+_GROUP = 64
+"""Batches in a row group."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """How to read, and where to write.
+
+    Attributes:
+        out: folder of the parts.
+        model: a shipped model's name or a file, which every worker has.
+        grammar: see :class:`crnn_ctc.Reader`.
+        runtime: likewise.
+        threads: of a worker's network.
+        min_confidence: below it, a reading is not accepted.
+        batch_size: pictures that a worker reads at once.
+    """
+
+    out: Place
+    model: str = "plates-tiny"
+    grammar: str | None = None
+    runtime: RuntimeName = "onnxruntime"
+    threads: int = 1
+    min_confidence: float = 0.0
+    batch_size: int = 32
+
+    def reader(self) -> Reader:
+        """To read with.
+
+        Raises:
+            InputError: see :class:`crnn_ctc.Reader`.
+        """
+        return Reader(
+            self.model,
+            self.threads,
+            self.grammar,
+            runtime=self.runtime,
+            min_confidence=self.min_confidence,
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """All that a reading depends on."""
+        with model_path(self.model) as path:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        return {"model": digest, "grammar": self.grammar, "min_confidence": self.min_confidence}
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a shard.
+
+    Attributes:
+        shard: its number.
+        pictures: rows written, or found.
+        failed: of them, pictures that could not be read.
+        refused: of them, readings below the least confidence.
+        found: whether an earlier run had written it.
+        error: why there is no part, if there is none.
+    """
+
+    shard: int
+    pictures: int = 0
+    failed: int = 0
+    refused: int = 0
+    found: bool = False
+    error: str | None = None
+
+
+class Worker:
+    """Reads shards, one after another, with one model.
+
+    Args:
+        job: how.
+
+    Raises:
+        InputError: see :class:`crnn_ctc.Reader`.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._reader = job.reader()
+        self._settings = job.settings()
+
+    def __call__(self, shard: Shard) -> Done:
+        """Read a shard and write its part, whole or not at all; or find it written."""
+        part = self._job.out / shard.name
+        mark = {"shard": shard.digest, **self._settings}
+        try:
+            return _found(part, mark) or self._write(part, shard, mark)
+        except InputError as error:
+            return Done(shard.number, error=str(error))
+        except (OSError, pyarrow.ArrowException) as error:
+            said = f"{part.shown}: cannot be written ({one_line(error)}); free space, go on later"
+            return Done(shard.number, error=said)
+
+    def _write(self, part: Place, shard: Shard, mark: dict[str, Any]) -> Done:
+        # on a disk a file is seen while it grows; object stores show it when it is whole
+        here = isinstance(part.system, fs.LocalFileSystem)
+        written = part.folder / f".{shard.name}.{uuid.uuid4().hex}" if here else part
+        pictures = failed = refused = 0
+        schema = SCHEMA.with_metadata({_KEY: json.dumps(mark).encode()})
+        try:
+            with (
+                part.system.open_output_stream(written.path) as stream,
+                parquet.ParquetWriter(stream, schema, compression="zstd") as writer,
+            ):
+                rows = self._rows(shard)
+                while group := list(islice(rows, _GROUP * self._job.batch_size)):
+                    pictures += len(group)
+                    failed += sum(row["error"] is not None for row in group)
+                    refused += sum(row["error"] is None and not row["accepted"] for row in group)
+                    writer.write_table(pyarrow.Table.from_pylist(group, schema))
+                done = Done(shard.number, pictures, failed, refused)
+                writer.add_key_value_metadata({_DONE: json.dumps(asdict(done))})
+            if here:
+                part.system.move(written.path, part.path)
+        except BaseException:
+            if here and written.kind is fs.FileType.File:
+                written.system.delete_file(written.path)
+            raise
+        return done
+
+    def _rows(self, shard: Shard) -> Iterator[dict[str, Any]]:
+        waiting = items(shard)
+        while batch := list(islice(waiting, self._job.batch_size)):
+            contents = [item.content for item in batch if item.content is not None]
+            readings = self._reader.read(contents, self._job.batch_size)
+            for item in batch:
+                yield _row(item, None if item.content is None else next(readings))
+
+
+def _row(item: Item, reading: Reading | None) -> dict[str, Any]:
+    error = item.error
+    if reading is None:
+        reading = Reading.failed("")
+    elif reading.error is not None:
+        error = item.name + reading.error.removeprefix("picture")  # all that it knew of the file
+    return {
+        "path": item.name,
+        "text": reading.text,
+        "confidence": reading.confidence,
+        "mass": reading.mass,
+        "accepted": reading.accepted,
+        "error": error,
+    }
+
+
+def _found(part: Place, mark: dict[str, Any]) -> Done | None:
+    """What an earlier run wrote there; None if nothing.
+
+    Raises:
+        InputError: what is there is another shard's, or was read otherwise.
+    """
+    if part.kind is fs.FileType.NotFound:
+        return None
+    try:
+        with part.system.open_input_file(part.path) as file:
+            known = parquet.read_metadata(file).metadata or {}
+        before, done = json.loads(known[_KEY]), Done(**json.loads(known[_DONE]))
+    except (OSError, pyarrow.ArrowException, KeyError, TypeError, ValueError):
+        raise InputError(f"{part.shown}: not a part of a reading; give another --out") from None
+    if before["shard"] != mark["shard"]:
+        raise InputError(
+            f"{part.shown}: holds other pictures than the source has there now, which has changed, "
+            "or was cut up otherwise (--shard-size); give another --out"
+        )
+    if before != mark:
+        raise InputError(
+            f"{part.shown}: was read with another model, grammar or least confidence; "
+            "give another --out"
+        )
+    return replace(done, found=True)

@@ -1,0 +1,112 @@
+"""crnn-ctc predict --out: very many pictures, into Parquet."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import typer
+
+from crnn_ctc.cli.counted import counted
+from crnn_ctc.cli.extras import needs
+from crnn_ctc.cli.progress import track
+from crnn_ctc.errors import InputError
+
+if TYPE_CHECKING:
+    from crnn_ctc.bulk.places import Place
+    from crnn_ctc.bulk.shards import Shard
+    from crnn_ctc.bulk.work import Done, Job
+
+
+class Engine(StrEnum):
+    """Who reads the shards."""
+
+    PROCESSES = "processes"
+    RAY = "ray"
+
+
+def read_bulk(
+    sources: list[str],
+    out: str,
+    engine: Engine,
+    workers: int,
+    shard_size: int,
+    job: Callable[[Place], Job],
+) -> int:
+    """Read a source into a folder of parts, and say what became of it.
+
+    Args:
+        sources: one.
+        out: the folder.
+        engine: who reads.
+        workers: how many of them.
+        shard_size: pictures that are written to one part.
+        job: how to read, for a folder.
+
+    Returns:
+        Readings that were refused.
+
+    Raises:
+        InputError: there is nothing to read, the folder has other parts, or an option is wrong.
+        typer.Exit: pictures could not be read; the code is 2.
+    """
+    with needs("bulk", "reading into Parquet"):
+        from crnn_ctc.bulk.parts import prepare, superfluous
+        from crnn_ctc.bulk.places import place
+        from crnn_ctc.bulk.shards import shards
+
+    if len(sources) != 1:
+        raise InputError(f"--out reads one folder, file or URI, not {len(sources)}; name one")
+    source, folder = place(sources[0]), place(out)
+    prepare(folder, source)
+    how = job(folder)
+    how.reader()  # a model that cannot be opened fails here, once
+    listed = 0
+
+    def counting() -> Iterator[Shard]:
+        nonlocal listed
+        for shard in shards(source, shard_size):
+            listed += 1
+            yield shard
+
+    errors: list[str] = []
+    pictures = failed = refused = found = 0
+    for report in track(_engine(engine)(how, counting(), workers), "reading shards"):
+        pictures += report.pictures
+        failed += report.failed
+        refused += report.refused
+        found += report.found
+        if report.error is not None:
+            errors.append(report.error)
+            print(f"error: {report.error}", file=sys.stderr)
+    left_over = superfluous(folder, listed)
+    if left_over is not None:
+        raise InputError(
+            f"{left_over}: belongs to no shard of the source, which has become smaller; "
+            "give another --out"
+        )
+    summary = f"{counted(pictures, 'picture')} in {counted(listed, 'part')} in {out}"
+    if found:
+        summary += f", {found} of them there before"
+    if refused:
+        summary += f"; {refused} refused"
+    if failed:
+        summary += f"; {failed} could not be read: column error says why"
+    if errors:
+        summary += f"; {counted(len(errors), 'part')} missing: the same command tries again"
+    print(summary, file=sys.stderr)
+    if failed or errors:
+        raise typer.Exit(2)
+    return refused
+
+
+def _engine(engine: Engine) -> Callable[[Job, Iterator[Shard], int], Iterator[Done]]:
+    if engine is Engine.PROCESSES:
+        from crnn_ctc.bulk.processes import read_with_processes
+
+        return read_with_processes
+    with needs("ray", "--engine ray"):
+        from crnn_ctc.bulk.on_ray import read_with_ray
+    return read_with_ray

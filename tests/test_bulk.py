@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -149,6 +150,30 @@ def test_a_worker_that_is_killed(tmp_path: Path) -> None:
     assert process.returncode == 0, said
     names = [row["path"] for row in rows(out)]
     assert sorted(names) == [str(source / f"{number:03d}.jpg") for number in range(240)]
+
+
+def test_a_ray_cluster_whose_actor_is_killed(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="ray comes with the extra ray")
+    source, out = tmp_path / "source", tmp_path / "out"
+    source.mkdir()
+    out.mkdir()
+    for number in range(240):
+        (source / f"{number:03d}.jpg").write_bytes(PLATES[number % len(PLATES)].read_bytes())
+    script = Path(__file__).with_name("ray_cluster.py")
+    done = subprocess.run(
+        [sys.executable, script, source, out], capture_output=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert "killed 1" in done.stdout.decode()
+    names = [row["path"] for row in rows(out)]
+    assert sorted(names) == [str(source / f"{number:03d}.jpg") for number in range(240)]
+    # what an actor left is taken away by the next run, here one of processes, with nothing to do
+    again = run_cli("predict", source, "--out", out, "--shard-size", 40, "--model", "plates-nano")
+    assert again.returncode == 0, again.stderr.decode()
+    assert "6 of them there before" in again.stderr.decode()
+    assert [path.name for path in sorted(out.iterdir())] == [
+        f"part-{n:06d}.parquet" for n in range(6)
+    ]
 
 
 def readers_of(parent: int) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import pickle
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -33,9 +35,13 @@ def read_with_ray(job: Job, shards: Iterator[Shard], workers: int) -> Iterator[D
     """
     began = not ray.is_initialized()
     if began:
-        ray.init(log_to_driver=False, configure_logging=True)
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
         rows = [{"shard": pickle.dumps(shard)} for shard in shards]
+        # a block a shard: what is begun again is one shard, and none waits for another
         data = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             _Actor,
             fn_constructor_args=(job,),

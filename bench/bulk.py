@@ -76,7 +76,8 @@ def main() -> None:
         for row in rows
         if "start" not in row.name
     }
-    report("bulk", "seconds of a whole command", rows, pictures=options.pictures, **speeds)
+    facts = {"pictures": options.pictures, "model": options.model, **speeds}
+    report("bulk", "seconds of a whole command; ratio to the loop", rows, facts)
 
 
 if __name__ == "__main__":

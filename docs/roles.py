@@ -1,4 +1,4 @@
-"""What docstrings refer to, as the API page shows it: ``:meth:`.Reader.read```, a link to Reader.read."""
+"""The roles in docstrings, ``:meth:`.Reader.read```, as the API page shows them: links."""
 
 from __future__ import annotations
 

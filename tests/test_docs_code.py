@@ -107,7 +107,7 @@ def rounded(text: str) -> str:
 
 def commands_and_output(code: str) -> Iterator[tuple[str, str]]:
     """Of a block of language console, each command with what is shown of its output."""
-    for part in re.split(r"^\$ ", code, flags=re.MULTILINE)[1:]:
+    for part in re.split(r"^\$ ", code.replace("\\\n", " "), flags=re.MULTILINE)[1:]:
         command, _, shown = part.partition("\n")
         yield command, shown
 

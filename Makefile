@@ -17,8 +17,9 @@ test: .venv-dev/installed  ## lint, types and tests
 	.venv-dev/bin/mypy
 	OMP_NUM_THREADS=1 .venv-dev/bin/python -m pytest
 
+# with --quiet, --strict would count no warnings
 docs: .venv-dev/installed  ## the documentation as pages, in site/
-	NO_MKDOCS_2_WARNING=1 .venv-dev/bin/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 .venv-dev/bin/python -m mkdocs build --strict
 	@echo "open $(CURDIR)/site/index.html"
 
 # for reading: no torch

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +46,19 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     seen = set(waiting)
     while waiting:
         origin = waiting.pop()
+        place = _page_of(origin)
+        if not place.endswith(".md"):
+            files.append(File.generated(config, place, abs_src_path=str(ROOT / origin)))
+            continue
         text = (ROOT / origin).read_text(encoding="utf-8")
+        markdown = origin.endswith(".md")
         if not origin.startswith("docs/"):
-            content = text if origin.endswith(".md") else _source(origin, text)
-            files.append(File.generated(config, _page_of(origin), content=content))
-        if origin.endswith(".md"):
-            for target in _targets(origin, text):
-                if target not in seen and not target.startswith("docs/"):
-                    seen.add(target)
-                    waiting.append(target)
+            content = text if markdown else _source(origin, text)
+            files.append(File.generated(config, place, content=content))
+        for target in _targets(origin, text) if markdown else ():
+            if target not in seen and not target.startswith("docs/"):
+                seen.add(target)
+                waiting.append(target)
     return files
 
 
@@ -62,15 +66,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Insert sections of other files, and lead links to the pages that show their targets."""
     here = page.file.src_uri
     origin = here.removeprefix(FOLDER) if here.startswith(FOLDER) else f"docs/{here}"
-    if origin != here and not origin.endswith(".md"):
-        return markdown
-    markdown = _relinked(markdown, origin, here)
 
     def section(found: re.Match[str]) -> str:
         name, heading = found.groups()
         return _relinked(section_of(ROOT / name, heading), name, here)
 
-    return SECTION.sub(section, markdown)
+    return SECTION.sub(section, _relinked(markdown, origin, here))
 
 
 def section_of(file: Path, heading: str) -> str:
@@ -134,15 +135,14 @@ def _relinked(text: str, origin: str, here: str) -> str:
             return found[0]  # what leads nowhere is mkdocs's to report
         return posixpath.relpath(_page_of(target), posixpath.dirname(here) or ".")
 
-    change: Callable[[str], str] = lambda line: LINK.sub(lead, line)  # noqa: E731
-    return "\n".join(line if code else change(line) for line, code in _lines(text))
+    return "\n".join(line if code else LINK.sub(lead, line) for line, code in _lines(text))
 
 
 def _page_of(path: str) -> str:
-    """Where the site has a file of the repository."""
+    """Where the site has a file of the repository: text as a page, a picture as it is."""
     if path.startswith("docs/"):
         return path.removeprefix("docs/")
-    return FOLDER + path + ("" if path.endswith(".md") else ".md")
+    return FOLDER + path + ("" if path.endswith((".md", ".jpg", ".png", ".svg")) else ".md")
 
 
 def _source(path: str, text: str) -> str:

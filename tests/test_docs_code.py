@@ -28,6 +28,8 @@ PAGES = pages()
 SHELL = {"sh", "console"}
 #: Languages of blocks that nobody runs.
 DATA = {"text", "toml"}
+#: What would change the machine that the tests run on.
+REFUSED = ("accelerate", "apt-get", "docker", "make", "pip", "torchrun")
 #: What stands between two commands of a line.
 BETWEEN = {";", "&&", "||", "|", "&", "(", ")"}
 
@@ -46,11 +48,15 @@ def blocks(*languages: str, run: bool = False) -> list[Any]:
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the example pictures, where ``crnn-ctc`` is this one."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    tool = tmp_path / "bin" / "crnn-ctc"
-    tool.parent.mkdir()
-    tool.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m crnn_ctc "$@"\n')
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tool.parent}{os.pathsep}{os.environ['PATH']}")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    refuse = "echo 'no test runs this; write above it <!-- not run: REASON -->' >&2; exit 1"
+    programs = dict.fromkeys(REFUSED, refuse)
+    programs["crnn-ctc"] = f'exec "{sys.executable}" -m crnn_ctc "$@"'
+    for name, script in programs.items():
+        (tools / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -110,6 +116,11 @@ def commands_and_output(code: str) -> Iterator[tuple[str, str]]:
     for part in re.split(r"^\$ ", code.replace("\\\n", " "), flags=re.MULTILINE)[1:]:
         command, _, shown = part.partition("\n")
         yield command, shown
+
+
+def test_no_block_installs(workplace: Path) -> None:
+    with pytest.raises(AssertionError, match="not run: REASON"):
+        run_shell("pip install nosuch")
 
 
 @pytest.mark.parametrize(("page", "block"), blocks(*SHELL))

@@ -4,7 +4,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test format clean
+.PHONY: demo test docs format clean
 
 demo: .venv/installed  ## read examples/ with the shipped models
 	.venv/bin/crnn-ctc predict examples/plates --save demo/plates
@@ -16,6 +16,11 @@ test: .venv-dev/installed  ## lint, types and tests
 	.venv-dev/bin/ruff format --check .
 	.venv-dev/bin/mypy
 	OMP_NUM_THREADS=1 .venv-dev/bin/python -m pytest
+
+# with --quiet, --strict would count no warnings
+docs: .venv-dev/installed  ## the documentation as pages, in site/
+	NO_MKDOCS_2_WARNING=1 .venv-dev/bin/python -m mkdocs build --strict
+	@echo "open $(CURDIR)/site/index.html"
 
 # for reading: no torch
 .venv/installed: pyproject.toml $(shell find src -name '*.py' -o -name '*.onnx' -o -name '*.toml' -o -name '*.?tf')
@@ -38,4 +43,4 @@ format: .venv-dev/installed
 	.venv-dev/bin/ruff format .
 
 clean:
-	rm -rf .venv .venv-dev demo build dist
+	rm -rf .venv .venv-dev demo build dist site

@@ -111,15 +111,15 @@ class Alphabet:
         return len(text) + sum(a == b for a, b in pairwise(text))
 
 
-#: Ten digits; the blank comes last, as in the model project.
 DIGITS = Alphabet("0123456789#", blank=10)
+"""Ten digits; the blank comes last, as in the model project."""
 
-#: The 78 classes of Chinese plates, in the model project's order; the blank comes first.
 PLATES = Alphabet(
     "#京沪津渝冀晋蒙辽吉黑苏浙皖闽赣鲁豫鄂湘粤桂琼川贵云藏陕甘青宁新"
     "学警港澳挂使领民航危0123456789ABCDEFGHJKLMNPQRSTUVWXYZ险品",
     blank=0,
 )
+"""The 78 classes of Chinese plates, in the model project's order; the blank comes first."""
 
 #: The alphabets that have a name.
 ALPHABETS = {"DIGITS": DIGITS, "PLATES": PLATES}

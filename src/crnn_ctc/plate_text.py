@@ -27,15 +27,10 @@ _BEFORE = re.compile(
 def with_dot(text: str) -> str:
     """``text`` with the dot of its kind of plate.
 
-    ========================  ==============  ============================
-    plate                     text            with its dot
-    ========================  ==============  ============================
-    7 or 8 characters         ``皖AY0D83``    ``皖A·Y0D83``
-    embassy                   ``使014578``    ``使014·578``
-    embassy, as it was        ``014578使``    ``014·578使``
-    civil aviation            ``民航N9978``   ``民航·N9978``
-    dangerous goods           ``危险品``      ``危险品``: it has none
-    ========================  ==============  ============================
+    - 7 or 8 characters: ``皖AY0D83`` is ``皖A·Y0D83``
+    - embassy: ``使014578`` is ``使014·578``; as it was, ``014578使`` is ``014·578使``
+    - civil aviation: ``民航N9978`` is ``民航·N9978``
+    - dangerous goods: ``危险品`` has none
 
     What has none of these shapes stays as it is.
     """

@@ -21,17 +21,20 @@ from crnn_ctc.bulk.shards import shards
 from crnn_ctc.bulk.work import Job
 
 DEADLY = "deadly.tar"
+MARK = b"CRNN_CTC_BULK_KILLED=%d" % os.getpid()
 
 
 def readers(folder: Path) -> Iterator[tuple[int, str]]:
-    """Processes that have a file of the folder open: who holds it is in the middle of a shard."""
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
+    """Workers that have a file of the folder open: who holds it is in the middle of a shard."""
+    for entry in Path("/proc").iterdir():
         try:
-            file = link.readlink()
-        except OSError:  # ended meanwhile
+            if MARK in (entry / "environ").read_bytes():
+                opened = [link.readlink() for link in (entry / "fd").iterdir()]
+                yield from (
+                    (int(entry.name), each.name) for each in opened if each.parent == folder
+                )
+        except OSError:  # no process, or ended meanwhile
             continue
-        if file.parent == folder:
-            yield int(link.parts[2]), file.name
 
 
 def kill(folder: Path, killed: dict[int, str]) -> None:
@@ -61,6 +64,7 @@ def two_nodes() -> Iterator[None]:
 
 
 def main(engine: str, source: str, out: str) -> None:
+    os.environ.update([MARK.decode().split("=")])  # what all workers inherit, and nobody else has
     killed: dict[int, str] = {}
     watch = threading.Thread(target=kill, args=(Path(source), killed), daemon=True)
     job, listed = Job(place(out), "plates-nano"), shards([place(source)], 40)

@@ -131,7 +131,7 @@ def test_workers_that_are_killed(tmp_path: Path, engine: str) -> None:
     names = []
     for tar in ("a.tar", "b.tar", "c.tar", "d.tar", "deadly.tar", "e.tar"):
         with tarfile.open(source / tar, "w") as archive:
-            for number in range(30):
+            for number in range(400 if tar == "deadly.tar" else 40):
                 plate = PLATES[number % len(PLATES)]
                 archive.add(plate, f"{number}{plate.suffix}")
                 names.append(f"{source / tar}/{number}{plate.suffix}")

@@ -84,8 +84,7 @@ def _read(job: Job, wave: list[Shard], workers: int) -> Iterator[Done]:
         compute=ray.data.ActorPoolStrategy(
             size=min(workers, len(wave)), max_tasks_in_flight_per_actor=1
         ),
-        max_restarts=-1,
-        max_task_retries=TRIES - 1,
+        ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": TRIES - 1},
     )
     for row in data.iter_rows():
         del waiting[row["shard"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -76,16 +77,20 @@ def read_with_ray(job: Job, shards: Iterator[Shard], workers: int) -> Iterator[D
 def _read(job: Job, wave: list[Shard], workers: int) -> Iterator[Done]:
     waiting = {shard.number: shard for shard in wave}
     rows = [{"shard": zlib.compress(pickle.dumps(shard), 1)} for shard in wave]
-    # a block a shard, and one shard at a time: an actor that dies costs no more than that
-    data = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-        _Actor,
-        fn_constructor_args=(job,),
-        num_cpus=job.threads,
-        compute=ray.data.ActorPoolStrategy(
-            size=min(workers, len(wave)), max_tasks_in_flight_per_actor=1
-        ),
-        ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": TRIES - 1},
-    )
+    with warnings.catch_warnings():
+        # how often to try has no name of its own yet, and goes with 2.64: see pyproject.toml
+        warnings.filterwarnings("ignore", ".*ray_remote_args")
+        # a block a shard, and one shard at a time: an actor that dies costs no more than that
+        data = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+            _Actor,
+            fn_constructor_args=(job,),
+            num_cpus=job.threads,
+            compute=ray.data.ActorPoolStrategy(
+                size=min(workers, len(wave)), max_tasks_in_flight_per_actor=1
+            ),
+            max_restarts=-1,
+            max_task_retries=TRIES - 1,
+        )
     for row in data.iter_rows():
         del waiting[row["shard"]]
         yield Done(**row | {"error": row["error"] or None})

@@ -1,7 +1,7 @@
 """Reads tar files in bulk while workers are killed: python tests/bulk_killed.py ENGINE SOURCE OUT.
 
-Two workers, with Ray on two nodes of this machine. Whoever reads first is killed in the middle, and
-so is, each time, whoever reads ``deadly.tar``. Prints what was read by whoever was killed, and
+Two workers, with Ray on two nodes of this machine. Whoever reads ``once.tar`` is killed in the
+middle, and so is, each time, whoever reads ``deadly.tar``. Prints what was read by whoever was killed, and
 ``error`` for each shard that was given up.
 """
 
@@ -20,7 +20,7 @@ from crnn_ctc.bulk.places import place
 from crnn_ctc.bulk.shards import shards
 from crnn_ctc.bulk.work import Job
 
-DEADLY = "deadly.tar"
+ONCE, DEADLY = "once.tar", "deadly.tar"
 MARK = b"CRNN_CTC_BULK_KILLED=%d" % os.getpid()
 
 
@@ -40,7 +40,8 @@ def readers(folder: Path) -> Iterator[tuple[int, str]]:
 def kill(folder: Path, killed: dict[int, str]) -> None:
     while True:
         for process, name in readers(folder):
-            if process not in killed and (not killed or name == DEADLY):
+            kills = name == DEADLY or (name == ONCE and ONCE not in killed.values())
+            if kills and process not in killed:
                 os.kill(process, signal.SIGKILL)
                 killed[process] = name
                 break

@@ -129,9 +129,9 @@ def test_workers_that_are_killed(tmp_path: Path, engine: str) -> None:
     source.mkdir()
     out.mkdir()
     names = []
-    for tar in ("a.tar", "b.tar", "c.tar", "d.tar", "deadly.tar", "e.tar"):
+    for tar in ("a.tar", "b.tar", "deadly.tar", "once.tar", "z.tar"):
         with tarfile.open(source / tar, "w") as archive:
-            for number in range(400 if tar == "deadly.tar" else 40):
+            for number in range(40 if len(tar) == 5 else 400):
                 plate = PLATES[number % len(PLATES)]
                 archive.add(plate, f"{number}{plate.suffix}")
                 names.append(f"{source / tar}/{number}{plate.suffix}")
@@ -143,8 +143,7 @@ def test_workers_that_are_killed(tmp_path: Path, engine: str) -> None:
     assert done.returncode == 0, done.stderr.decode()
     said = done.stdout.decode().splitlines()  # Ray may say something too
     (killed,) = [line.split()[1:] for line in said if line.startswith("killed ")]
-    assert killed[0] in {"a.tar", "b.tar"}
-    assert killed[1:] == ["deadly.tar"] * 3
+    assert sorted(killed) == [*["deadly.tar"] * 3, "once.tar"]
     errors = [line for line in said if line.startswith("error ")]
     assert len(errors) == 1
     assert f"{source}/deadly.tar and what follows: 3 workers died over it" in errors[0]
@@ -153,9 +152,9 @@ def test_workers_that_are_killed(tmp_path: Path, engine: str) -> None:
     # what is missing is read by the next run, whoever reads
     again = run_cli("predict", source, "--out", out, "--model", "plates-nano")
     assert again.returncode == 0, again.stderr.decode()
-    assert "5 of them there before" in again.stderr.decode()
+    assert "4 of them there before" in again.stderr.decode()
     assert sorted(str(row["path"]) for row in rows(out)) == sorted(names)
-    parts = [f"part-{number:06d}.parquet" for number in range(6)]
+    parts = [f"part-{number:06d}.parquet" for number in range(5)]
     assert [path.name for path in sorted(out.iterdir())] == parts
 
 

@@ -1,8 +1,8 @@
 """Reads tar files in bulk while workers are killed: python tests/bulk_killed.py ENGINE SOURCE OUT.
 
 Two workers, with Ray on two nodes of this machine. Whoever reads ``once.tar`` is killed in the
-middle, and so is, each time, whoever reads ``deadly.tar``. Prints what was read by whoever was killed, and
-``error`` for each shard that was given up.
+middle, and so is, each time, whoever reads ``deadly.tar``. Prints what was read by whoever was
+killed, and ``error`` for each shard that was given up.
 """
 
 from __future__ import annotations

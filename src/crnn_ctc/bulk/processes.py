@@ -117,7 +117,6 @@ def _work(line: Connection, job: Job) -> None:
     worker = Worker(job)
     while True:
         try:
-            shard = line.recv()
-        except EOFError:
+            line.send(worker(line.recv()))
+        except (EOFError, BrokenPipeError):  # who asked has ended
             return
-        line.send(worker(shard))

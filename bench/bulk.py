@@ -1,10 +1,12 @@
-"""Pictures a second of reading in bulk, beside a Reader in a loop: processes and Ray, 1 and 2.
+"""What reading in bulk costs beside a Reader in a loop: processes and Ray, one worker and two.
 
-    python bench/bulk.py [--pictures 4000] [--rounds 3] [--model plates-nano] [--no-ray]
+    python bench/bulk.py [--data DIR] [--pictures 3000] [--rounds 2] [--model plates-nano]
 
-Draws 200 plates and links them as often as needed. Times are wall time of the whole command in
-turn with the loop's, from a process of its own too; for Ray it includes starting a cluster on
-this machine, which ``start`` shows by itself: a folder of one picture.
+Links the pictures of DIR, or 200 drawn plates, as often as needed, and reads them by whole commands
+in turn: processor time is that of all their processes, seen in /proc five times a second. ``start``
+is a folder of one picture: what a command costs however much there is to read; for Ray, with a
+cluster that it starts and ends. Quote the ratios, and processor time; wall time is what else the
+machine does, too.
 """
 
 from __future__ import annotations
@@ -15,69 +17,126 @@ import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
+import uuid
 from pathlib import Path
+from statistics import median
 
-from folder import DRAWN, drawn
-from timing import in_turn, report
+from crnn_ctc.cli.sources import expand
+from crnn_ctc.machine import processor
+from folder import drawn
+from timing import Row, report
 
 LOOP = """
-import sys
-from pathlib import Path
+import os, sys
 from crnn_ctc import Reader
-for reading in Reader(sys.argv[2]).read(sorted(Path(sys.argv[1]).iterdir()), batch_size=32):
+paths = sorted(entry.path for entry in os.scandir(sys.argv[1]))
+for reading in Reader(sys.argv[2]).read(paths, batch_size=32):
     assert reading.error is None
 """
 
 
-def linked(drawings: list[Path], folder: Path, count: int) -> Path:
+def linked(pictures: list[Path], folder: Path, count: int) -> Path:
     """A folder of ``count`` pictures."""
     folder.mkdir()
     for number in range(count):
-        (folder / f"{number:07d}.jpg").hardlink_to(drawings[number % DRAWN])
+        picture = pictures[number % len(pictures)]
+        (folder / f"{number:07d}{picture.suffix}").symlink_to(picture.absolute())
     return folder
 
 
-def seconds(command: list[str], fresh: bool) -> float:
-    """Wall time of a command; ``fresh`` gives it a folder to write to."""
+def spent(mark: bytes) -> dict[str, float]:
+    """Processor seconds of each process that has ``mark`` in its environment."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            if mark in (entry / "environ").read_bytes():
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                ticks = int(fields[11]) + int(fields[12])
+                found[entry.name] = ticks / os.sysconf("SC_CLK_TCK")
+        except OSError:  # no process, or ended meanwhile
+            continue
+    return found
+
+
+def measured(command: list[str]) -> tuple[float, float]:
+    """Processor and wall seconds of a command; ``OUT`` in it becomes a folder of its own."""
+    mark = f"BENCH_BULK={uuid.uuid4().hex}"
+    environment = {"OMP_NUM_THREADS": "1", **dict([mark.split("=")])}
     with tempfile.TemporaryDirectory() as out:
-        whole = [*command, "--out", str(Path(out) / "parts")] if fresh else command
-        environment = {"OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+        whole = [out if part == "OUT" else part for part in command]
+        seconds: dict[str, float] = {}
         started = time.perf_counter()
-        subprocess.run(whole, check=True, capture_output=True, env={**os.environ, **environment})
-        return time.perf_counter() - started
+        with subprocess.Popen(
+            whole, stdout=subprocess.DEVNULL, env={**os.environ, **environment}
+        ) as process:
+            while process.poll() is None:
+                seconds |= spent(mark.encode())
+                time.sleep(0.2)
+        wall = time.perf_counter() - started
+        if process.returncode:
+            sys.exit(f"{' '.join(whole)}: exit code {process.returncode}")
+    return sum(seconds.values()), wall
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--pictures", type=int, default=4000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--pictures", type=int, default=3000)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--model", default="plates-nano")
-    parser.add_argument("--ray", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
-
+    count, loop, start = options.pictures, "Reader in a loop", "one picture: "
     with tempfile.TemporaryDirectory() as name:
-        drawings = drawn(Path(name))
-        many = linked(drawings, Path(name) / "many", options.pictures)
-        one = linked(drawings, Path(name) / "one", 1)
-        loop = [sys.executable, "-c", LOOP, str(many), options.model]
-        contenders = {"Reader in a loop": partial(seconds, loop, False)}
-        shard = str(options.pictures // 8)
-        for engine in ["processes", "ray"] if options.ray else ["processes"]:
-            for workers, folder in ((1, many), (2, many), (1, one)):
-                command = [sys.executable, "-m", "crnn_ctc", "predict", str(folder)]
-                command += ["--model", options.model, "--engine", engine]
-                command += ["--workers", str(workers), "--shard-size", shard]
-                title = f"{engine}, {workers} workers" if folder is many else f"{engine}, start"
-                contenders[title] = partial(seconds, command, True)
-        rows = in_turn(contenders, options.rounds, warmup=0)
-    speeds = {
-        row.name: f"{options.pictures / row.median:.0f} pictures a second"
-        for row in rows
-        if "start" not in row.name
-    }
-    facts = {"pictures": options.pictures, "model": options.model, **speeds}
-    report("bulk", "seconds of a whole command; ratio to the loop", rows, facts)
+        place = Path(name)
+        if options.data:
+            pictures = [Path(str(named.source)) for named in expand([str(options.data)])]
+        else:
+            pictures = drawn(place)
+        many, one = linked(pictures, place / "many", count), linked(pictures, place / "one", 1)
+
+        commands = {}
+        for folder, said in ((many, ""), (one, start)):
+            commands[said + loop] = [sys.executable, "-c", LOOP, str(folder), options.model]
+            for engine, workers in (("processes", 1), ("processes", 2), ("ray", 1), ("ray", 2)):
+                if folder is one and workers > 1:
+                    continue
+                commands[f"{said}{engine}, --workers {workers}"] = [
+                    *(sys.executable, "-m", "crnn_ctc", "predict", str(folder), "--out", "OUT"),
+                    *("--model", options.model, "--engine", engine, "--workers", str(workers)),
+                    *("--shard-size", str(count // 8)),
+                ]
+        all_spent: dict[str, list[tuple[float, float]]] = {each: [] for each in commands}
+        for _ in range(options.rounds):
+            for each, command in commands.items():
+                all_spent[each].append(measured(command))
+                print(each, all_spent[each][-1], file=sys.stderr)
+    rows, facts = [], {"processor": processor(), "pictures": count, "model": options.model}
+    facts |= {"batch": 32, "shard": count // 8, "load": f"{os.getloadavg()[1]:.1f} on 2 cores"}
+    first = median(cpu for cpu, _ in all_spent[loop])
+    for each, values in all_spent.items():
+        # of one picture: the whole command, in ms
+        ms = sorted(1e3 * cpu / (1 if start in each else count) for cpu, _ in values)
+        ratio = median(ms) / (1e3 * first / (1 if start in each else count))
+        rows.append(Row(each, median(ms), ms[0], ms[-1], ratio))
+        wall = median(wall for _, wall in values)
+        facts[f"wall, {each}"] = f"{wall:.1f} s"
+    for each in ("processes", "ray"):
+        for workers in (1, 2):
+            begins = f"{start}{each}, --workers 1"
+            steady = median(
+                (cpu - least) / (base - begun)
+                for (cpu, _), (least, _), (base, _), (begun, _) in zip(
+                    all_spent[f"{each}, --workers {workers}"],
+                    all_spent[begins],
+                    all_spent[loop],
+                    all_spent[start + loop],
+                    strict=True,
+                )
+            )
+            facts[f"beyond the start, {each}, --workers {workers}"] = (
+                f"{steady:.2f} times the loop's processor time"
+            )
+    report("bulk", "processor ms a picture; ratio to the loop", rows, facts)
 
 
 if __name__ == "__main__":

@@ -4,28 +4,23 @@ import io
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tarfile
-import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
-from conftest import EXAMPLES, command, run_cli
+from conftest import EXAMPLES, run_cli
 from crnn_ctc import InputError, Reader
-
-pyarrow = pytest.importorskip("pyarrow")
-from pyarrow import parquet  # noqa: E402
-
-from crnn_ctc.bulk.items import items  # noqa: E402
-from crnn_ctc.bulk.places import place  # noqa: E402
-from crnn_ctc.bulk.processes import read_with_processes  # noqa: E402
-from crnn_ctc.bulk.shards import shards  # noqa: E402
-from crnn_ctc.bulk.work import Done, Job, Worker  # noqa: E402
+from crnn_ctc.bulk.items import items
+from crnn_ctc.bulk.places import place
+from crnn_ctc.bulk.shards import shards
+from crnn_ctc.bulk.work import Done, Job, Worker
 
 PLATES = sorted(path for path in (EXAMPLES / "plates").iterdir() if path.suffix in {".jpg", ".png"})
 
@@ -126,100 +121,41 @@ def test_other_settings_are_not_mixed(folder: Path, tmp_path: Path) -> None:
     assert all("·" not in str(row["text"]) for row in rows(out))
 
 
-def test_a_worker_that_is_killed(tmp_path: Path) -> None:
-    source, out = tmp_path / "source", tmp_path / "out"
-    source.mkdir()
-    for number in range(240):
-        (source / f"{number:03d}.jpg").write_bytes(PLATES[number % len(PLATES)].read_bytes())
-    with subprocess.Popen(
-        command(
-            "predict", source, "--out", out, "--workers", 2, "--shard-size", 40,
-            "--model", "plates-nano",
-        ),
-        stderr=subprocess.PIPE,
-    ) as process:  # fmt: skip
-        victim = None
-        until = time.monotonic() + 60
-        while victim is None and time.monotonic() < until:
-            # only readers begin parts
-            if list(out.glob(".part-*")):
-                victim = next(iter(readers_of(process.pid)), None)
-        assert victim is not None
-        os.kill(victim, signal.SIGKILL)
-        said = process.communicate(timeout=120)[1].decode()
-    assert process.returncode == 0, said
-    names = [row["path"] for row in rows(out)]
-    assert sorted(names) == [str(source / f"{number:03d}.jpg") for number in range(240)]
-
-
-def test_a_ray_cluster_whose_actor_is_killed(tmp_path: Path) -> None:
-    pytest.importorskip("ray", reason="ray comes with the extra ray")
+@pytest.mark.parametrize("engine", ["processes", "ray"])
+def test_workers_that_are_killed(tmp_path: Path, engine: str) -> None:
+    if engine == "ray":
+        pytest.importorskip("ray", reason="ray takes over a minute to install: crnn-ctc[ray]")
     source, out = tmp_path / "source", tmp_path / "out"
     source.mkdir()
     out.mkdir()
-    for number in range(240):
-        (source / f"{number:03d}.jpg").write_bytes(PLATES[number % len(PLATES)].read_bytes())
-    script = Path(__file__).with_name("ray_cluster.py")
+    names = []
+    for tar in ("a.tar", "b.tar", "deadly.tar", "once.tar", "z.tar"):
+        with tarfile.open(source / tar, "w") as archive:
+            for number in range(40 if len(tar) == 5 else 400):
+                plate = PLATES[number % len(PLATES)]
+                archive.add(plate, f"{number}{plate.suffix}")
+                names.append(f"{source / tar}/{number}{plate.suffix}")
+    script = Path(__file__).with_name("bulk_killed.py")
     done = subprocess.run(
-        [sys.executable, script, source, out], capture_output=True, timeout=240, check=False
-    )
+        [sys.executable, script, engine, source, out],
+        capture_output=True, timeout=240, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
-    assert "killed 1" in done.stdout.decode()
-    names = [row["path"] for row in rows(out)]
-    assert sorted(names) == [str(source / f"{number:03d}.jpg") for number in range(240)]
-    # what an actor left is taken away by the next run, here one of processes, with nothing to do
-    again = run_cli("predict", source, "--out", out, "--shard-size", 40, "--model", "plates-nano")
+    said = done.stdout.decode().splitlines()  # Ray may say something too
+    (killed,) = [line.split()[1:] for line in said if line.startswith("killed ")]
+    assert sorted(killed) == [*["deadly.tar"] * 3, "once.tar"]
+    errors = [line for line in said if line.startswith("error ")]
+    assert len(errors) == 1
+    assert f"{source}/deadly.tar and what follows: 3 workers died over it" in errors[0]
+    kept = [name for name in names if "deadly" not in name]
+    assert sorted(str(row["path"]) for row in rows(out)) == sorted(kept)
+    # what is missing is read by the next run, whoever reads
+    again = run_cli("predict", source, "--out", out, "--model", "plates-nano")
     assert again.returncode == 0, again.stderr.decode()
-    assert "6 of them there before" in again.stderr.decode()
-    assert [path.name for path in sorted(out.iterdir())] == [
-        f"part-{n:06d}.parquet" for n in range(6)
-    ]
-
-
-def readers_of(parent: int) -> list[int]:
-    """Processes that ``parent`` spawned to read."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            status = (entry / "stat").read_text().rpartition(")")[2].split()
-            line = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if status[1] == str(parent) and b"spawn_main" in line:
-            found.append(int(entry.name))
-    return found
-
-
-class Deadly(Worker):
-    """Dies over one shard."""
-
-    def __call__(self, shard: object) -> Done:
-        if shard.number == 1:  # type: ignore[attr-defined]
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().__call__(shard)  # type: ignore[arg-type]
-
-
-def test_a_shard_that_kills_is_given_up(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import crnn_ctc.bulk.processes as module
-
-    (tmp_path / "out").mkdir()
-    monkeypatch.setattr(module, "_work", _deadly)
-    job = Job(place(str(tmp_path / "out")), "digits-nano")
-    reports = sorted(
-        read_with_processes(job, shards(place(str(folder)), 4), 1), key=lambda done: done.shard
-    )
-    assert [report.error is None for report in reports] == [True, False, True]
-    assert "3 workers died over it" in str(reports[1].error)
-    assert len(list((tmp_path / "out").glob("part-*"))) == 2
-
-
-def _deadly(line: object, job: Job) -> None:
-    import crnn_ctc.bulk.processes as module
-
-    module.Worker = Deadly  # type: ignore[misc,assignment]
-    module._work(line, job)  # type: ignore[arg-type]
+    assert "4 of them there before" in again.stderr.decode()
+    assert sorted(str(row["path"]) for row in rows(out)) == sorted(names)
+    parts = [f"part-{number:06d}.parquet" for number in range(5)]
+    assert [path.name for path in sorted(out.iterdir())] == parts
 
 
 def test_tar_shards(tmp_path: Path) -> None:
@@ -232,7 +168,7 @@ def test_tar_shards(tmp_path: Path) -> None:
                 archive.addfile(tarfile.TarInfo(f"{number}/label.txt"))
     cut = (source / "a.tar").read_bytes()
     (source / "c.tar").write_bytes(cut[: len(cut) // 2])
-    found = [list(items(shard)) for shard in shards(place(str(source)), 100)]
+    found = [list(items(shard)) for shard in shards([place(str(source))], 100)]
     assert [item.name for item in found[0]] == [
         f"{source}/a.tar/{n}/plate{plate.suffix}" for n, plate in enumerate(PLATES[:3])
     ]
@@ -255,7 +191,7 @@ def test_parquet_shards(tmp_path: Path) -> None:
     for name, columns in tables.items():
         parquet.write_table(pyarrow.table(columns), source / f"{name}.parquet")
     (source / "5.parquet").write_bytes(b"PAR1 but no more")
-    found = [list(items(shard)) for shard in shards(place(str(source)), 100)]
+    found = [list(items(shard)) for shard in shards([place(str(source))], 100)]
     at = str(source)
     assert [(item.name, item.content) for item in found[0]] == [
         (f"{at}/1.parquet#0/x", jpeg(0)),
@@ -278,12 +214,12 @@ def test_another_file_system(tmp_path: Path) -> None:
         memory.pipe(f"/bulk/{number}{plate.suffix}", plate.read_bytes())
     source = place("memory://bulk")
     out = place("memory://read")
-    done = Worker(Job(out, "plates-nano"))(next(shards(source, 10)))
+    done = Worker(Job(out, "plates-nano"))(next(shards([source], 10)))
     assert done == Done(0, pictures=3)
     with out.system.open_input_file(out.path + "/part-000000.parquet") as file:
         texts = [row["text"] for row in parquet.ParquetFile(file).read().to_pylist()]
     assert texts == [Reader("plates-nano")(str(plate)).text for plate in PLATES[:3]]
-    assert Worker(Job(out, "plates-nano"))(next(shards(source, 10))).found
+    assert Worker(Job(out, "plates-nano"))(next(shards([source], 10))).found
 
 
 @pytest.mark.parametrize(
@@ -291,10 +227,11 @@ def test_another_file_system(tmp_path: Path) -> None:
     [
         (("nowhere", "--out", "OUT"), "nowhere: no such file or folder"),
         (("FOLDER", "--out", "FOLDER/out"), "lies in"),
-        (("FOLDER", "FOLDER", "--out", "OUT"), "reads one folder"),
+        (("FOLDER", "-", "--out", "OUT"), "leave - away"),
+        (("FOLDER", "--shard-size", "3"), "go with --out"),
         (("FOLDER", "--out", "OUT", "--format", "json"), "leave --format"),
         (("FOLDER", "--out", "OUT", "--model", "nobody"), "no such model"),
-        (("FOLDER", "--workers", "2"), "--workers and --engine are for --out"),
+        (("FOLDER", "--workers", "2"), "go with --out"),
         (("FOLDER", "--out", "nosuch://x"), "no such file system"),
         (("EMPTY", "--out", "OUT"), "no pictures, Parquet or tar files"),
     ],
@@ -327,11 +264,11 @@ def rows_of(part: Path) -> list[dict[str, object]]:
 
 
 def test_shards_are_listed_one_at_a_time(folder: Path) -> None:
-    listed = shards(place(str(folder)), 2)
+    listed = shards([place(str(folder))], 2)
     first = next(listed)
     assert [Path(file.path).stem for file in first.files] == ["0", "2"]
     with pytest.raises(InputError, match="no such file"):
-        next(shards(place(str(folder / "nowhere")), 2))
+        next(shards([place(str(folder / "nowhere"))], 2))
 
 
 def test_a_readers_options_are_kept(folder: Path, tmp_path: Path) -> None:

@@ -86,7 +86,8 @@ def _members(file: Place) -> Iterator[Item]:
 
 def _rows(file: Place) -> Iterator[Item]:
     with file.system.open_input_file(file.path) as opened:
-        table = parquet.ParquetFile(opened)
+        # a row group at a time, not the file: it may be larger than the memory
+        table = parquet.ParquetFile(opened, buffer_size=1 << 20, pre_buffer=False)
         kinds = {field.name: field.type for field in table.schema_arrow}
         content = next((name for name in CONTENT if _holds_files(kinds.get(name))), None)
         named = next((name for name in NAMES if _is_text(kinds.get(name))), None)

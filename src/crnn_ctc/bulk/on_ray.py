@@ -5,51 +5,93 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import warnings
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 import ray
 import ray.data
 
+from crnn_ctc.bulk.places import one_line
 from crnn_ctc.bulk.shards import Shard
-from crnn_ctc.bulk.work import Done, Job, Worker
+from crnn_ctc.bulk.work import TRIES, Done, Job, Worker, given_up
+from crnn_ctc.errors import InputError
+
+WAVE = 32
+"""Shards a worker that are listed and handed out together, so that memory does not grow."""
 
 
 class _Actor:
     """A :class:`Worker`, for rows."""
 
     def __init__(self, job: Job) -> None:
-        self._worker = Worker(job)
+        self._job = job
+        self._worker: Worker | None = None
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        done = asdict(self._worker(pickle.loads(row["shard"])))  # noqa: S301  of our own
-        return done | {"error": done["error"] or ""}  # a column of one type
+        shard = pickle.loads(zlib.decompress(row["shard"]))  # noqa: S301  of our own
+        try:
+            self._worker = self._worker or Worker(self._job)
+            done = self._worker(shard)
+        except InputError as error:  # a host without the model, say
+            done = Done(shard.number, error=str(error))
+        return asdict(done) | {"error": done.error or ""}  # a column of one type
 
 
 def read_with_ray(job: Job, shards: Iterator[Shard], workers: int) -> Iterator[Done]:
-    """Read shards, each by one of ``workers`` actors of one CPU; in the order they are done.
+    """Read shards, each by one of ``workers`` actors; in the order in which they are done.
 
-    The cluster is that of ``RAY_ADDRESS``, or one that this process starts and ends. An actor that
-    dies is replaced and its shards begun again.
+    0 workers: as many as the cluster has CPUs for. The cluster is that of ``RAY_ADDRESS``, or one
+    that this process starts and ends. An actor that dies is replaced and its shard begun again;
+    after ``TRIES`` the shard is given up, the others are read.
+
+    Raises:
+        InputError: there is no cluster at ``RAY_ADDRESS``, or the source cannot be listed.
     """
     began = not ray.is_initialized()
     if began:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
-        ray.init(log_to_driver=False, logging_level=logging.ERROR)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            address = os.environ.get("RAY_ADDRESS", "this machine")
+            raise InputError(
+                f"{address}: no Ray there ({one_line(error)}); see RAY_ADDRESS, and ray start"
+            ) from None
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.max_errored_blocks = -1  # a shard that kills costs no other
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     try:
-        rows = [{"shard": pickle.dumps(shard)} for shard in shards]
-        # a block a shard: what is begun again is one shard, and none waits for another
+        workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)) // job.threads)
+        while wave := list(islice(shards, WAVE * workers)):
+            yield from _read(job, wave, workers)
+    finally:
+        if began:
+            ray.shutdown()
+
+
+def _read(job: Job, wave: list[Shard], workers: int) -> Iterator[Done]:
+    waiting = {shard.number: shard for shard in wave}
+    rows = [{"shard": zlib.compress(pickle.dumps(shard), 1)} for shard in wave]
+    with warnings.catch_warnings():
+        # how often to try has no name of its own yet, and goes with 2.64: see pyproject.toml
+        warnings.filterwarnings("ignore", ".*ray_remote_args")
+        # a block a shard, and one shard at a time: an actor that dies costs no more than that
         data = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             _Actor,
             fn_constructor_args=(job,),
             num_cpus=job.threads,
-            concurrency=workers,
+            compute=ray.data.ActorPoolStrategy(
+                size=min(workers, len(wave)), max_tasks_in_flight_per_actor=1
+            ),
+            max_restarts=-1,
+            max_task_retries=TRIES - 1,
         )
-        for row in data.iter_rows():
-            yield Done(**row | {"error": row["error"] or None})
-    finally:
-        if began:
-            ray.shutdown()
+    for row in data.iter_rows():
+        del waiting[row["shard"]]
+        yield Done(**row | {"error": row["error"] or None})
+    yield from map(given_up, waiting.values())

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import re
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
 
 import pyarrow
 from pyarrow import fs
 
+from crnn_ctc.atomic import write_atomically
 from crnn_ctc.bulk.places import Place, one_line
 from crnn_ctc.errors import InputError
 
-_BEGUN = re.compile(r"\.part-\d{6,}\.parquet\.[0-9a-f]{32}")
+_BEGUN = re.compile(r"\.part-\d{6,}\.parquet\.[0-9a-f]+")
 _PART = re.compile(r"part-(\d{6,})\.parquet")
 
 
-def prepare(out: Place, source: Place) -> None:
+def prepare(out: Place, sources: Sequence[Place]) -> None:
     """Make the folder, and remove what killed workers left half written.
 
     Raises:
-        InputError: it cannot be made, or lies in the source, which would then hold what is read.
+        InputError: it cannot be made, or lies in a source, which would then hold what is written.
     """
-    if type(out.system) is type(source.system) and f"{out.path}/".startswith(f"{source.path}/"):
-        raise InputError(
-            f"--out {out.shown}: lies in {source.shown}, which is read; choose another"
-        )
+    for source in sources:
+        if type(out.system) is type(source.system) and f"{out.path}/".startswith(f"{source.path}/"):
+            raise InputError(
+                f"--out {out.shown}: lies in {source.shown}, which is read; choose another"
+            )
     try:
         out.system.create_dir(out.path)
         for info in out.system.get_file_info(fs.FileSelector(out.path, allow_not_found=True)):
@@ -31,6 +36,24 @@ def prepare(out: Place, source: Place) -> None:
                 out.system.delete_file(info.path)
     except (OSError, pyarrow.ArrowException) as error:
         raise InputError(f"--out {out.shown}: cannot be made ({one_line(error)})") from None
+
+
+def put(part: Place, content: bytes) -> None:
+    """Write a part so that it is there whole or not at all, whatever happens meanwhile.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    if isinstance(part.system, fs.LocalFileSystem):
+        write_atomically(Path(part.path), content)
+        return
+    begun = part.folder / f".{part.path.rpartition('/')[2]}.{uuid.uuid4().hex}"
+    try:
+        with part.system.open_output_stream(begun.path) as stream:
+            stream.write(content)
+        part.system.move(begun.path, part.path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise InputError(f"{part.shown}: cannot be written ({one_line(error)})") from None
 
 
 def superfluous(out: Place, shards: int) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ class Place:
     Attributes:
         system: that it lies on.
         path: on that system.
-        shown: as the user writes it.
+        shown: as the user writes it, without what opens it: credentials, options.
     """
 
     system: fs.FileSystem
@@ -55,25 +56,29 @@ def place(name: str) -> Place:
     Raises:
         InputError: no file system of that kind, or it cannot be reached.
     """
-    scheme, colon, rest = name.partition("://")
-    if not colon:
-        return Place(fs.LocalFileSystem(), str(Path(name).absolute()), name)
+    if "://" not in name:
+        path = str(Path(name).absolute())
+        return Place(fs.LocalFileSystem(), path, name.rstrip("/") or "/")
+    shown = re.sub(r"://[^/@]*@", "://", name.partition("?")[0]).rstrip("/")
     try:
         system, path = fs.FileSystem.from_uri(name)
-    except (ValueError, OSError, pyarrow.ArrowException) as error:
-        system, path = _of_fsspec(name, scheme, one_line(error)), rest
-    return Place(system, path.rstrip("/"), name.rstrip("/"))
+    except (ValueError, NotImplementedError):  # none that this pyarrow knows
+        system, path = _of_fsspec(name, shown)
+    except OSError as error:
+        raise InputError(f"{shown}: cannot be reached ({one_line(error)})") from None
+    return Place(system, path.rstrip("/"), shown)
 
 
-def _of_fsspec(name: str, scheme: str, why: str) -> fs.FileSystem:
+def _of_fsspec(name: str, shown: str) -> tuple[fs.FileSystem, str]:
     try:
-        import fsspec
+        from fsspec.core import url_to_fs
     except ModuleNotFoundError:
-        raise InputError(f"{name}: {why}; for other file systems install fsspec") from None
+        raise InputError(f"{shown}: for this file system install fsspec") from None
     try:
-        return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(scheme)))
+        system, path = url_to_fs(name)
     except (ValueError, ImportError, OSError) as error:
-        raise InputError(f"{name}: no such file system ({one_line(error)})") from None
+        raise InputError(f"{shown}: no such file system ({one_line(error)})") from None
+    return fs.PyFileSystem(fs.FSSpecHandler(system)), path
 
 
 def walk(folder: Place) -> Iterator[Place]:

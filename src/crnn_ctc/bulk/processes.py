@@ -10,10 +10,8 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
 from crnn_ctc.bulk.shards import Shard
-from crnn_ctc.bulk.work import Done, Job, Worker
-
-TRIES = 3
-"""Times that a shard is begun, if the worker that reads it dies."""
+from crnn_ctc.bulk.work import TRIES, Done, Job, Worker, given_up
+from crnn_ctc.data.processes import cores
 
 _SPAWN = multiprocessing.get_context("spawn")  # forked, the runtime's threads would be missing
 
@@ -21,12 +19,13 @@ _SPAWN = multiprocessing.get_context("spawn")  # forked, the runtime's threads w
 def read_with_processes(job: Job, shards: Iterator[Shard], workers: int) -> Iterator[Done]:
     """Read shards, each by one of ``workers`` processes; in the order in which they are done.
 
-    A process that dies is replaced and its shard begun again; after ``TRIES`` the shard is given
-    up, the others are read.
+    0 workers: as many as there are cores. A process that dies is replaced and its shard begun
+    again; after ``TRIES`` the shard is given up, the others are read.
 
     Raises:
         InputError: the source cannot be listed; what was begun is read before.
     """
+    workers = workers or cores()
     waiting, reports = _Waiting(shards), queue.SimpleQueue[Done | BaseException | None]()
     stop = threading.Event()
 
@@ -34,7 +33,10 @@ def read_with_processes(job: Job, shards: Iterator[Shard], workers: int) -> Iter
         hand = _Hand(job, stop)
         try:
             while not stop.is_set() and (shard := waiting.next()) is not None:
-                reports.put(_read(hand, shard))
+                for _ in range(TRIES):
+                    if (done := hand.read(shard)) is not None or stop.is_set():
+                        break
+                reports.put(done or given_up(shard))
         except BaseException as error:  # it is raised where the results are read
             reports.put(error)
         finally:
@@ -69,19 +71,6 @@ class _Waiting:
     def next(self) -> Shard | None:
         with self._lock:
             return next(self._shards, None)
-
-
-def _read(hand: _Hand, shard: Shard) -> Done:
-    for _ in range(TRIES):
-        done = hand.read(shard)
-        if done is not None:
-            return done
-    named = shard.files[0].shown
-    return Done(
-        shard.number,
-        error=f"{named} and what follows: {TRIES} workers died over it (memory, a broken picture); "
-        "read it alone, or with a smaller --shard-size into another --out",
-    )
 
 
 class _Hand:
@@ -128,7 +117,6 @@ def _work(line: Connection, job: Job) -> None:
     worker = Worker(job)
     while True:
         try:
-            shard = line.recv()
-        except EOFError:
+            line.send(worker(line.recv()))
+        except (EOFError, BrokenPipeError):  # who asked has ended
             return
-        line.send(worker(shard))

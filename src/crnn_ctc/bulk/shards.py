@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from pyarrow import fs
 
@@ -40,20 +41,22 @@ class Shard:
         return hashlib.sha256(names.encode()).hexdigest()[:16]
 
 
-def shards(source: Place, size: int) -> Iterator[Shard]:
-    """The shards of a file or folder, one at a time; the same in each run while its files are.
+def shards(sources: Sequence[Place], size: int) -> Iterator[Shard]:
+    """The shards of files and folders, one at a time; the same in each run while the files are.
 
     Each Parquet or tar file is one; of other pictures, ``size`` together.
 
     Raises:
-        InputError: there is no such source, or nothing to read in it.
+        InputError: a source is not there, or there is nothing to read in all of them.
     """
     number = 0
-    for files in _together(_files(source), size):
-        yield Shard(number, files)
+    files = chain.from_iterable(map(_files, sources))
+    for together in _together(files, size):
+        yield Shard(number, together)
         number += 1
     if not number:
-        raise InputError(f"{source.shown}: no pictures, Parquet or tar files; check the path")
+        shown = ", ".join(source.shown for source in sources)
+        raise InputError(f"{shown}: no pictures, Parquet or tar files; check the path")
 
 
 def _files(source: Place) -> Iterator[Place]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
@@ -14,7 +13,8 @@ import pyarrow
 from pyarrow import fs, parquet
 
 from crnn_ctc.bulk.items import Item, items
-from crnn_ctc.bulk.places import Place, one_line
+from crnn_ctc.bulk.parts import put
+from crnn_ctc.bulk.places import Place
 from crnn_ctc.bulk.shards import Shard
 from crnn_ctc.errors import InputError
 from crnn_ctc.reader import Reader, model_path
@@ -41,6 +41,9 @@ _DONE = b"crnn_ctc.done"
 
 _GROUP = 64
 """Batches in a row group."""
+
+TRIES = 3
+"""Times that a shard is begun, if the worker that reads it dies."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,15 @@ class Done:
     error: str | None = None
 
 
+def given_up(shard: Shard) -> Done:
+    """Of a shard over which ``TRIES`` workers died."""
+    said = f"{shard.name}, {shard.files[0].shown} and what follows: {TRIES} workers died over it"
+    return Done(
+        shard.number,
+        error=f"{said} (memory, a broken picture); move the picture away, or give more memory",
+    )
+
+
 class Worker:
     """Reads shards, one after another, with one model.
 
@@ -130,35 +142,22 @@ class Worker:
             return _found(part, mark) or self._write(part, shard, mark)
         except InputError as error:
             return Done(shard.number, error=str(error))
-        except (OSError, pyarrow.ArrowException) as error:
-            said = f"{part.shown}: cannot be written ({one_line(error)}); free space, go on later"
-            return Done(shard.number, error=said)
 
     def _write(self, part: Place, shard: Shard, mark: dict[str, Any]) -> Done:
-        # on a disk a file is seen while it grows; object stores show it when it is whole
-        here = isinstance(part.system, fs.LocalFileSystem)
-        written = part.folder / f".{shard.name}.{uuid.uuid4().hex}" if here else part
         pictures = failed = refused = 0
         schema = SCHEMA.with_metadata({_KEY: json.dumps(mark).encode()})
-        try:
-            with (
-                part.system.open_output_stream(written.path) as stream,
-                parquet.ParquetWriter(stream, schema, compression="zstd") as writer,
-            ):
-                rows = self._rows(shard)
-                while group := list(islice(rows, _GROUP * self._job.batch_size)):
-                    pictures += len(group)
-                    failed += sum(row["error"] is not None for row in group)
-                    refused += sum(row["error"] is None and not row["accepted"] for row in group)
-                    writer.write_table(pyarrow.Table.from_pylist(group, schema))
-                done = Done(shard.number, pictures, failed, refused)
-                writer.add_key_value_metadata({_DONE: json.dumps(asdict(done))})
-            if here:
-                part.system.move(written.path, part.path)
-        except BaseException:
-            if here and written.kind is fs.FileType.File:
-                written.system.delete_file(written.path)
-            raise
+        # in memory, some 30 bytes a row: an object store would keep the half of a broken-off file
+        written = pyarrow.BufferOutputStream()
+        with parquet.ParquetWriter(written, schema, compression="zstd") as writer:
+            rows = self._rows(shard)
+            while group := list(islice(rows, _GROUP * self._job.batch_size)):
+                pictures += len(group)
+                failed += sum(row["error"] is not None for row in group)
+                refused += sum(row["error"] is None and not row["accepted"] for row in group)
+                writer.write_table(pyarrow.Table.from_pylist(group, schema))
+            done = Done(shard.number, pictures, failed, refused)
+            writer.add_key_value_metadata({_DONE: json.dumps(asdict(done))})
+        put(part, written.getvalue().to_pybytes())
         return done
 
     def _rows(self, shard: Shard) -> Iterator[dict[str, Any]]:

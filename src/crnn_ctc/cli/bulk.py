@@ -35,13 +35,13 @@ def read_bulk(
     shard_size: int,
     job: Callable[[Place], Job],
 ) -> int:
-    """Read a source into a folder of parts, and say what became of it.
+    """Read pictures into a folder of parts, and say what became of them.
 
     Args:
-        sources: one.
+        sources: files, folders and URIs.
         out: the folder.
         engine: who reads.
-        workers: how many of them.
+        workers: how many of them; 0: as many as there are cores.
         shard_size: pictures that are written to one part.
         job: how to read, for a folder.
 
@@ -57,23 +57,24 @@ def read_bulk(
         from crnn_ctc.bulk.places import place
         from crnn_ctc.bulk.shards import shards
 
-    if len(sources) != 1:
-        raise InputError(f"--out reads one folder, file or URI, not {len(sources)}; name one")
-    source, folder = place(sources[0]), place(out)
-    prepare(folder, source)
+    if "-" in sources:
+        raise InputError("--out reads files, folders and URIs; leave - away")
+    run = _engine(engine)
+    found_at, folder = [place(source) for source in sources], place(out)
     how = job(folder)
-    how.reader()  # a model that cannot be opened fails here, once
+    how.reader()  # a model that cannot be opened fails here, once, and leaves no folder behind
+    prepare(folder, found_at)
     listed = 0
 
     def counting() -> Iterator[Shard]:
         nonlocal listed
-        for shard in shards(source, shard_size):
+        for shard in shards(found_at, shard_size):
             listed += 1
             yield shard
 
     errors: list[str] = []
     pictures = failed = refused = found = 0
-    for report in track(_engine(engine)(how, counting(), workers), "reading shards"):
+    for report in track(run(how, counting(), workers), "reading shards"):
         pictures += report.pictures
         failed += report.failed
         refused += report.refused
@@ -84,8 +85,8 @@ def read_bulk(
     left_over = superfluous(folder, listed)
     if left_over is not None:
         raise InputError(
-            f"{left_over}: belongs to no shard of the source, which has become smaller; "
-            "give another --out"
+            f"{left_over}: belongs to no shard of the source, which has become smaller, or was cut "
+            "up otherwise (--shard-size); give another --out"
         )
     summary = f"{counted(pictures, 'picture')} in {counted(listed, 'part')} in {out}"
     if found:

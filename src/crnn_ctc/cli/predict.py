@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from crnn_ctc.reader import Reader
     from crnn_ctc.reading import Reading
 
+SHARD = 10_000
+"""Pictures of a part: a minute of reading."""
+
 REFUSED = 3
 """Exit code where every picture was read and some readings were refused."""
 
@@ -83,17 +86,19 @@ def predict(
         str | None,
         typer.Option(
             metavar="DIR",
-            help="Write Parquet here, for very many pictures: a folder of pictures, Parquet or tar "
-            "files, local or a URI. Goes on where it was broken off.",
+            help="Write Parquet here, for very many pictures: in folders, Parquet or tar files, "
+            "local or a URI. Goes on where it was broken off.",
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="That read, with --out.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=0, help="That read, with --out; 0: as many as there are cores.")
+    ] = 0,
     engine: Annotated[
         Engine, typer.Option(help="What the workers are, with --out.")
     ] = Engine.PROCESSES,
     shard_size: Annotated[
         int, typer.Option(min=1, help="Pictures of a folder that make one file, with --out.")
-    ] = 10_000,
+    ] = SHARD,
 ) -> None:
     """Read the text in pictures.
 
@@ -120,8 +125,8 @@ def predict(
         if read_bulk(paths, out, engine, workers, shard_size, job):
             raise typer.Exit(REFUSED)
         return
-    if workers > 1 or engine is not Engine.PROCESSES:
-        raise InputError("--workers and --engine are for --out; name a folder there")
+    if workers or engine is not Engine.PROCESSES or shard_size != SHARD:
+        raise InputError("--workers, --engine and --shard-size go with --out; give it a folder")
 
     reader = Reader(
         model,

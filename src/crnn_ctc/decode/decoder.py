@@ -36,8 +36,9 @@ WIDTH = 16
 """Prefixes that a search keeps. On 439 real plates 4 find the same texts as 128."""
 CLASSES = 20
 """Classes that may follow a prefix at one time step; all of them where these lead nowhere."""
-TRIED = 64
-"""Prefixes that an exact search tries for each text that it is to find; then a beam takes over."""
+TRIED = 160
+"""Prefixes that an exact search tries before a beam takes over. Of 439 real plates none needs more
+than 128 for its best text, nor more than 32 for its best four where the best is plain."""
 
 
 class Decoder:
@@ -177,7 +178,7 @@ class Decoder:
         if self.grammar is None or self._mass is None:
             return None
         count = self._alternatives + 1
-        return prefix_search(log_probs, self.grammar, self._mass, count, TRIED * count)
+        return prefix_search(log_probs, self.grammar, self._mass, count, max(TRIED, 10 * count))
 
     def _by_beam(
         self, log_probs: NDArray[np.float32], best_paths: Sequence[Decoded]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from crnn_ctc.grammar import Grammar
 
-_PICTURES = 16
+_PICTURES = 32
 """At a time, so that the arrays of a step stay within a processor's own cache."""
 
 _EMISSIONS = 1 << 16

@@ -4,8 +4,8 @@ python bench/scaling.py
 
 Processor time on one thread, the sizes of a row in turn; wall time where threads grow, which other
 work on the machine stretches. plates-nano's graph is given wider inputs and more classes. A table,
-bench/results/scaling.json and docs/images/scaling.png, where what grows in proportion is as steep as
-the dotted line.
+bench/results/scaling.json and docs/images/scaling.png, where what grows in proportion is as steep
+as the dotted line.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ BATCHES = (1, 4, 16, 64)
 WIDTHS = (200, 400, 800, 1600, 3200)
 INPUTS = (84, 168, 336, 672, 1344)
 THREADS = (1, 2, 4)
-FOLDERS = (100, 400, 1600)
+FOLDERS = (100, 300, 900)
 NETWORK = "plates-nano"
 INPUTS = (84, 168, 336, 672, 1344)
 THREADS = (1, 2, 4)
-FOLDERS = (100, 300, 1000, 3000)
+FOLDERS = (100, 300, 900)
 Works = dict[int, Callable[[], object]]
 
 

@@ -37,8 +37,8 @@ WIDTH = 16
 CLASSES = 20
 """Classes that may follow a prefix at one time step; all of them where these lead nowhere."""
 TRIED = 160
-"""Prefixes that an exact search tries before a beam takes over. Of 439 real plates none needs more
-than 128 for its best text, nor more than 32 for its best four where the best is plain."""
+"""Prefixes that an exact search tries before a beam takes over. The 10 of 439 real plates that are
+searched need no more than 128; the best four texts of 60 others, no more than 32."""
 
 
 class Decoder:

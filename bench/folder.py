@@ -1,15 +1,15 @@
 """Where the time goes when a folder is read, and whether memory stays flat.
 
-python bench/folder.py [--pictures 10000]
+python bench/folder.py [--pictures 10000] [--crops DIR ...] [--model NAME ...]
 
-Draws 200 plates, links them as often as needed, and reads 1,000 and all in processes of their own.
-The shares are of processor time, on one thread; results do not depend on what else runs.
+Draws 200 plates, or takes the crops of folders, links them as often as needed, and reads a tenth
+and all in processes of their own. The shares are of processor time, on one thread; results do not
+depend on what else runs.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -41,7 +41,12 @@ def drawn(folder: Path) -> list[Path]:
     return paths
 
 
-def read(folder: Path) -> list[float]:
+def crops(folders: list[Path]) -> list[Path]:
+    """The pictures of folders."""
+    return sorted(p for folder in folders for p in folder.iterdir() if image.names_picture(p.name))
+
+
+def read(folder: Path, model: str) -> list[float]:
     """Processor seconds of each stage, then all, wall seconds, and MB at most."""
     spent = dict.fromkeys(STAGES, 0.0)
 
@@ -59,7 +64,7 @@ def read(folder: Path) -> list[float]:
     image.load = watched("decoding files", image.load)
     recognize.fit = watched("fitting", recognize.fit)
     recognize.fit_two_rows = watched("fitting", recognize.fit_two_rows)
-    reader = Reader()
+    reader = Reader(model)
     reader.runtime.log_probs = watched("network", reader.runtime.log_probs)  # type: ignore[method-assign]
     reader._decode = watched("decoding texts", reader._decode)  # type: ignore[assignment]
     started, wall = time.process_time(), time.perf_counter()
@@ -73,32 +78,39 @@ def read(folder: Path) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pictures", type=int, default=10_000)
-    parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--crops", type=Path, nargs="*", default=[], help="folders of pictures")
+    parser.add_argument("--model", nargs="*", default=["plates-tiny"])
+    parser.add_argument("--read", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.read:
-        print(*read(options.read))
+        print(*read(Path(options.read[0]), options.read[1]))
         return
     measured = {}
     with tempfile.TemporaryDirectory() as place:
-        paths = drawn(Path(place))
+        paths = crops(options.crops) or drawn(Path(place))
         for count in (options.pictures // 10, options.pictures):
             folder = Path(place) / str(count)
             folder.mkdir()
             for i in range(count):
-                os.link(paths[i % DRAWN], folder / f"{i}.jpg")
-            done = subprocess.run(
-                [sys.executable, __file__, "--read", folder],
-                check=True,
-                capture_output=True,
-                text=True,
-            )
-            measured[count] = [float(value) for value in done.stdout.split()]
-    rows, facts = [], {"processor": processor(), "threads": 1, "batch": 32}
-    for count, (*stages, total, wall, memory) in measured.items():
+                path = paths[i % len(paths)]
+                (folder / f"{i}{path.suffix}").symlink_to(path.resolve())
+            for model in options.model:
+                done = subprocess.run(
+                    [sys.executable, __file__, "--read", folder, model],
+                    check=True,
+                    capture_output=True,
+                    text=True,
+                )
+                measured[model, count] = [float(value) for value in done.stdout.split()]
+    rows: list[Row] = []
+    facts: dict[str, object] = {"processor": processor(), "threads": 1, "batch": 32}
+    if options.crops:
+        facts["crops"] = ", ".join(folder.name for folder in options.crops)
+    for (model, count), (*stages, total, wall, memory) in measured.items():
         for name, seconds in [*zip(STAGES, stages, strict=True), ("all", total)]:
             ms = 1e3 * seconds / count
-            rows.append(Row(f"{name}, folder of {count:,}", ms, ms, ms, seconds / total))
-        facts[f"of {count:,}"] = (
+            rows.append(Row(f"{model}, {count:,}: {name}", ms, ms, ms, seconds / total))
+        facts[f"{model}, {count:,}"] = (
             f"{count / total:.0f} pictures a processor second, {count / wall:.0f} a second, "
             f"{memory:.0f} MB at most"
         )

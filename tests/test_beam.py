@@ -16,6 +16,7 @@ from crnn_ctc.decode.align import align
 from crnn_ctc.decode.beam import beam_search
 from crnn_ctc.decode.decoder import Decoder, tempered
 from crnn_ctc.decode.mass import GrammarMass
+from crnn_ctc.decode.prefix import prefix_search
 from crnn_ctc.grammar import Grammar, open_grammar
 from test_decode import by_enumeration
 
@@ -80,7 +81,55 @@ def test_the_mass_is_the_sum_over_the_grammars_texts(
     masses = GrammarMass(grammar)(log_probs)
     for row, mass in zip(log_probs, masses, strict=True):
         expected = sum(allowed(by_enumeration(row, alphabet), grammar).values())
-        assert mass == pytest.approx(expected, rel=1e-5, abs=1e-12)
+        assert mass == pytest.approx(expected, rel=1e-5)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40))
+def test_differences_and_sums_alone_find_the_same_mass(seed: int, n: int) -> None:
+    """More pictures than are taken at a time, and what follows each class at each step."""
+    log_probs = np.resize(plate_like(seed, 4, 40), (n, 40, len(PLATES)))
+    log_probs[::2] = tempered(log_probs[::2], 1.0 + seed % 5)
+    mass = GrammarMass(open_grammar("plates", PLATES))
+    masses = mass(log_probs)
+    for row, one in zip(log_probs[:3], masses, strict=False):
+        quickly, carefully = mass.completions(row), mass.completions(row, carefully=True)
+        np.testing.assert_allclose(quickly, carefully, rtol=0, atol=1e-13)
+        # a text begins with one of its classes, or is empty
+        blank = np.exp(row[:, PLATES.blank].astype(np.float64))
+        before = np.concatenate([[1.0], np.cumprod(blank)])
+        begins = (before[:-1] @ carefully)[mass.pair_of[0]].sum()
+        assert one == pytest.approx(begins + before[-1], abs=1e-12)
+    assert masses[-1] == pytest.approx(mass(log_probs[-1:])[0], rel=1e-12)
+
+
+@settings(deadline=None)
+@given(outputs(most=6), st.sampled_from(PATTERNS), st.integers(1, 4))
+def test_prefix_search_finds_the_most_probable_texts(
+    given_: tuple[NDArray[np.float32], Alphabet], pattern: str, count: int
+) -> None:
+    log_probs, alphabet = given_
+    grammar = open_grammar(f"re:{pattern}", alphabet)
+    mass = GrammarMass(grammar)
+    for row in log_probs:
+        sums = allowed(by_enumeration(row, alphabet), grammar)
+        best = sorted(sums.values(), reverse=True)[:count]
+        found = prefix_search(row, grammar, mass, count, 10_000)
+        assert found is not None
+        assert [p for p, _ in found] == pytest.approx(best, rel=1e-5)
+        texts = [alphabet.decode(classes) for _, classes in found]
+        assert len(set(texts)) == len(texts)
+        for (probability, _), text in zip(found, texts, strict=True):
+            assert probability == pytest.approx(sums[text], rel=1e-5)
+
+
+def test_prefix_search_says_when_it_gives_up_and_a_beam_takes_over() -> None:
+    log_probs = tempered(np.zeros((1, 30, len(PLATES)), np.float32), 1.0)  # all alike
+    grammar = open_grammar("plates", PLATES)
+    assert prefix_search(log_probs[0], grammar, GrammarMass(grammar), 1, 20) is None
+    (decoded,) = Decoder(PLATES, grammar)(log_probs)
+    assert grammar.accepts(decoded.text)
+    assert decoded.confidence > 0
 
 
 @settings(deadline=None)

@@ -100,7 +100,7 @@ def greedy(log_probs: NDArray[np.float32], alphabet: Alphabet) -> list[Decoded]:
 
 def _runs(path: NDArray[np.int64], peak: NDArray[np.float32], blank: int) -> list[Span]:
     """Runs of one class, but for the blank."""
-    edges = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
+    edges = [0, *(np.flatnonzero(path[1:] != path[:-1]) + 1).tolist(), len(path)]
     return [
         Span(int(path[start]), start, end, float(peak[start:end].max()))
         for start, end in pairwise(edges)

@@ -33,7 +33,7 @@ from crnn_ctc.serve.keys import Keys, keys_of
 from crnn_ctc.serve.limits import Limits
 from crnn_ctc.serve.metrics import Metrics
 from crnn_ctc.serve.models import FORMATS, Job, ServedModel, open_models
-from crnn_ctc.serve.server import listen
+from crnn_ctc.serve.server import configured, listen
 from crnn_ctc.serve.service import Service
 from test_cli import run_without
 
@@ -50,10 +50,9 @@ def serving(
 ) -> Iterator[tuple[httpx.Client, Service]]:
     """A service on a socket of its own, and a client of it."""
     metrics = Metrics()
-    service = Service(open_models(models, 1, limits, metrics), limits, keys or Keys(), metrics)
+    service = Service(open_models(models, limits, metrics), limits, keys or Keys(), metrics)
     listening = listen("127.0.0.1", 0)
-    config = uvicorn.Config(make_app(service), log_level="critical", ws="none")
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(configured(make_app(service), limits.seconds))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     port = listening.getsockname()[1]
@@ -245,7 +244,8 @@ def test_pages_that_are_not_there(client: httpx.Client) -> None:
     problem(client.get("/v2/read"), 404, "/docs")
     assert problem(client.get("/v1/read"), 405)["title"] == "Method Not Allowed"
     assert client.get("/v1/read").headers["allow"] == "POST"
-    problem(client.request("BREW", "/"), 405)
+    problem(client.request("PROPFIND", "/"), 405)
+    assert client.request("BREW", "/").status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -318,6 +318,40 @@ def test_a_length_that_is_none(client: httpx.Client) -> None:
                 b"POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Length: " + length + b"\r\n\r\n"
             )
             assert connection.recv(65536).split()[1] in {b"400", b"413"}
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 1000,
+        b"GET /healthz HTTP/1.1\r\n" + b"A: x\r\n" * 200,
+        b"GET /" + b"x" * 1000,
+        b"POST /v1/read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+        + b"A: x\r\n" * 200,
+    ],
+    ids=["value", "names", "path", "trailers"],
+)
+def test_a_head_that_never_ends(client: httpx.Client, endless: bytes) -> None:
+    """It is cut off after some 64 kB, whatever it goes on with."""
+    more, sent = endless[-1000:] if endless[-1:] == b"x" else b"A: x\r\n" * 150, 0
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0), 10) as slow:
+        slow.sendall(endless)
+        with pytest.raises(OSError, match=r"reset|[Bb]roken"):
+            while sent < 50_000_000:
+                sent += slow.send(more)
+    assert sent < 10_000_000  # what the sockets hold
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_head_of_some_size(client: httpx.Client) -> None:
+    for size, status in ((60_000, 200), (70_000, 400)):
+        with socket.create_connection((client.base_url.host, client.base_url.port or 0), 10) as it:
+            it.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: ")
+            for _ in range(size // 10_000):
+                it.sendall(b"x" * 10_000)
+                time.sleep(0.01)
+            it.sendall(b"\r\n\r\n")
+            assert it.recv(65536).split()[1] == str(status).encode()
 
 
 def test_a_body_that_never_comes() -> None:
@@ -664,7 +698,9 @@ def test_a_port_that_is_taken() -> None:
             listen("127.0.0.1", port)
 
 
-@pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "python_multipart", "prometheus_client"])
+@pytest.mark.parametrize(
+    "missing", ["fastapi", "httptools", "uvicorn", "python_multipart", "prometheus_client"]
+)
 def test_the_extra_is_named(missing: str) -> None:
     done = run_without({missing}, "serve")
     assert done.returncode == 2
@@ -679,7 +715,7 @@ def test_reading_loads_nothing_of_the_service() -> None:
 
 def test_no_batch_is_larger_than_it_may_be() -> None:
     metrics = Metrics()
-    model = ServedModel("digits-tiny", 1, Limits(), metrics)
+    [model] = open_models(["digits-tiny"], Limits(), metrics).values()
     mixed = [Job(path.read_bytes(), n % 3) for n, path in enumerate(DIGITS)] + [Job(b"", 1)]
     readings = model.read(mixed)
     assert [r.text for r in readings] == [*TEXTS, ""]

@@ -78,7 +78,10 @@ async def read(request: Request, service: Shared, options: Annotated[Options, Qu
     with service.budget.take(declared_size(request, service.limits)):
         pictures = await pictures_of(request, service.limits)
         started = time.perf_counter()
-        jobs = [Job(picture.content, options.alternatives) for picture in pictures]
+        jobs = [
+            Job(picture.content, options.alternatives, options.min_confidence)
+            for picture in pictures
+        ]
         readings = await model.batcher.do(jobs, service.limits.seconds)
     if readings[0].error is not None and not is_multipart(request):
         raise Problem(422, readings[0].error)

@@ -51,7 +51,8 @@ class Service:
         return self.models[name]
 
 
-def service_of(request: Request) -> Service:
+# both are coroutines: FastAPI calls a plain function in another thread, which costs a millisecond
+async def service_of(request: Request) -> Service:
     """The service that a request came to."""
     return cast(Service, request.app.state.service)
 
@@ -62,7 +63,7 @@ _BEARER = HTTPBearer(auto_error=False, description="An API key, where the servic
 _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same.")
 
 
-def allowed(
+async def allowed(
     service: Shared,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
     header: Annotated[str | None, Depends(_HEADER)],

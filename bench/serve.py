@@ -27,7 +27,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 from PIL import Image
 
 from crnn_ctc import Reader
@@ -42,9 +44,11 @@ MIXED_CONNECTIONS = 16
 
 
 @contextlib.contextmanager
-def service(batch: int) -> Iterator[int]:
+def service(batch: int, *models: str) -> Iterator[int]:
     """A service in a process of its own; its port."""
-    command = [sys.executable, "-m", "crnn_ctc", "serve", "--port", "0", "--model", MODEL]
+    command = [sys.executable, "-m", "crnn_ctc", "serve", "--port", "0"]
+    for model in models:
+        command += ["--model", model]
     with subprocess.Popen(
         [*command, "--batch-size", str(batch)], stderr=subprocess.PIPE
     ) as process:
@@ -55,6 +59,7 @@ def service(batch: int) -> Iterator[int]:
             yield int(port[1])
         finally:
             process.terminate()
+            sys.stderr.buffer.write(process.stderr.read())  # what it complained of
 
 
 def count(port: int, name: str) -> float:
@@ -66,15 +71,16 @@ def count(port: int, name: str) -> float:
     return float(found[1])
 
 
-def plates() -> list[bytes]:
+def drawn_plates() -> list[bytes]:
     """Drawn plates as JPEG files."""
     drawn = PlateSynthesizer(1000007)
-    files = []
-    for i in range(PICTURES):
-        file = io.BytesIO()
-        Image.fromarray(drawn.picture(i)[0]).save(file, "JPEG", quality=90)
-        files.append(file.getvalue())
-    return files
+    return [as_jpeg(drawn.picture(i)[0]) for i in range(PICTURES)]
+
+
+def as_jpeg(picture: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=90)
+    return file.getvalue()
 
 
 def bare(reader: Reader, files: list[bytes], batch: int, seconds: float) -> dict[str, float]:
@@ -114,47 +120,6 @@ def _batches(port: int) -> float:
         return count(port, "crnn_ctc_batch_pictures_count")
     except AssertionError:
         return 0.0  # none yet
-
-
-def mixed(port: int, files: list[bytes], texts: list[str], seconds: float) -> dict[str, Any]:
-    """Good and bad requests together; memory before and after."""
-    requests = []
-    for n, (file, text) in enumerate(zip(files, texts, strict=True)):
-        requests.append(Request(file, "image/jpeg", 200, (text,)))
-        other = (n + 1) % len(files)
-        form = b"".join(
-            b'--x\r\nContent-Disposition: form-data; name="p"; filename="../%d.jpg"\r\n\r\n%b\r\n'
-            % (place, content)
-            for place, content in enumerate((file, file[:300], files[other]))
-        )
-        requests.append(
-            Request(
-                form + b"--x--\r\n",
-                "multipart/form-data; boundary=x",
-                200,
-                (text, None, texts[other]),
-            )
-        )
-        requests.append(Request(b"no picture", "image/png", 422))
-        requests.append(Request(b"", "image/png", 400))
-        requests.append(Request(b"a=b", "text/plain", 415))
-        requests.append(Request(form[:-900], "multipart/form-data; boundary=x", 400))
-    load(port, requests, MIXED_CONNECTIONS, 5)
-    memory = [count(port, "process_resident_memory_bytes")]
-    tally = load(port, requests, MIXED_CONNECTIONS, seconds / 2)
-    memory.append(count(port, "process_resident_memory_bytes"))
-    second = load(port, requests, MIXED_CONNECTIONS, seconds / 2)
-    memory.append(count(port, "process_resident_memory_bytes"))
-    return {
-        "seconds": seconds,
-        "connections": MIXED_CONNECTIONS,
-        "as_expected": tally.answered + second.answered,
-        "pictures": tally.pictures + second.pictures,
-        "busy_503": tally.busy + second.busy,
-        "wrong": tally.wrong + second.wrong,
-        "lost": tally.lost + second.lost,
-        "resident_mb_start_middle_end": [round(m / 1e6, 1) for m in memory],
-    }
 
 
 def main() -> None:

@@ -354,6 +354,23 @@ def test_a_head_of_some_size(client: httpx.Client) -> None:
             assert it.recv(65536).split()[1] == str(status).encode()
 
 
+def test_a_client_that_asks_ahead_and_leaves(caplog: pytest.LogCaptureFixture) -> None:
+    """It is no error of the service's."""
+    content = DIGITS[0].read_bytes()
+    head = b"POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+    with serving() as (client, service):
+        model = service.models["digits-tiny"]
+        slow = Slow(model)
+        with socket.create_connection((client.base_url.host, client.base_url.port or 0), 10) as it:
+            it.sendall((head + b"Content-Length: %d\r\n\r\n" % len(content) + content) * 4)
+            until(lambda: _busy(model))
+        time.sleep(0.1)  # the service sees that it has gone
+        slow.go.set()
+        assert client.post("/v1/read", files=form(DIGITS[0])).status_code == 200
+        time.sleep(0.1)
+    assert caplog.text == ""
+
+
 def test_a_body_that_never_comes() -> None:
     with (
         serving(Limits(body=100_000, queue=64, seconds=0.5)) as (client, _),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any, cast
+
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD = 65_536
@@ -13,6 +16,10 @@ class BoundedHead(HttpToolsProtocol):
 
     _fruitless = 0
     _progress = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has come."""
+        super().connection_made(cast(asyncio.Transport, _Forgiving(transport)))
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a request, or of several."""
@@ -36,3 +43,23 @@ class BoundedHead(HttpToolsProtocol):
         """The request has ended."""
         self._progress = True
         super().on_message_complete()
+
+
+class _Forgiving:
+    """A transport that, as asyncio's, ignores what is written to a client that has gone.
+
+    uvloop's raises, which would be logged as an error of the service.
+
+    Args:
+        transport: whatever the loop made.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(data)

@@ -1,11 +1,11 @@
-"""What the service costs over a bare Reader, whether batches pay, and a minute of good and bad.
+"""What the service costs over a bare Reader, and whether batches pay; see soak.py for a long run.
 
-    python bench/serve.py [--seconds 3] [--rounds 3] [--mixed 60]
+    python bench/serve.py [--seconds 3] [--rounds 3] [--model plates-nano] [--model plates-tiny]
 
 Services of several batch sizes run side by side and are measured in turn, each with 1, 8 and 64
 connections, and a bare ``Reader`` in a loop between them: pictures are 200 drawn plates, each of
-which must be read as the Reader reads it. Quote the ratios: the client takes time of the same
-machine. Processor time of the service is its own count.
+which must be read as the Reader reads it. Quote the ratios, to the Reader that reads one by one:
+the client takes time of the same machine. Processor time of the service is its own count.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from crnn_ctc import Reader
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from load import Request, load
 
-MODEL = "plates-tiny"
+MODELS = ("plates-nano", "plates-tiny")
 PICTURES = 200
 CONNECTIONS = (1, 8, 64)
 BATCHES = (1, 8, 32)
-MIXED_CONNECTIONS = 16
+ALONE = "Reader, batch 1"
 
 
 @contextlib.contextmanager
@@ -122,43 +122,60 @@ def _batches(port: int) -> float:
         return 0.0  # none yet
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--mixed", type=float, default=60, help="seconds")
-    options = parser.parse_args()
-    files, reader = plates(), Reader(MODEL)
+def compared(model: str, rounds: int, seconds: float) -> list[dict[str, Any]]:
+    """The rows of one model: medians of the rounds, and shares of the Reader that reads one by one.
+
+    ``kept`` is of its requests a second, ``kept_cpu`` of its pictures a second of processor time.
+    """
+    files, reader = drawn_plates(), Reader(model)
     texts = [reading.text for reading in reader.read(files)]
     requests = [
         Request(file, "image/jpeg", 200, (text,)) for file, text in zip(files, texts, strict=True)
     ]
-    before = os.getloadavg()[0]
     found: dict[str, list[dict[str, Any]]] = {}
     with contextlib.ExitStack() as stack:
-        ports = {batch: stack.enter_context(service(batch)) for batch in BATCHES}
-        for turn in range(options.rounds + 1):
+        ports = {batch: stack.enter_context(service(batch, model)) for batch in BATCHES}
+        for turn in range(rounds + 1):
             rows = {}
-            for batch in (1, 8, 32):
-                rows[f"Reader, batch {batch}"] = bare(reader, files, batch, options.seconds)
+            for batch in BATCHES:
+                rows[f"Reader, batch {batch}"] = bare(reader, files, batch, seconds)
             for connections in CONNECTIONS:
                 for batch, port in ports.items():
                     name = f"serve --batch-size {batch}, {connections} connections"
-                    rows[name] = measured(port, requests, connections, options.seconds)
+                    rows[name] = measured(port, requests, connections, seconds)
+            for row in rows.values():
+                # of the same round: what slows one slows all
+                row["kept"] = row["per_second"] / rows[ALONE]["per_second"]
+                row["kept_cpu"] = rows[ALONE]["cpu_ms"] / row["cpu_ms"]
             for name, row in rows.items():
                 if turn:  # the first warms up
                     found.setdefault(name, []).append(row)
-        long = mixed(ports[8], files, texts, options.mixed) if options.mixed else None
-    table = [
-        {"name": name, **{k: round(statistics.median(r[k] for r in runs), 3) for k in runs[0]}}
+    return [
+        {
+            "model": model,
+            "name": name,
+            **{k: round(statistics.median(r[k] for r in runs), 3) for k in runs[0]},
+        }
         for name, runs in found.items()
     ]
-    print(f"{'':<40} {'req/s':>8} {'cpu ms':>8} {'p50':>8} {'p95':>8} {'p99':>8} {'batch':>8}")
+
+
+COLUMNS = ("per_second", "kept", "cpu_ms", "kept_cpu", "p50_ms", "p95_ms", "p99_ms",
+           "pictures_a_batch")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--model", action="append", help="may be given again")
+    options = parser.parse_args()
+    before, models = os.getloadavg()[0], options.model or MODELS
+    table = [row for m in models for row in compared(m, options.rounds, options.seconds)]
+    print(f"{'':<52}" + " ".join(f"{name.removesuffix('_ms'):>10}" for name in COLUMNS))
     for row in table:
-        columns = ("cpu_ms", "p50_ms", "p95_ms", "p99_ms", "pictures_a_batch")
-        shown = " ".join(f"{row.get(k, float('nan')):>8.1f}" for k in columns)
-        print(f"{row['name']:<40} {row['per_second']:>8.1f} {shown}")
-    print(long)
+        shown = " ".join(f"{row.get(k, float('nan')):>10.2f}" for k in COLUMNS)
+        print(f"{row['model'] + ', ' + row['name']:<52}{shown}")
     values = {
         "name": "serving",
         "date": datetime.now(UTC).date().isoformat(),
@@ -166,11 +183,9 @@ def main() -> None:
         "cores": os.cpu_count(),
         "load_average_before": round(before, 1),
         "onnxruntime": onnxruntime.__version__,
-        "model": MODEL,
         "rounds": options.rounds,
         "seconds_each": options.seconds,
         "rows": table,
-        "mixed": long,
     }
     file = Path(__file__).parent / "results" / "serving.json"
     file.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

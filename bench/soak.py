@@ -203,8 +203,7 @@ def draw(watch: Watch, warm_up: float, file: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(7.2, 2.8), layout="constrained")
     axes.plot(np.asarray(watch.seconds) / 60, watch.megabytes, color="#1f6fd0", linewidth=1.2)
     axes.axvspan(0, warm_up / 60, color="#0001", linewidth=0)
-    axes.text(warm_up / 120, 0.04, "warm-up", transform=axes.get_xaxis_transform(), ha="center",
-              fontsize=8)  # fmt: skip
+    axes.text(0.01, 0.04, "warm-up", transform=axes.transAxes, fontsize=8)
     axes.set(xlabel="minutes", ylabel="resident memory, MB", xlim=(0, watch.seconds[-1] / 60))
     axes.set_ylim(0, 1.15 * max(watch.megabytes))
     axes.grid(alpha=0.3)

@@ -77,7 +77,7 @@ class Allowed(HTTPBearer):
             Problem: 401.
         """
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        given = key if scheme.lower() == "bearer" else request.headers.get("x-api-key")
+        given = key.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key")
         if not service_of(request).keys.allow(given):
             raise Problem(
                 401,

@@ -1,6 +1,6 @@
 """What the service costs over a bare Reader, and whether batches pay; see soak.py for a long run.
 
-    python bench/serve.py [--seconds 3] [--rounds 3] [--model plates-nano] [--model plates-tiny]
+    python bench/serve.py [--seconds 3] [--rounds 3] [--model plates-nano plates-tiny]
 
 Services of several batch sizes run side by side and are measured in turn, each with 1, 8 and 64
 connections, and a bare ``Reader`` in a loop between them: pictures are 200 drawn plates, each of
@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -122,7 +122,9 @@ def _batches(port: int) -> float:
         return 0.0  # none yet
 
 
-def compared(model: str, rounds: int, seconds: float) -> list[dict[str, Any]]:
+def compared(
+    model: str, rounds: int, seconds: float, batches: Sequence[int], connected: Sequence[int]
+) -> list[dict[str, Any]]:
     """The rows of one model: medians of the rounds, and shares of the Reader that reads one by one.
 
     ``kept`` is of its requests a second, ``kept_cpu`` of its pictures a second of processor time.
@@ -134,12 +136,12 @@ def compared(model: str, rounds: int, seconds: float) -> list[dict[str, Any]]:
     ]
     found: dict[str, list[dict[str, Any]]] = {}
     with contextlib.ExitStack() as stack:
-        ports = {batch: stack.enter_context(service(batch, model)) for batch in BATCHES}
+        ports = {batch: stack.enter_context(service(batch, model)) for batch in batches}
         for turn in range(rounds + 1):
             rows = {}
-            for batch in BATCHES:
+            for batch in sorted({1, *batches}):
                 rows[f"Reader, batch {batch}"] = bare(reader, files, batch, seconds)
-            for connections in CONNECTIONS:
+            for connections in connected:
                 for batch, port in ports.items():
                     name = f"serve --batch-size {batch}, {connections} connections"
                     rows[name] = measured(port, requests, connections, seconds)
@@ -168,16 +170,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--model", action="append", help="may be given again")
+    parser.add_argument("--model", nargs="+", default=MODELS)
+    parser.add_argument("--batch-size", nargs="+", type=int, default=BATCHES)
+    parser.add_argument("--connections", nargs="+", type=int, default=CONNECTIONS)
+    parser.add_argument("--json", default="serving", help="name of the file of results")
     options = parser.parse_args()
-    before, models = os.getloadavg()[0], options.model or MODELS
-    table = [row for m in models for row in compared(m, options.rounds, options.seconds)]
+    before, what = os.getloadavg()[0], (options.batch_size, options.connections)
+    table = [
+        row
+        for model in options.model
+        for row in compared(model, options.rounds, options.seconds, *what)
+    ]
     print(f"{'':<52}" + " ".join(f"{name.removesuffix('_ms'):>10}" for name in COLUMNS))
     for row in table:
         shown = " ".join(f"{row.get(k, float('nan')):>10.2f}" for k in COLUMNS)
         print(f"{row['model'] + ', ' + row['name']:<52}{shown}")
     values = {
-        "name": "serving",
+        "name": options.json,
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
         "cores": os.cpu_count(),
@@ -187,7 +196,7 @@ def main() -> None:
         "seconds_each": options.seconds,
         "rows": table,
     }
-    file = Path(__file__).parent / "results" / "serving.json"
+    file = Path(__file__).parent / "results" / f"{options.json}.json"
     file.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 

@@ -1,13 +1,16 @@
-# The service. Not tested: where it was written there is no container engine.
+# The service. Not tested as a whole: where it was written there is no container engine. What it names
+# is (tests/test_container.py), and its pip line in a plain virtual environment.
 #
 #   docker build -t crnn-ctc .
+#   docker build -t crnn-ctc --build-arg EXTRAS=serve,openvino .
 #   docker run --rm -p 127.0.0.1:8000:8000 --read-only --cap-drop ALL --memory 2g crnn-ctc
-#   docker run ... -e CRNN_CTC_API_KEYS=... crnn-ctc --model plates-tiny
+#   docker run --rm -p 8000:8000 --stop-timeout 30 -e CRNN_CTC_API_KEYS crnn-ctc --min-confidence 0.9
 FROM python:3.13-slim
 
+ARG EXTRAS=serve
 COPY pyproject.toml README.md LICENSE /src/
 COPY src /src/src
-RUN pip install --no-cache-dir "/src[serve]" && rm -rf /src
+RUN pip install --no-cache-dir "/src[${EXTRAS}]" && rm -rf /src
 
 # a user who owns nothing
 USER 10001

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,18 +17,20 @@ class Request:
     Attributes:
         body: of the POST.
         kind: its content type.
-        status: expected.
+        status: expected; 0 of a client that leaves when it has sent half of the body.
         texts: expected, one a picture; None in the place of one that cannot be read.
+        query: of the address.
     """
 
     body: bytes
     kind: str
     status: int = 200
     texts: tuple[str | None, ...] = ()
+    query: str = ""
 
     def head(self, host: str) -> bytes:
         lines = (
-            "POST /v1/read HTTP/1.1",
+            f"POST /v1/read?{self.query} HTTP/1.1",
             f"Host: {host}",
             f"Content-Type: {self.kind}",
             f"Content-Length: {len(self.body)}",
@@ -45,7 +48,9 @@ class Tally:
         busy: told to come again, 503.
         wrong: another's text, or another status.
         lost: no answer at all.
+        left: not waited for.
         pictures: in what was answered as expected.
+        statuses: how often each came.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -53,9 +58,12 @@ class Tally:
     busy: int = 0
     wrong: int = 0
     lost: int = 0
+    left: int = 0
     pictures: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
 
     def check(self, request: Request, status: int, content: bytes) -> None:
+        self.statuses[status] += 1
         if status == 503 and request.status != 503:
             self.busy += 1
             return
@@ -84,16 +92,26 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes, bool]:
 
 
 async def _connection(
-    port: int, requests: Sequence[Request], first: int, until: float, tally: Tally
+    port: int, requests: Sequence[Request], first: int, until: float, pause: float, tally: Tally
 ) -> None:
     host, streams, number = "127.0.0.1", None, first
+    due = time.perf_counter()
     while time.perf_counter() < until:
+        await asyncio.sleep(due - time.perf_counter())
+        due = max(due + pause, time.perf_counter())
         request = requests[number % len(requests)]
         number += 7919  # a prime: connections do not walk in step
         started = time.perf_counter()
         try:
             if streams is None:
                 streams = await asyncio.open_connection(host, port)
+            if not request.status:
+                streams[1].write(request.head(host) + request.body[: len(request.body) // 2])
+                await streams[1].drain()
+                streams[1].close()
+                streams = None
+                tally.left += 1
+                continue
             streams[1].write(request.head(host) + request.body)
             status, content, stays = await asyncio.wait_for(_answer(streams[0]), 60)
         except (OSError, EOFError, TimeoutError):
@@ -109,13 +127,30 @@ async def _connection(
         streams[1].close()
 
 
-def load(port: int, requests: Sequence[Request], connections: int, seconds: float) -> Tally:
-    """Keep ``connections`` busy for ``seconds``, each with one request after another."""
+def load(
+    port: int,
+    requests: Sequence[Request],
+    connections: int,
+    seconds: float,
+    per_second: float | None = None,
+) -> Tally:
+    """Keep ``connections`` busy for ``seconds``, each with one request after another.
+
+    Args:
+        port: of the service, on this machine.
+        requests: sent over and over, in an order of its own by each connection.
+        connections: at once.
+        seconds: in which requests are begun.
+        per_second: requests begun, by all together, at most; None for as many as are answered.
+    """
     tally = Tally()
+    pause = connections / per_second if per_second else 0.0
 
     async def all_of_them() -> None:
         until = time.perf_counter() + seconds
-        each = [_connection(port, requests, 31 * n, until, tally) for n in range(connections)]
+        each = [
+            _connection(port, requests, 31 * n, until, pause, tally) for n in range(connections)
+        ]
         await asyncio.gather(*each)
 
     asyncio.run(all_of_them())

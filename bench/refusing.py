@@ -19,7 +19,7 @@ import numpy as np
 from crnn_ctc import Reader, Reading
 from crnn_ctc.data.labelled import normaliser, read_labelled
 from crnn_ctc.evaluation.confidence import at_threshold, auroc, expected_calibration_error
-from crnn_ctc.image import SUFFIXES
+from crnn_ctc.image import names_picture
 
 WAYS = {"confidence": lambda r: r.confidence, "probability": lambda r: r.probability}
 
@@ -51,7 +51,7 @@ def main() -> None:
     options = parser.parse_args()
     reader = Reader(options.model)
     form = normaliser(reader.card.alphabet)
-    files = sorted(p for p in options.negatives.rglob("*") if p.suffix.lower() in SUFFIXES)
+    files = sorted(p for p in options.negatives.rglob("*") if names_picture(p.name))
     for half, name in enumerate(("dev", "test")):
         samples = list(read_labelled(options.plates / f"{name}.csv", normalise=form))
         readings = list(reader.read([sample.path for sample in samples]))

@@ -1,11 +1,11 @@
-"""What the service costs over a bare Reader, whether batches pay, and a minute of good and bad.
+"""What the service costs over a bare Reader, and whether batches pay; see soak.py for a long run.
 
-    python bench/serve.py [--seconds 3] [--rounds 3] [--mixed 60]
+    python bench/serve.py [--seconds 3] [--rounds 3] [--model plates-nano plates-tiny]
 
 Services of several batch sizes run side by side and are measured in turn, each with 1, 8 and 64
 connections, and a bare ``Reader`` in a loop between them: pictures are 200 drawn plates, each of
-which must be read as the Reader reads it. Quote the ratios: the client takes time of the same
-machine. Processor time of the service is its own count.
+which must be read as the Reader reads it. Quote the ratios, to the Reader that reads one by one:
+the client takes time of the same machine. Processor time of the service is its own count.
 """
 
 from __future__ import annotations
@@ -22,29 +22,33 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 from PIL import Image
 
 from crnn_ctc import Reader
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from load import Request, load
 
-MODEL = "plates-tiny"
+MODELS = ("plates-nano", "plates-tiny")
 PICTURES = 200
 CONNECTIONS = (1, 8, 64)
 BATCHES = (1, 8, 32)
-MIXED_CONNECTIONS = 16
+ALONE = "Reader, batch 1"
 
 
 @contextlib.contextmanager
-def service(batch: int) -> Iterator[int]:
+def service(batch: int, *models: str) -> Iterator[int]:
     """A service in a process of its own; its port."""
-    command = [sys.executable, "-m", "crnn_ctc", "serve", "--port", "0", "--model", MODEL]
+    command = [sys.executable, "-m", "crnn_ctc", "serve", "--port", "0"]
+    for model in models:
+        command += ["--model", model]
     with subprocess.Popen(
         [*command, "--batch-size", str(batch)], stderr=subprocess.PIPE
     ) as process:
@@ -55,6 +59,7 @@ def service(batch: int) -> Iterator[int]:
             yield int(port[1])
         finally:
             process.terminate()
+            sys.stderr.buffer.write(process.stderr.read())  # what it complained of
 
 
 def count(port: int, name: str) -> float:
@@ -66,15 +71,16 @@ def count(port: int, name: str) -> float:
     return float(found[1])
 
 
-def plates() -> list[bytes]:
+def drawn_plates() -> list[bytes]:
     """Drawn plates as JPEG files."""
     drawn = PlateSynthesizer(1000007)
-    files = []
-    for i in range(PICTURES):
-        file = io.BytesIO()
-        Image.fromarray(drawn.picture(i)[0]).save(file, "JPEG", quality=90)
-        files.append(file.getvalue())
-    return files
+    return [as_jpeg(drawn.picture(i)[0]) for i in range(PICTURES)]
+
+
+def as_jpeg(picture: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=90)
+    return file.getvalue()
 
 
 def bare(reader: Reader, files: list[bytes], batch: int, seconds: float) -> dict[str, float]:
@@ -116,98 +122,81 @@ def _batches(port: int) -> float:
         return 0.0  # none yet
 
 
-def mixed(port: int, files: list[bytes], texts: list[str], seconds: float) -> dict[str, Any]:
-    """Good and bad requests together; memory before and after."""
-    requests = []
-    for n, (file, text) in enumerate(zip(files, texts, strict=True)):
-        requests.append(Request(file, "image/jpeg", 200, (text,)))
-        other = (n + 1) % len(files)
-        form = b"".join(
-            b'--x\r\nContent-Disposition: form-data; name="p"; filename="../%d.jpg"\r\n\r\n%b\r\n'
-            % (place, content)
-            for place, content in enumerate((file, file[:300], files[other]))
-        )
-        requests.append(
-            Request(
-                form + b"--x--\r\n",
-                "multipart/form-data; boundary=x",
-                200,
-                (text, None, texts[other]),
-            )
-        )
-        requests.append(Request(b"no picture", "image/png", 422))
-        requests.append(Request(b"", "image/png", 400))
-        requests.append(Request(b"a=b", "text/plain", 415))
-        requests.append(Request(form[:-900], "multipart/form-data; boundary=x", 400))
-    load(port, requests, MIXED_CONNECTIONS, 5)
-    memory = [count(port, "process_resident_memory_bytes")]
-    tally = load(port, requests, MIXED_CONNECTIONS, seconds / 2)
-    memory.append(count(port, "process_resident_memory_bytes"))
-    second = load(port, requests, MIXED_CONNECTIONS, seconds / 2)
-    memory.append(count(port, "process_resident_memory_bytes"))
-    return {
-        "seconds": seconds,
-        "connections": MIXED_CONNECTIONS,
-        "as_expected": tally.answered + second.answered,
-        "pictures": tally.pictures + second.pictures,
-        "busy_503": tally.busy + second.busy,
-        "wrong": tally.wrong + second.wrong,
-        "lost": tally.lost + second.lost,
-        "resident_mb_start_middle_end": [round(m / 1e6, 1) for m in memory],
-    }
+def compared(
+    model: str, rounds: int, seconds: float, batches: Sequence[int], connected: Sequence[int]
+) -> list[dict[str, Any]]:
+    """The rows of one model: medians of the rounds, and shares of the Reader that reads one by one.
+
+    ``kept`` is of its requests a second, ``kept_cpu`` of its pictures a second of processor time.
+    """
+    files, reader = drawn_plates(), Reader(model)
+    texts = [reading.text for reading in reader.read(files)]
+    requests = [
+        Request(file, "image/jpeg", 200, (text,)) for file, text in zip(files, texts, strict=True)
+    ]
+    found: dict[str, list[dict[str, Any]]] = {}
+    with contextlib.ExitStack() as stack:
+        ports = {batch: stack.enter_context(service(batch, model)) for batch in batches}
+        for turn in range(rounds + 1):
+            rows = {}
+            for batch in sorted({1, *batches}):
+                rows[f"Reader, batch {batch}"] = bare(reader, files, batch, seconds)
+            for connections in connected:
+                for batch, port in ports.items():
+                    name = f"serve --batch-size {batch}, {connections} connections"
+                    rows[name] = measured(port, requests, connections, seconds)
+            for row in rows.values():
+                # of the same round: what slows one slows all
+                row["kept"] = row["per_second"] / rows[ALONE]["per_second"]
+                row["kept_cpu"] = rows[ALONE]["cpu_ms"] / row["cpu_ms"]
+            for name, row in rows.items():
+                if turn:  # the first warms up
+                    found.setdefault(name, []).append(row)
+    return [
+        {
+            "model": model,
+            "name": name,
+            **{k: round(statistics.median(r[k] for r in runs), 3) for k in runs[0]},
+        }
+        for name, runs in found.items()
+    ]
+
+
+COLUMNS = ("per_second", "kept", "cpu_ms", "kept_cpu", "p50_ms", "p95_ms", "p99_ms",
+           "pictures_a_batch")  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--mixed", type=float, default=60, help="seconds")
+    parser.add_argument("--model", nargs="+", default=MODELS)
+    parser.add_argument("--batch-size", nargs="+", type=int, default=BATCHES)
+    parser.add_argument("--connections", nargs="+", type=int, default=CONNECTIONS)
+    parser.add_argument("--json", default="serving", help="name of the file of results")
     options = parser.parse_args()
-    files, reader = plates(), Reader(MODEL)
-    texts = [reading.text for reading in reader.read(files)]
-    requests = [
-        Request(file, "image/jpeg", 200, (text,)) for file, text in zip(files, texts, strict=True)
-    ]
-    before = os.getloadavg()[0]
-    found: dict[str, list[dict[str, Any]]] = {}
-    with contextlib.ExitStack() as stack:
-        ports = {batch: stack.enter_context(service(batch)) for batch in BATCHES}
-        for turn in range(options.rounds + 1):
-            rows = {}
-            for batch in (1, 8, 32):
-                rows[f"Reader, batch {batch}"] = bare(reader, files, batch, options.seconds)
-            for connections in CONNECTIONS:
-                for batch, port in ports.items():
-                    name = f"serve --batch-size {batch}, {connections} connections"
-                    rows[name] = measured(port, requests, connections, options.seconds)
-            for name, row in rows.items():
-                if turn:  # the first warms up
-                    found.setdefault(name, []).append(row)
-        long = mixed(ports[8], files, texts, options.mixed) if options.mixed else None
+    before, what = os.getloadavg()[0], (options.batch_size, options.connections)
     table = [
-        {"name": name, **{k: round(statistics.median(r[k] for r in runs), 3) for k in runs[0]}}
-        for name, runs in found.items()
+        row
+        for model in options.model
+        for row in compared(model, options.rounds, options.seconds, *what)
     ]
-    print(f"{'':<40} {'req/s':>8} {'cpu ms':>8} {'p50':>8} {'p95':>8} {'p99':>8} {'batch':>8}")
+    print(f"{'':<52}" + " ".join(f"{name.removesuffix('_ms'):>10}" for name in COLUMNS))
     for row in table:
-        columns = ("cpu_ms", "p50_ms", "p95_ms", "p99_ms", "pictures_a_batch")
-        shown = " ".join(f"{row.get(k, float('nan')):>8.1f}" for k in columns)
-        print(f"{row['name']:<40} {row['per_second']:>8.1f} {shown}")
-    print(long)
+        shown = " ".join(f"{row.get(k, float('nan')):>10.2f}" for k in COLUMNS)
+        print(f"{row['model'] + ', ' + row['name']:<52}{shown}")
     values = {
-        "name": "serving",
+        "name": options.json,
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
         "cores": os.cpu_count(),
         "load_average_before": round(before, 1),
         "onnxruntime": onnxruntime.__version__,
-        "model": MODEL,
         "rounds": options.rounds,
         "seconds_each": options.seconds,
         "rows": table,
-        "mixed": long,
     }
-    file = Path(__file__).parent / "results" / "serving.json"
+    file = Path(__file__).parent / "results" / f"{options.json}.json"
     file.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 

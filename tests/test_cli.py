@@ -45,7 +45,8 @@ def test_json() -> None:
         assert 0.9 < item["confidence"] <= 1
         assert item["ms"] > 0
         assert [c["text"] for c in item["characters"]] == list(item["text"])
-        assert "error" not in item
+        assert item["error"] is None
+        assert item["alternatives"] == []
     assert items[-1]["path"] == "missing.png"
     assert "no such file" in items[-1]["error"]
     assert b"1 could not be read" in done.stderr
@@ -67,6 +68,8 @@ def test_standard_input_globs_and_odd_paths(tmp_path: Path) -> None:
     shutil.copy(PICTURES[0], folder / "数字 一.png")
     shutil.copy(PICTURES[1], folder / "b.PNG")
     (folder / "notes.txt").write_text("not a picture, and not named like one")
+    for name in ("._b.PNG", ".hidden.png"):  # the first as macOS leaves them
+        (folder / name).write_bytes(b"\0\5\x16\7 no picture")
     done = run_cli(*PREDICT, "--format", "json", "-", "车牌*/内/*.png", tmp_path, cwd=tmp_path,
                    stdin=PICTURES[2].read_bytes())  # fmt: skip
     assert done.returncode == 0, done.stderr

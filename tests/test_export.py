@@ -18,13 +18,14 @@ onnx = pytest.importorskip("onnx")
 
 from crnn_ctc import export as exporting  # noqa: E402
 from crnn_ctc.net.network import scale_pixels  # noqa: E402
+from crnn_ctc.specimens import fitted_specimens  # noqa: E402
 from crnn_ctc.training.trained import Trained  # noqa: E402
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 64])
 def test_the_file_computes_what_torch_does(small_run: Path, small_model: Path, n: int) -> None:
     reader, network = Reader(small_model), Trained(small_run).network
-    images = exporting.specimens(n, reader.card)
+    images = fitted_specimens(n, reader.card)
     with torch.inference_mode():
         expected = network(scale_pixels(torch.from_numpy(images))).numpy()
     got = reader.log_probs(images)
@@ -65,7 +66,7 @@ def test_half_is_half_the_size_and_reads_the_same(
     assert difference <= 1e-4
     assert card.data == "printed"
     assert out.stat().st_size < 0.6 * small_model.stat().st_size
-    images = exporting.specimens(32, card)
+    images = fitted_specimens(32, card)
     whole, half = Reader(small_model).log_probs(images), Reader(out).log_probs(images)
     assert np.abs(np.exp(whole) - np.exp(half)).max() < 0.05
     assert (whole.argmax(-1) == half.argmax(-1)).mean() > 0.99

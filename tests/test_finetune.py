@@ -21,6 +21,7 @@ from crnn_ctc.card import Card  # noqa: E402
 from crnn_ctc.net.build import build  # noqa: E402
 from crnn_ctc.net.network import Network, scale_pixels  # noqa: E402
 from crnn_ctc.recipe import Recipe, load  # noqa: E402
+from crnn_ctc.specimens import fitted_specimens  # noqa: E402
 from crnn_ctc.training.model_file import load_network  # noqa: E402
 from crnn_ctc.training.start import (  # noqa: E402
     begin_with,
@@ -80,7 +81,7 @@ def test_a_network_comes_back_from_its_file(
     card = write_model(recipe, path, half)
     network, of_file = load_network(str(path))
     assert of_file == Reader(path).card
-    images = exporting.specimens(4, card)
+    images = fitted_specimens(4, card)
     expected = Reader(path).log_probs(images)
     np.testing.assert_allclose(log_probs(network, images), expected, atol=1e-4)
     if not half:  # and so is what it was exported from
@@ -90,7 +91,7 @@ def test_a_network_comes_back_from_its_file(
 def test_norms_that_were_folded_away_do_no_harm_in_training() -> None:
     """The network computes while training, with norms of the batch, what the shipped model does."""
     network, card = load_network("digits-tiny")
-    images = exporting.specimens(16, card)
+    images = fitted_specimens(16, card)
     expected = np.exp(Reader("digits-tiny").log_probs(images))
     assert np.abs(np.exp(log_probs(network.train(), images)) - expected).max() > 0.5
     settle_norms(network, torch.from_numpy(images))

@@ -20,6 +20,7 @@ onnx = pytest.importorskip("onnx")
 from crnn_ctc import export as exporting  # noqa: E402
 from crnn_ctc import quantize as quantizing  # noqa: E402
 from crnn_ctc.quantize import quantize  # noqa: E402
+from crnn_ctc.specimens import fitted_specimens  # noqa: E402
 from crnn_ctc.training.model_file import load_network  # noqa: E402
 
 
@@ -61,7 +62,7 @@ def test_convolutions_are_in_8_bits_and_nothing_else(
     assert measured["calibrated_on"] == "train, 40 pictures"
     assert measured["checked_on"] == "dev, 40 pictures"
     assert measured["exact_match_int8"] >= measured["exact_match_float"] - 0.003
-    images = exporting.specimens(32, card)
+    images = fitted_specimens(32, card)
     assert np.abs(np.exp(whole.log_probs(images)) - np.exp(int8.log_probs(images))).mean() < 0.01
     with pytest.raises(InputError, match="in 8 bits already"):
         quantize(out, tmp_path / "again.onnx", digits / "train", digits / "dev")

@@ -33,7 +33,7 @@ from crnn_ctc.serve.keys import Keys, keys_of
 from crnn_ctc.serve.limits import Limits
 from crnn_ctc.serve.metrics import Metrics
 from crnn_ctc.serve.models import FORMATS, Job, ServedModel, open_models
-from crnn_ctc.serve.server import listen
+from crnn_ctc.serve.server import configured, listen
 from crnn_ctc.serve.service import Service
 from test_cli import run_without
 
@@ -46,14 +46,17 @@ SMALL = Limits(body=300_000, pixels=1_000_000, pictures=4, queue=6, batch=2, sec
 
 @contextmanager
 def serving(
-    limits: Limits = SMALL, keys: Keys | None = None, models: tuple[str, ...] = ("digits-tiny",)
+    limits: Limits = SMALL,
+    keys: Keys | None = None,
+    models: tuple[str, ...] = ("digits-tiny",),
+    min_confidence: float = 0.0,
 ) -> Iterator[tuple[httpx.Client, Service]]:
     """A service on a socket of its own, and a client of it."""
     metrics = Metrics()
-    service = Service(open_models(models, 1, limits, metrics), limits, keys or Keys(), metrics)
+    opened = open_models(models, limits, metrics, min_confidence=min_confidence)
+    service = Service(opened, limits, keys or Keys(), metrics)
     listening = listen("127.0.0.1", 0)
-    config = uvicorn.Config(make_app(service), log_level="critical", ws="none")
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(configured(make_app(service), limits.seconds))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     port = listening.getsockname()[1]
@@ -148,6 +151,75 @@ def test_alternatives(client: httpx.Client) -> None:
         assert "·" in reading["alternatives"][0]["display"]
 
 
+def test_least_confidence() -> None:
+    """The service has one, and a request may have another."""
+    unsure = next(p for p in PLATES if "green car" in p.name)
+    with serving(models=("plates-tiny",), min_confidence=0.98) as (client, _):
+
+        def accepted(**query: object) -> list[bool]:
+            files = [*form(PLATES[0], unsure), ("a", ("b", b"bad"))]
+            answer = client.post(
+                "/v1/read", files=files, params={k: str(v) for k, v in query.items()}
+            )
+            readings = answer.json()["readings"]
+            assert readings[1]["text"] == "沪DGX2994"  # for a person to look at
+            return [reading["accepted"] for reading in readings]
+
+        assert accepted() == [True, False, False]
+        assert accepted(alternatives=2) == [True, False, False]
+        assert accepted(min_confidence=0) == [True, True, False]
+        assert accepted(min_confidence=0, alternatives=2) == [True, True, False]
+        assert accepted(min_confidence=1) == [False, False, False]
+        assert accepted(min_confidence=0.98) == accepted()
+        assert client.get("/v1/models").json()["models"][0]["min_confidence"] == 0.98
+        text = client.get("/metrics").text
+        assert re.search(
+            r'crnn_ctc_pictures_total\{model="plates-tiny",outcome="refused"\} \d', text
+        )
+
+
+def test_the_service_and_the_command_line_say_the_same(client: httpx.Client) -> None:
+    two_rows = next(p for p in PLATES if "mud" in p.name)
+    query = {"model": "plates-tiny", "alternatives": 2, "min_confidence": 0.5}
+    files = [*form(PLATES[0], two_rows), ("a", ("broken.png", b"no"))]
+    answered = client.post("/v1/read", files=files, params=query).json()["readings"]
+    broken = Path(two_rows.parent, "..", "broken.png")
+    done = run_cli(
+        "predict", PLATES[0], two_rows, broken, "--format", "json", "--alternatives", 2,
+        "--min-confidence", 0.5,
+    )  # fmt: skip
+    printed = json.loads(done.stdout)
+    for one, other in zip(answered, printed, strict=True):
+        assert one.pop("name") == Path(other.pop("path")).name
+        assert one.keys() == other.keys()
+        for name in ("text", "display", "accepted"):
+            assert one[name] == other[name]
+        assert one["confidence"] == pytest.approx(other["confidence"], abs=1e-4)
+        for mine, its in zip(one["characters"], other["characters"], strict=True):
+            assert mine.keys() == its.keys()
+            assert (mine["text"], mine["row"]) == (its["text"], its["row"])
+        for mine, its in zip(one["alternatives"], other["alternatives"], strict=True):
+            assert (mine["text"], mine["display"]) == (its["text"], its["display"])
+    assert {c["row"] for c in answered[1]["characters"]} == {0, 1}
+
+
+def test_the_answer_is_as_described(client: httpx.Client) -> None:
+    described = client.get("/openapi.json").json()
+    values = client.post("/v1/read", files=form(DIGITS[0]), params={"alternatives": 1}).json()
+    schemas = described["components"]["schemas"]
+    for name, value in (
+        ("Answer", values),
+        ("ReadingAnswer", values["readings"][0]),
+        ("CharacterAnswer", values["readings"][0]["characters"][0]),
+        ("AlternativeAnswer", values["readings"][0]["alternatives"][0]),
+    ):
+        assert list(schemas[name]["properties"]) == list(value), name
+    operation = described["paths"]["/v1/read"]["post"]
+    asked = {each["name"]: each["in"] for each in operation["parameters"]}
+    assert asked == dict.fromkeys(("model", "alternatives", "min_confidence"), "query")
+    assert operation["security"] == [{"key": []}]
+
+
 def test_a_bad_picture_costs_its_own_answer_alone(client: httpx.Client) -> None:
     files = [
         *form(DIGITS[0]),
@@ -236,6 +308,8 @@ def test_wrong_parameters(client: httpx.Client) -> None:
     problem(ask(alternatives="many"), 422, "alternatives")
     problem(ask(alternatives="-1"), 422, "alternatives")
     problem(ask(alternatives="1000"), 422, "alternatives")
+    for share in ("-0.1", "1.1", "nan", "inf", "much"):
+        problem(ask(min_confidence=share), 422, "min_confidence")
     problem(ask(modle="plates-tiny"), 422, "modle")
     problem(ask(model="../../etc/passwd"), 404, "digits-tiny, plates-tiny")
     problem(ask(model="x" * 300), 422, "model")
@@ -245,7 +319,8 @@ def test_pages_that_are_not_there(client: httpx.Client) -> None:
     problem(client.get("/v2/read"), 404, "/docs")
     assert problem(client.get("/v1/read"), 405)["title"] == "Method Not Allowed"
     assert client.get("/v1/read").headers["allow"] == "POST"
-    problem(client.request("BREW", "/"), 405)
+    problem(client.request("PROPFIND", "/"), 405)
+    assert client.request("BREW", "/").status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -318,6 +393,59 @@ def test_a_length_that_is_none(client: httpx.Client) -> None:
                 b"POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Length: " + length + b"\r\n\r\n"
             )
             assert connection.recv(65536).split()[1] in {b"400", b"413"}
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 1000,
+        b"GET /healthz HTTP/1.1\r\n" + b"A: x\r\n" * 200,
+        b"GET /" + b"x" * 1000,
+        b"POST /v1/read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+        + b"A: x\r\n" * 200,
+    ],
+    ids=["value", "names", "path", "trailers"],
+)
+def test_a_head_that_never_ends(client: httpx.Client, endless: bytes) -> None:
+    """It is cut off after some 64 kB, whatever it goes on with."""
+    more = endless[-1000:] if endless[-1:] == b"x" else b"A: x\r\n" * 150
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0), 10) as it:
+        sent = it.send(endless)
+        while sent < 50_000_000:
+            try:
+                sent += it.send(more)
+            except (ConnectionResetError, BrokenPipeError):
+                break
+    assert sent < 10_000_000  # what the sockets hold
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_head_of_some_size(client: httpx.Client) -> None:
+    for size, status in ((60_000, 200), (70_000, 400)):
+        with socket.create_connection((client.base_url.host, client.base_url.port or 0), 10) as it:
+            it.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: ")
+            for _ in range(size // 10_000):
+                it.sendall(b"x" * 10_000)
+                time.sleep(0.01)
+            it.sendall(b"\r\n\r\n")
+            assert it.recv(65536).split()[1] == str(status).encode()
+
+
+def test_a_client_that_asks_ahead_and_leaves(caplog: pytest.LogCaptureFixture) -> None:
+    """It is no error of the service's."""
+    content = DIGITS[0].read_bytes()
+    head = b"POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+    with serving() as (client, service):
+        model = service.models["digits-tiny"]
+        slow = Slow(model)
+        with socket.create_connection((client.base_url.host, client.base_url.port or 0), 10) as it:
+            it.sendall((head + b"Content-Length: %d\r\n\r\n" % len(content) + content) * 4)
+            until(lambda: _busy(model))
+        time.sleep(0.1)  # the service sees that it has gone
+        slow.go.set()
+        assert client.post("/v1/read", files=form(DIGITS[0])).status_code == 200
+        time.sleep(0.1)
+    assert caplog.text == ""
 
 
 def test_a_body_that_never_comes() -> None:
@@ -633,6 +761,23 @@ def test_keys_on_the_command_line(tmp_path: Path) -> None:
         assert running.wait(60) == 0
 
 
+def test_another_runtime_and_a_least_confidence_on_the_command_line() -> None:
+    pytest.importorskip("openvino")
+    unsure = next(p for p in PLATES if "green car" in p.name)
+    options = ("--runtime", "openvino", "--min-confidence", "0.98")
+    with process("--model", "plates-tiny", *options) as (running, address):
+        maps = Path(f"/proc/{running.pid}/maps")
+        assert not maps.exists() or "libopenvino" in maps.read_text()
+        answer = httpx.post(f"{address}/v1/read", files=form(PLATES[0], unsure), timeout=60)
+        readings = answer.json()["readings"]
+        assert [(r["display"], r["accepted"]) for r in readings] == [
+            ("京G·6145警", True),
+            ("沪D·GX2994", False),
+        ]
+        running.terminate()
+        assert running.wait(60) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -642,6 +787,7 @@ def test_keys_on_the_command_line(tmp_path: Path) -> None:
         (["--queue", "8"], ["queue of 8", "longer queue"]),
         (["--max-body", "0"], ["limit body"]),
         (["--timeout", "-1"], ["limit seconds"]),
+        (["--min-confidence", "1.5"], ["least confidence 1.5", "from 0 to 1"]),
         (
             ["--host", "192.0.2.1", "--model", "digits-tiny"],
             ["192.0.2.1:8000", "cannot listen", "--host"],
@@ -664,7 +810,9 @@ def test_a_port_that_is_taken() -> None:
             listen("127.0.0.1", port)
 
 
-@pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "python_multipart", "prometheus_client"])
+@pytest.mark.parametrize(
+    "missing", ["fastapi", "httptools", "uvicorn", "python_multipart", "prometheus_client"]
+)
 def test_the_extra_is_named(missing: str) -> None:
     done = run_without({missing}, "serve")
     assert done.returncode == 2
@@ -679,7 +827,7 @@ def test_reading_loads_nothing_of_the_service() -> None:
 
 def test_no_batch_is_larger_than_it_may_be() -> None:
     metrics = Metrics()
-    model = ServedModel("digits-tiny", 1, Limits(), metrics)
+    [model] = open_models(["digits-tiny"], Limits(), metrics).values()
     mixed = [Job(path.read_bytes(), n % 3) for n, path in enumerate(DIGITS)] + [Job(b"", 1)]
     readings = model.read(mixed)
     assert [r.text for r in readings] == [*TEXTS, ""]

@@ -79,6 +79,35 @@ def test_a_picture_is_read(tab: Tab, address: str) -> None:
     assert tab.complaints() == []
 
 
+def test_a_guess_does_not_look_like_an_answer(tab: Tab) -> None:
+    unsure = next(p for p in PLATES if "green car" in p.name)
+    with serving(SMALL, models=("plates-tiny",), min_confidence=0.98) as (client, _):
+        visit(tab, str(client.base_url))
+        assert tab.run("document.querySelector('#least').value") == "0.98"
+        tab.give("#files", unsure)
+        tab.wait(SHOWN)
+        [reading] = Reader(min_confidence=0.98).read([unsure])
+        share = f"{100 * reading.probability:.1f} %"
+        assert tab.run("document.querySelector('#reading .chip').className") == "chip refused"
+        assert tab.run(TEXT) == "Perhaps 沪D·GX2994"  # as it is heard
+        assert tab.run("document.querySelector('#reading .big .said').textContent") == "沪D·GX2994"
+        mark = "getComputedStyle(document.querySelector('#reading .said'), '::after').content"
+        assert tab.run(mark).startswith('"?"')
+        assert tab.run(STATUS) == f"Perhaps 沪D·GX2994: {share} · not sure"
+        assert "Below 98 %" in tab.run("document.querySelector('#reading .guess').textContent")
+        tab.give("#files", PLATE, unsure)
+        tab.wait("document.querySelectorAll('#rows tr').length === 3")
+        assert tab.run(STATUS) == "2 pictures read, 1 of them not surely."
+        kinds = "[...document.querySelectorAll('#rows .text')].map((e) => e.className)"
+        assert tab.run(kinds) == ["text refused", "text", "text refused"]
+        # asked for less, the same is an answer
+        tab.run("document.querySelector('#least').value = '0.5'")
+        tab.give("#files", unsure)
+        tab.wait("document.querySelectorAll('#rows tr').length === 4")
+        assert tab.run(TEXT) == "沪D·GX2994"
+        assert tab.complaints() == []
+
+
 def test_nothing_comes_from_elsewhere(tab: Tab, address: str) -> None:
     tab.events.clear()
     tab.open(f"{address}/")
@@ -121,7 +150,9 @@ def test_several_pictures_become_a_table_and_a_file(tab: Tab, address: str, tmp_
     content = file.read_bytes()
     assert content.startswith(b"\xef\xbb\xbf")
     table = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
-    assert table[0][:5] == ["picture", "text", "display", "confidence", "error"]
+    columns = ["picture", "text", "display", "confidence", "error", "mass", "accepted"]
+    assert table[0][:7] == columns
+    assert [row[6] for row in table[1:]] == ["true", "true", "false", "true"]
     assert [row[1] for row in table[1:]] == ["京G6145警", "川C05479K", "", "苏D18RL9"]
     assert table[4][0] == f"'{HOSTILE}"  # what a spreadsheet would take for a formula
     assert "not a picture" in table[3][4]
@@ -278,7 +309,9 @@ def test_the_keyboard_reaches_everything(tab: Tab, address: str) -> None:
     for _ in range(12):
         reached.append(tab.run("document.activeElement.id || document.activeElement.className"))
         tab.press("Tab", 9)
-    assert {"language", "files", "model", "others", "download", "clear", "pick"} <= set(reached)
+    assert {"language", "files", "model", "others", "least", "download", "clear", "pick"} <= set(
+        reached
+    )
     # the browser's own accessibility tree: what can be used has a name
     nodes = tab.send("Accessibility.getFullAXTree")["nodes"]
     usable = [n for n in nodes if n.get("role", {}).get("value") in {"button", "combobox", "link"}]

@@ -15,9 +15,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -28,6 +26,7 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import open_grammar
 from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.runtime import open_session
+from crnn_ctc.specimens import fitted_specimens
 from crnn_ctc.training.trained import Trained
 
 TOLERANCE = 1e-4
@@ -178,13 +177,15 @@ def parity(network: Network, card: Card, content: bytes) -> float:
     """The largest difference between the graph's and torch's probability of any class at any step.
 
     Torch computes in float64: its own rounding is no fault of the graph's. Probabilities, because
-    the logarithm of a small one magnifies float32's rounding to no consequence.
+    the logarithm of a small one magnifies float32's rounding to no consequence. Printed text,
+    because a network that is used to it amplifies the rounding of its sums on noise, in torch as in
+    any other runtime, and one would compare nothing but that.
     """
     session = open_session(content, threads=1)
     exact = copy.deepcopy(network).double().eval()
     worst = 0.0
     for n in BATCHES:
-        images = specimens(n, card)
+        images = fitted_specimens(n, card)
         with torch.inference_mode():
             expected = exact(scale_pixels(torch.from_numpy(images)).double()).exp().numpy()
         got: Any = session.run(["log_probs"], {"images": images})[0]
@@ -192,25 +193,3 @@ def parity(network: Network, card: Card, content: bytes) -> float:
             return float("inf")
         worst = max(worst, float(np.abs(np.exp(got) - expected).max()))
     return worst
-
-
-def specimens(n: int, card: Card) -> NDArray[np.uint8]:
-    """Pictures of printed text, uint8 (N, H, W, C), the same each time.
-
-    Text, because a network that is used to it amplifies the rounding of its sums on noise, in
-    torch as in any other runtime, and one would compare nothing but that.
-    """
-    random = np.random.default_rng(n)
-    images = np.empty((n, card.height, card.width, card.channels), np.uint8)
-    mode = "L" if card.channels == 1 else "RGB"
-    font = ImageFont.load_default(0.8 * card.height)
-    for image in images:
-        ground, ink = (int(v) for v in random.integers((0, 150), (100, 256)))
-        picture = Image.new(mode, (card.width, card.height), (ground,) * card.channels)
-        draw = ImageDraw.Draw(picture)
-        text = random.choice(list(card.alphabet.characters), 7)
-        for place, character in enumerate(text):
-            at = ((place + 0.5) * card.width / len(text), card.height / 2 + random.normal())
-            draw.text(at, character, (ink,) * card.channels, font, anchor="mm")
-        image[:] = np.asarray(picture).reshape(image.shape)
-    return images

@@ -33,7 +33,7 @@ SUFFIXES = frozenset(
 
 
 def names_picture(name: str) -> bool:
-    """Whether a file of a data folder is a picture, by its name without a folder."""
+    """Whether a file of a folder is a picture, by its name without a folder; no hidden one."""
     suffix = os.path.splitext(name)[1]  # noqa: PTH122  a Path a picture costs more
     # macOS leaves ._NAME.jpg files behind, which are no pictures
     return suffix.lower() in SUFFIXES and not name.startswith(".")

@@ -202,8 +202,7 @@ class Reader:
             ms,
             alternatives=decoded.alternatives,
             mass=decoded.mass,
-            accepted=decoded.confidence * decoded.mass >= self.min_confidence,
-        )
+        ).judged(self.min_confidence)
 
 
 @contextmanager

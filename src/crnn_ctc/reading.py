@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from crnn_ctc.decode import Alternative
 
@@ -60,6 +61,10 @@ class Reading:
     def probability(self) -> float:
         """P(text | picture), whatever else the picture may show: ``confidence * mass``."""
         return self.confidence * self.mass
+
+    def judged(self, least: float) -> Self:
+        """The same, accepted from another least ``probability``; an error never is."""
+        return replace(self, accepted=self.error is None and self.probability >= least)
 
     @classmethod
     def failed(cls, error: str, ms: float = 0.0) -> Reading:

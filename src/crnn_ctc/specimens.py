@@ -1,4 +1,4 @@
-"""Pictures of printed lines that a model can read, to measure its speed on: no data needed."""
+"""Pictures of printed lines that a model can read, to measure and compare on: no data needed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from crnn_ctc.card import Card
 from crnn_ctc.grammar import open_grammar
+from crnn_ctc.image import fit
 from crnn_ctc.typeface import HAN_FACES, HELD, typeface
 
 _LENGTH = 5
@@ -28,6 +29,12 @@ def specimens(count: int, card: Card) -> list[NDArray[np.uint8]]:
     """
     random = np.random.default_rng(0)
     return [_drawn(_text(card, random), card, random) for _ in range(count)]
+
+
+def fitted_specimens(count: int, card: Card) -> NDArray[np.uint8]:
+    """The same as the model takes them: uint8 (N, H, W, C)."""
+    size = (card.height, card.width, card.channels)
+    return np.stack([fit(picture, *size, card.ink) for picture in specimens(count, card)])
 
 
 def _text(card: Card, random: np.random.Generator) -> str:

@@ -141,7 +141,7 @@ def predict(
     album = Album(save, show, places=not plates) if save else None
     read = failed = refused = 0
     ms = 0.0
-    printer = printer_for(output, show, alternatives > 0, judged=min_confidence > 0)
+    printer = printer_for(output, show, judged=min_confidence > 0)
     keep = album is not None
     if track:
         readings = read_tracks(reader, tracks(paths), batch_size, keep)

@@ -8,9 +8,10 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 from crnn_ctc.reading import Reading, TrackReading
+from crnn_ctc.reading_json import reading_json
 
 
 class Format(StrEnum):
@@ -32,21 +33,18 @@ class Printer(Protocol):
         """What stands after the last."""
 
 
-def printer_for(
-    form: Format, show: Callable[[str], str], alternatives: bool, judged: bool
-) -> Printer:
+def printer_for(form: Format, show: Callable[[str], str], judged: bool) -> Printer:
     """The printer of a form.
 
     Args:
         form: which.
         show: a text as people write it.
-        alternatives: whether alternatives were asked for.
         judged: whether readings may be refused.
     """
     if form is Format.TABLE:
         return Table(show, judged)
     if form is Format.JSON:
-        return Json(show, alternatives)
+        return Json(show)
     return Text(show) if form is Format.TEXT else Csv(show)
 
 
@@ -104,44 +102,18 @@ class Json:
 
     Args:
         show: a text as people write it.
-        alternatives: whether each lists its alternatives.
     """
 
-    def __init__(self, show: Callable[[str], str], alternatives: bool = False) -> None:
+    def __init__(self, show: Callable[[str], str]) -> None:
         self._before = "["
         self._show = show
-        self._alternatives = alternatives
 
     def row(self, name: str, reading: Reading) -> None:
         """One object."""
-        values: dict[str, Any] = {
-            "path": name,
-            "text": reading.text,
-            "display": self._show(reading.text),
-            "confidence": round(reading.confidence, 6),
-            "mass": round(reading.mass, 6),
-            "accepted": reading.accepted,
-            "ms": round(reading.ms, 3),
-            "characters": [
-                {
-                    "text": c.text,
-                    "confidence": round(c.confidence, 6),
-                    "start": round(c.start, 1),
-                    "end": round(c.end, 1),
-                }
-                for c in reading.characters
-            ],
-        }
-        if self._alternatives:
-            values["alternatives"] = [
-                {"text": a.text, "probability": round(a.probability, 6)}
-                for a in reading.alternatives
-            ]
+        values = {"path": name, **reading_json(reading, self._show)}
         if isinstance(reading, TrackReading):
             values |= {"frames": reading.frames, "best": reading.best}
             values["skipped"] = list(reading.skipped)
-        if reading.error is not None:
-            values["error"] = reading.error
         print(self._before, json.dumps(values, ensure_ascii=False), sep="\n", end="")
         self._before = ","
 

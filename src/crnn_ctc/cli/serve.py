@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from crnn_ctc.cli.extras import needs
+from crnn_ctc.cli.models import Runtime
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -29,6 +30,17 @@ def serve(
         Path | None,
         typer.Option(metavar="FILE", help="API keys, one a line; CRNN_CTC_API_KEYS may hold more."),
     ] = None,
+    min_confidence: Annotated[
+        float,
+        typer.Option(
+            metavar="P",
+            help="Mark what is less probable, from 0 to 1, as not accepted: confidence times mass. "
+            "Requests may say otherwise.",
+        ),
+    ] = 0.0,
+    runtime: Annotated[
+        Runtime, typer.Option(help="What computes the networks.")
+    ] = Runtime.ONNXRUNTIME,
     threads: Annotated[int, typer.Option(min=1, help="Of each network.")] = 1,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures read at once.")] = 8,
     queue: Annotated[
@@ -67,7 +79,14 @@ def serve(
     )
     keys = keys_of(api_key_file, os.environ.get(ENVIRONMENT))
     metrics = Metrics()
-    models = open_models(model or ["plates-tiny", "digits-tiny"], threads, limits, metrics)
+    models = open_models(
+        model or ["plates-tiny", "digits-tiny"],
+        limits,
+        metrics,
+        threads,
+        runtime.value,
+        min_confidence,
+    )
     listening = listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     print(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from crnn_ctc.image import SUFFIXES
+from crnn_ctc.image import names_picture
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def _folder(path: str) -> Iterator[Named]:
     for folder, folders, files in os.walk(path):
         folders.sort()
         for file in sorted(files):
-            if Path(file).suffix.lower() in SUFFIXES:
+            if names_picture(file):
                 empty = False
                 name = str(Path(folder) / file)
                 yield Named(name, name)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,13 +15,14 @@ from crnn_ctc.serve.problems import MEDIA_TYPE, Problem
 from crnn_ctc.serve.schema import (
     Answer,
     ModelsAnswer,
-    Options,
     ProblemAnswer,
     limits_answer,
     model_answer,
+    options_described,
+    options_of,
     reading_answer,
 )
-from crnn_ctc.serve.service import Shared, allowed
+from crnn_ctc.serve.service import ALLOWED, service_of
 
 _WHAT = {
     400: "No picture, or a broken form.",
@@ -58,7 +59,7 @@ _BODY = {
     },
 }
 
-router = APIRouter(prefix="/v1", dependencies=[Depends(allowed)], tags=["reading"])
+router = APIRouter(prefix="/v1", dependencies=[ALLOWED], tags=["reading"])
 
 
 @router.post(
@@ -67,18 +68,22 @@ router = APIRouter(prefix="/v1", dependencies=[Depends(allowed)], tags=["reading
     response_model=Answer,
     response_description="Readings.",
     responses=_problems(*_WHAT),
-    openapi_extra={"requestBody": _BODY},
+    openapi_extra={"parameters": options_described(), "requestBody": _BODY},
 )
-async def read(request: Request, service: Shared, options: Annotated[Options, Query()]) -> Response:
+async def read(request: Request) -> Response:
     """Files of a form, under any names, or one picture as the body.
 
     A file of a form that cannot be read has an error; the others are read.
     """
+    service, options = service_of(request), options_of(request)
     model = service.model(options.model)
     with service.budget.take(declared_size(request, service.limits)):
         pictures = await pictures_of(request, service.limits)
         started = time.perf_counter()
-        jobs = [Job(picture.content, options.alternatives) for picture in pictures]
+        jobs = [
+            Job(picture.content, options.alternatives, options.min_confidence)
+            for picture in pictures
+        ]
         readings = await model.batcher.do(jobs, service.limits.seconds)
     if readings[0].error is not None and not is_multipart(request):
         raise Problem(422, readings[0].error)
@@ -95,8 +100,9 @@ async def read(request: Request, service: Shared, options: Annotated[Options, Qu
 
 
 @router.get("/models", summary="List models", responses=_problems(401))
-async def models(service: Shared) -> ModelsAnswer:
+async def models(request: Request) -> ModelsAnswer:
     """What can be asked, the default first, and what is refused."""
+    service = service_of(request)
     return ModelsAnswer(
         models=[model_answer(model) for model in service.models.values()],
         limits=limits_answer(service.limits),

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -48,7 +47,6 @@ def make_app(service: Service) -> FastAPI:
     app.add_middleware(Drain, body=service.limits.body)  # the outermost
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
     return app
 
 
@@ -62,9 +60,3 @@ async def _http(_: Request, error: Exception) -> Response:
     detail = {404: "no such page; the API is described at /docs", 405: "another method is needed"}
     said = detail.get(error.status_code, str(error.detail))
     return Problem(error.status_code, said, headers=error.headers).response()
-
-
-async def _invalid(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    said = [f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors()]
-    return Problem(422, "; ".join(said)[:500]).response()

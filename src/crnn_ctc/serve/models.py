@@ -14,6 +14,7 @@ from crnn_ctc.card import Card
 from crnn_ctc.errors import InputError
 from crnn_ctc.plate_text import spells_plates
 from crnn_ctc.reader import Reader, Reading, shipped
+from crnn_ctc.runtime import RuntimeName
 from crnn_ctc.serve.batching import Batcher
 from crnn_ctc.serve.limits import MEGA, Limits
 from crnn_ctc.serve.metrics import Metrics
@@ -32,30 +33,31 @@ class Job:
     Attributes:
         content: bytes of its file.
         alternatives: how many to give.
+        min_confidence: of what is accepted; None for the model's own.
     """
 
     content: bytes
     alternatives: int = 0
+    min_confidence: float | None = None
 
 
 class ServedModel:
     """One model, its queue and its thread.
 
     Args:
-        model: name of a shipped model, or a model file.
-        threads: of ONNX Runtime.
+        reader: that reads; its ``min_confidence`` counts where a request gives none.
+        name: by which requests know it.
         limits: of the service.
         metrics: to count in.
-
-    Raises:
-        InputError: no such model.
     """
 
-    def __init__(self, model: str, threads: int, limits: Limits, metrics: Metrics) -> None:
-        self.name = model if model in shipped() else Path(model).stem
+    def __init__(self, reader: Reader, name: str, limits: Limits, metrics: Metrics) -> None:
+        self.name = name
         # searching for alternatives takes long: only those who ask for them pay for it
-        self._reader = Reader(model, threads)
-        self._searcher = self._reader.giving(MOST_ALTERNATIVES)
+        self._reader = reader
+        self._searcher = reader.giving(MOST_ALTERNATIVES)
+        # texts have a dot, places of characters are approximate
+        self.plates = spells_plates(reader.card.alphabet)
         self._pixels = limits.pixels
         self._metrics = metrics
         self.batcher = Batcher(self.read, limits.batch, limits.queue, f"read-{self.name}")
@@ -67,9 +69,9 @@ class ServedModel:
         return self._reader.card
 
     @property
-    def plates(self) -> bool:
-        """Whether it reads plates: texts have a dot, places of characters are approximate."""
-        return spells_plates(self.card.alphabet)
+    def min_confidence(self) -> float:
+        """Of what is accepted, where a request does not say."""
+        return self._reader.min_confidence
 
     def read(self, jobs: list[Job]) -> list[Reading]:
         """Readings, in order; a picture that cannot be read has its ``error``."""
@@ -79,10 +81,7 @@ class ServedModel:
             good = [p for p in places if self._may_decode(p, jobs[p], readings)]
             found = reader.read([jobs[p].content for p in good], batch_size=len(jobs))
             readings.update(zip(good, found, strict=True))
-        answers = [
-            replace(reading, alternatives=reading.alternatives[: job.alternatives])
-            for job, (_, reading) in zip(jobs, sorted(readings.items()), strict=True)
-        ]
+        answers = [_as_asked(readings[place], job) for place, job in enumerate(jobs)]
         self._count(answers)
         return answers
 
@@ -98,10 +97,22 @@ class ServedModel:
     def _count(self, readings: list[Reading]) -> None:
         self._metrics.batch.labels(self.name).observe(len(readings))
         for reading in readings:
-            outcome = "error" if reading.error else "read" if reading.text else "empty"
-            self._metrics.pictures.labels(self.name, outcome).inc()
+            self._metrics.pictures.labels(self.name, _outcome(reading)).inc()
             if reading.text:
                 self._metrics.confidence.labels(self.name).observe(reading.confidence)
+
+
+def _as_asked(reading: Reading, job: Job) -> Reading:
+    given = replace(reading, alternatives=reading.alternatives[: job.alternatives])
+    return given if job.min_confidence is None else given.judged(job.min_confidence)
+
+
+def _outcome(reading: Reading) -> str:
+    if reading.error:
+        return "error"
+    if not reading.accepted:
+        return "refused"
+    return "read" if reading.text else "empty"
 
 
 def check_header(content: bytes, pixels: int) -> None:
@@ -131,17 +142,31 @@ def _too_large(pixels: int) -> str:
 
 
 def open_models(
-    models: Sequence[str], threads: int, limits: Limits, metrics: Metrics
+    models: Sequence[str],
+    limits: Limits,
+    metrics: Metrics,
+    threads: int = 1,
+    runtime: RuntimeName = "onnxruntime",
+    min_confidence: float = 0.0,
 ) -> dict[str, ServedModel]:
     """Models by name, the first of which answers when none is named.
 
+    Args:
+        models: names of shipped models, or model files.
+        limits: of the service.
+        metrics: to count in.
+        threads: see :class:`crnn_ctc.reader.Reader`, as for the others.
+        runtime: that computes them.
+        min_confidence: of what is accepted, where a request does not say.
+
     Raises:
-        InputError: no such model, or two of one name.
+        InputError: no such model, two of one name, or what ``Reader`` raises.
     """
     opened: dict[str, ServedModel] = {}
     for model in models:
-        served = ServedModel(model, threads, limits, metrics)
-        if served.name in opened:
-            raise InputError(f"{model}: a second model named {served.name}; rename its file")
-        opened[served.name] = served
+        name = model if model in shipped() else Path(model).stem
+        if name in opened:
+            raise InputError(f"{model}: a second model named {name}; rename its file")
+        reader = Reader(model, threads, runtime=runtime, min_confidence=min_confidence)
+        opened[name] = ServedModel(reader, name, limits, metrics)
     return opened

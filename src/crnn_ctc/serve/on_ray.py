@@ -29,7 +29,7 @@ def replica() -> FastAPI:
     """
     names = [name for name in os.environ.get(MODELS, "plates-tiny,digits-tiny").split(",") if name]
     limits, metrics = Limits(), Metrics()
-    models = open_models(names, 1, limits, metrics)
+    models = open_models(names, limits, metrics)
     return make_app(Service(models, limits, keys_of(None, os.environ.get(ENVIRONMENT)), metrics))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import Response
 
 from crnn_ctc.serve.metrics import MEDIA_TYPE
 from crnn_ctc.serve.problems import Problem
 from crnn_ctc.serve.schema import StateAnswer
-from crnn_ctc.serve.service import Shared, allowed
+from crnn_ctc.serve.service import ALLOWED, service_of
 
 router = APIRouter(tags=["running"])
 
@@ -20,9 +21,9 @@ async def healthz() -> StateAnswer:
 
 
 @router.get("/readyz", summary="Whether it takes pictures")
-async def readyz(service: Shared) -> StateAnswer:
+async def readyz(request: Request) -> StateAnswer:
     """503 while a model's queue is full, or the service stops."""
-    for model in service.models.values():
+    for model in service_of(request).models.values():
         if not model.batcher.takes_more:
             raise Problem(503, f"{model.name} takes no more pictures now", retry_after=1)
     return StateAnswer(status="ready")
@@ -31,10 +32,10 @@ async def readyz(service: Shared) -> StateAnswer:
 @router.get(
     "/metrics",
     summary="Prometheus",
-    dependencies=[Depends(allowed)],
+    dependencies=[ALLOWED],
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}},
 )
-async def metrics(service: Shared) -> Response:
+async def metrics(request: Request) -> Response:
     """Counts of requests and pictures, times, batches, confidences, memory."""
-    return Response(service.metrics.text(), headers={"Content-Type": MEDIA_TYPE})
+    return Response(service_of(request).metrics.text(), headers={"Content-Type": MEDIA_TYPE})

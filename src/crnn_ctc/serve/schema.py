@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
 
 from crnn_ctc.plate_text import with_dot
-from crnn_ctc.reader import Reading
+from crnn_ctc.reading import Reading
+from crnn_ctc.reading_json import reading_json
 from crnn_ctc.serve.limits import Limits
 from crnn_ctc.serve.models import MOST_ALTERNATIVES, ServedModel
+from crnn_ctc.serve.problems import Problem
 
 NAME_LENGTH = 200
 """Characters of a picture's name that are given back."""
@@ -22,6 +27,35 @@ class Options(BaseModel):
     alternatives: int = Field(
         0, ge=0, le=MOST_ALTERNATIVES, description="Next best texts to give; they take time."
     )
+    min_confidence: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Accept what is no less probable, confidence times mass; the model's own by "
+        "default.",
+    )
+
+
+def options_of(request: Request) -> Options:
+    """What a request asks for in its query; FastAPI's own way to find out takes longer.
+
+    Raises:
+        Problem: 422, a parameter is wrong or not known.
+    """
+    try:
+        return Options.model_validate(dict(request.query_params))
+    except ValidationError as error:
+        said = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise Problem(422, "; ".join(said)[:500]) from None
+
+
+def options_described() -> list[dict[str, Any]]:
+    """The same for the OpenAPI document."""
+    described = Options.model_json_schema()["properties"]
+    return [
+        {"name": name, "in": "query", "required": False, "schema": schema}
+        for name, schema in described.items()
+    ]
 
 
 class CharacterAnswer(BaseModel):
@@ -50,6 +84,10 @@ class ReadingAnswer(BaseModel):
     display: str = Field(description="As people write it: a plate with its dot.")
     confidence: float = Field(description="P(text | picture, and that it is one of the grammar's).")
     mass: float = Field(description="P(any text of the grammar | picture).")
+    accepted: bool = Field(
+        description="Whether confidence times mass reaches min_confidence: if not, the text is a "
+        "guess for a person to look at. False where there is an error."
+    )
     ms: float = Field(description="Milliseconds of reading, its share of a batch.")
     characters: list[CharacterAnswer]
     alternatives: list[AlternativeAnswer]
@@ -74,6 +112,7 @@ class ModelAnswer(BaseModel):
     parameters: int
     licence: str
     approximate_places: bool = Field(description="Whether characters may be spelt off their place.")
+    min_confidence: float = Field(description="Of what is accepted, where a request does not say.")
 
 
 class LimitsAnswer(BaseModel):
@@ -110,32 +149,8 @@ class ProblemAnswer(BaseModel):
 
 def reading_answer(name: str, reading: Reading, plates: bool) -> ReadingAnswer:
     """A reading as it is sent; ``plates`` are shown with their dot."""
-    show = with_dot if plates else str
-    return ReadingAnswer(
-        name=name[:NAME_LENGTH],
-        text=reading.text,
-        display=show(reading.text),
-        confidence=round(reading.confidence, 6),
-        mass=round(reading.mass, 6),
-        ms=round(reading.ms, 3),
-        characters=[
-            CharacterAnswer(
-                text=c.text,
-                confidence=round(c.confidence, 6),
-                start=round(c.start, 1),
-                end=round(c.end, 1),
-                row=c.row,
-            )
-            for c in reading.characters
-        ],
-        alternatives=[
-            AlternativeAnswer(
-                text=a.text, display=show(a.text), probability=round(a.probability, 6)
-            )
-            for a in reading.alternatives
-        ],
-        error=reading.error,
-    )
+    values = reading_json(reading, with_dot if plates else str)
+    return ReadingAnswer(name=name[:NAME_LENGTH], **values)
 
 
 def model_answer(model: ServedModel) -> ModelAnswer:
@@ -149,6 +164,7 @@ def model_answer(model: ServedModel) -> ModelAnswer:
         parameters=card.parameters,
         licence=card.licence,
         approximate_places=model.plates,
+        min_confidence=model.min_confidence,
     )
 
 

@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from crnn_ctc.errors import InputError
+from crnn_ctc.serve.protocol import BoundedHead
 
 CONNECTIONS = 1000
 """At once; uvicorn itself answers 503 to more."""
@@ -32,6 +33,21 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
+def configured(app: ASGIApp, seconds: float, access_log: bool = False) -> uvicorn.Config:
+    """How the application is served; see :func:`run`."""
+    return uvicorn.Config(
+        app,
+        http=BoundedHead,
+        log_level="info" if access_log else "warning",
+        access_log=access_log,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=math.ceil(2 * seconds) + 1,
+    )
+
+
 def run(app: ASGIApp, listening: socket.socket, seconds: float, access_log: bool = False) -> None:
     """Serve until SIGTERM or SIGINT; what was accepted is answered.
 
@@ -41,20 +57,10 @@ def run(app: ASGIApp, listening: socket.socket, seconds: float, access_log: bool
         seconds: that a request may take to arrive, and again to be answered.
         access_log: whether each request is logged.
     """
-    config = uvicorn.Config(
-        app,
-        log_level="info" if access_log else "warning",
-        access_log=access_log,
-        server_header=False,
-        proxy_headers=False,
-        ws="none",
-        limit_concurrency=CONNECTIONS,
-        timeout_graceful_shutdown=math.ceil(2 * seconds) + 1,
-    )
     # uvicorn raises the signal again when it is done: being told to stop is no failure
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ignore)
-    uvicorn.Server(config).run(sockets=[listening])
+    uvicorn.Server(configured(app, seconds, access_log)).run(sockets=[listening])
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

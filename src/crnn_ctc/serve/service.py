@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, cast
+from typing import cast
 
 from fastapi import Depends
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 from starlette.requests import Request
 
 from crnn_ctc.serve.keys import Keys
@@ -56,25 +56,34 @@ def service_of(request: Request) -> Service:
     return cast(Service, request.app.state.service)
 
 
-Shared = Annotated[Service, Depends(service_of)]
+class Allowed(HTTPBearer):
+    """A dependency that lets pass who has a key, or everybody where there are none.
 
-_BEARER = HTTPBearer(auto_error=False, description="An API key, where the service has any.")
-_HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same.")
-
-
-def allowed(
-    service: Shared,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
-    header: Annotated[str | None, Depends(_HEADER)],
-) -> None:
-    """Let pass who has a key, or everybody where there are none.
-
-    Raises:
-        Problem: 401.
+    FastAPI takes time for each dependency, and calls one that is no coroutine in another thread: so
+    there is this one alone.
     """
-    if not service.keys.allow(bearer.credentials if bearer else header):
-        raise Problem(
-            401,
-            "an API key is needed: Authorization: Bearer KEY",
-            headers={"WWW-Authenticate": "Bearer"},
+
+    def __init__(self) -> None:
+        super().__init__(
+            scheme_name="key",
+            auto_error=False,
+            description="An API key, where the service has any; X-API-Key: KEY does the same.",
         )
+
+    async def __call__(self, request: Request) -> None:  # type: ignore[override]
+        """Check the key of a request.
+
+        Raises:
+            Problem: 401.
+        """
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        given = key.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key")
+        if not service_of(request).keys.allow(given):
+            raise Problem(
+                401,
+                "an API key is needed: Authorization: Bearer KEY",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+
+
+ALLOWED = Depends(Allowed())

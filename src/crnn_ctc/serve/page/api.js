@@ -46,8 +46,9 @@ export function parts(files, limits) {
 
 const TRIES = 5;
 
-export async function read(files, model, alternatives, waiting) {
-  const query = new URLSearchParams({ model, alternatives });
+// `asked`: model, alternatives and min_confidence.
+export async function read(files, asked, waiting) {
+  const query = new URLSearchParams(asked);
   for (let left = TRIES; ; left--) {
     const form = new FormData();
     for (const file of files) form.append("pictures", file, file.name || "picture");

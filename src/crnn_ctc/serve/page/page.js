@@ -2,9 +2,9 @@
 
 import { Refused, models, parts, read, useKey } from "./api.js";
 import { csv, save } from "./csv.js";
-import { showReading } from "./reading.js";
+import { judged, showReading } from "./reading.js";
 import { row } from "./table.js";
-import { percent, trust } from "./trust.js";
+import { bound, refused } from "./trust.js";
 import { keep, preferred, speak, word } from "./words.js";
 
 const at = (id) => document.getElementById(id);
@@ -44,6 +44,17 @@ async function connect() {
   served = await models();
   at("unlock").hidden = true;
   at("model").replaceChildren(...served.models.map((m) => new Option(m.name)));
+  offer(served.models[0].min_confidence);
+}
+
+// The service's own least confidence is chosen at first, among the others.
+function offer(least) {
+  const options = [...at("least").options];
+  if (!options.some((option) => Number(option.value) === least)) {
+    const next = options.find((option) => Number(option.value) > least) || null;
+    at("least").add(new Option(bound(least), least), next);
+  }
+  at("least").value = String(least);
 }
 
 function roughly(name) {
@@ -65,22 +76,25 @@ function render() {
 function conclude(fresh) {
   const wrong = fresh.filter((entry) => entry.reading.error);
   if (fresh.length > 1) {
-    if (wrong.length) say("someWrong", [fresh.length - wrong.length, wrong.length], true);
-    else say("several", [fresh.length]);
+    const guesses = fresh.filter((entry) => refused(entry.reading));
+    const counted = (name, { length }) => () => (length ? word(name, length) : "");
+    const others = [counted("someRefused", guesses), counted("someWrong", wrong)];
+    say("several", [fresh.length - wrong.length, ...others], wrong.length > 0);
     return;
   }
   const { reading } = fresh[0];
   if (reading.error) say("wrong", [reading.error], true);
   else if (!reading.text) say("none");
   else {
-    const sure = () => `${percent(reading.confidence)} · ${word(trust(reading.confidence))}`;
-    say("done", [reading.display, sure]);
+    const text = () => `${refused(reading) ? `${word("perhaps")} ` : ""}${reading.display}`;
+    say("done", [text, () => judged(reading)]);
   }
 }
 
 async function readAll(files) {
   await connect();
-  const model = at("model").value, { limits } = served;
+  const model = at("model").value, least = at("least").value, { limits } = served;
+  const asked = { model, alternatives: at("others").value, min_confidence: least };
   const large = files.find((file) => file.size + 1000 > limits.body_bytes);
   if (large) {
     say("large", [large.name, limits.body_bytes / 1e6], true);
@@ -89,10 +103,10 @@ async function readAll(files) {
   const fresh = [];
   for (const part of parts(files, limits)) {
     say("reading", [fresh.length + 1, files.length]);
-    const readings = await read(part, model, at("others").value, (s) => say("busy", [s], true));
+    const readings = await read(part, asked, (s) => say("busy", [s], true));
     readings.forEach((reading, i) => {
       const url = URL.createObjectURL(part[i]);
-      fresh.push({ url, name: part[i].name || word("pasted"), reading, model });
+      fresh.push({ url, name: part[i].name || word("pasted"), reading, model, least: Number(least) });
     });
     entries.push(...fresh.slice(-readings.length));
     shown = fresh[0];

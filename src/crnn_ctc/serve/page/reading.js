@@ -1,17 +1,22 @@
 // One picture with what was read in it.
 
 import { draw, make } from "./dom.js";
-import { percent, trust } from "./trust.js";
+import { bound, percent, refused, trust, verdict } from "./trust.js";
 import { word } from "./words.js";
 
-export function showReading(place, { url, name, reading }, roughly) {
+export function showReading(place, { url, name, reading, least }, roughly) {
   const parts = [make("p", { class: "file" }, make("bdi", {}, name))];
   if (reading.error) {
     parts.push(make("p", { class: "trust" }, make("span", { class: "bad" }, word("wrong", reading.error))));
   } else if (!reading.text) {
     parts.push(make("p", { class: "big none" }, word("none")));
   } else {
-    parts.push(make("p", { class: "big", lang: "zh" }, reading.display), chipLine(reading.confidence));
+    const kind = refused(reading) ? "big refused" : "big";
+    parts.push(
+      make("p", { class: kind }, ...text(reading)),
+      make("p", { class: "trust" }, `${word("confidence")} `, chip(reading)),
+    );
+    if (refused(reading)) parts.push(make("p", { class: "guess" }, word("guess", bound(least))));
   }
   parts.push(stage(url, name, reading));
   if (reading.characters.length) {
@@ -21,13 +26,19 @@ export function showReading(place, { url, name, reading }, roughly) {
   place.replaceChildren(...parts);
 }
 
-export function chip(confidence) {
-  const kind = trust(confidence);
-  return make("span", { class: `chip ${kind}` }, `${percent(confidence)} · ${word(kind)}`);
+// A text; what its colour and its question mark say of a guess, in words for those who hear it.
+export function text(reading) {
+  const shown = make("span", { class: "said", lang: "zh" }, reading.display);
+  return refused(reading) ? [make("span", { class: "hidden" }, `${word("perhaps")} `), shown] : [shown];
 }
 
-function chipLine(confidence) {
-  return make("p", { class: "trust" }, `${word("confidence")} `, chip(confidence));
+export function judged(reading) {
+  const [kind, share] = verdict(reading);
+  return `${share} · ${word(kind)}`;
+}
+
+export function chip(reading) {
+  return make("span", { class: `chip ${verdict(reading)[0]}` }, judged(reading));
 }
 
 // The picture between its rows of characters. It is as wide as the stage, so that shares of its

@@ -1,8 +1,8 @@
 // Several pictures, a row each. Roles are written out, for on phones the rows are no table.
 
 import { make } from "./dom.js";
-import { chip } from "./reading.js";
-import { percent } from "./trust.js";
+import { chip, text } from "./reading.js";
+import { percent, refused } from "./trust.js";
 import { word } from "./words.js";
 
 export function row(entry, shown, pick) {
@@ -20,8 +20,11 @@ export function row(entry, shown, pick) {
       "span", {}, make("bdi", { lang: "zh" }, a.display || word("none")), ` ${percent(a.probability, 2)}`,
     ));
     cells.push(
-      make("td", { role: "cell", class: "text", lang: "zh" }, reading.display || word("none")),
-      make("td", { role: "cell" }, reading.text ? chip(reading.confidence) : ""),
+      make(
+        "td", { role: "cell", class: refused(reading) ? "text refused" : "text" },
+        ...(reading.text ? text(reading) : [word("none")]),
+      ),
+      make("td", { role: "cell" }, reading.text ? chip(reading) : ""),
       make("td", { role: "cell", class: "others" }, ...others),
     );
   }

@@ -4,6 +4,19 @@ export function trust(confidence) {
   return confidence >= 0.95 ? "good" : confidence >= 0.5 ? "unsure" : "bad";
 }
 
+// Whether a text was read, but is less probable than was asked for.
+export function refused(reading) {
+  return !reading.accepted && !reading.error && reading.text !== "";
+}
+
+// Its class, which has a colour and a word, and the number that it was judged by.
+export function verdict(reading) {
+  if (refused(reading)) return ["refused", percent(reading.confidence * reading.mass)];
+  return [trust(reading.confidence), percent(reading.confidence)];
+}
+
+export function bound(share) { return `${Number((100 * share).toFixed(2))} %`; }
+
 // 99.96 must not become 100, nor 0.001 nothing at all.
 export function percent(confidence, digits = 1) {
   const least = 10 ** -digits;

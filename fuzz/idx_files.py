@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import struct
 import tempfile
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,14 @@ def check(data: bytes) -> None:
 
 def _idx(*shape: int) -> bytes:
     header = struct.pack(f">I{len(shape)}I", 0x0800 | len(shape), *shape)
-    return header + bytes(range(int(np.prod(shape))))
+    return header + bytes(prod(shape))
 
 
 TARGET = Target(
     check,
     (
-        _idx(2, 5, 6), _idx(9), _idx(0), _idx(0, 28, 28), gzip.compress(_idx(2, 5, 6), 1, mtime=0),
+        _idx(2, 5, 6), _idx(9), _idx(0),
+        _idx(0, 28, 28), _idx(0, 2**32 - 1, 2**32 - 1), gzip.compress(_idx(2, 5, 6), 1, mtime=0),
         gzip.compress(_idx(9), 9, mtime=0), gzip.compress(b"", mtime=0) + gzip.compress(_idx(3)),
     ),
 )  # fmt: skip

@@ -32,7 +32,7 @@ def check(data: bytes) -> None:
 TARGET = Target(
     check,
     (
-        "file,label\na.jpg,皖A12345\nb.png,\"00,123\"\n".encode(),
+        'file,label\na.jpg,皖A12345\nb.png,"00,123"\n'.encode(),
         "\ufefffile\tlabel\tcolour\r\na b.jpg\t 京A·D12345 \tgreen\r\n\r\n".encode(),
         "label,file,split\nx,../../etc/passwd,test\n,b.jpg,\ny,,\nÅe\u0301,c.jpg,dev\n".encode(),
         b'file,label\n"a\nb.jpg",x\n"unclosed,y\n',

@@ -1,6 +1,6 @@
 """Fuzz one target by coverage (atheris): ``python fuzz/run.py images -max_total_time=600``.
 
-What follows the target's name is libFuzzer's. Needs Linux and ``pip install ".[train,serve,fuzz]"``.
+What follows the name is libFuzzer's. Needs Linux and ``pip install ".[train,fuzz]"``.
 Inputs that were worth keeping are in ``runs/fuzz/TARGET``, those that break the promise in the
 folder that it runs in, as ``crash-...``.
 """

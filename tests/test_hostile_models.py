@@ -96,7 +96,7 @@ HOSTILE: dict[str, tuple[Callable[[onnx.ModelProto], object], str]] = {
     "a branch": (add_node("Relu", then_branch=EMPTY), "graphs within its graph"),
     "branches": (add_node("Relu", branches=[EMPTY]), "graphs within its graph"),
     "a huge stride": (add_node("Conv", pads=[1 << 40, 0]), "a setting of 1099511627776"),
-    "a huge tensor": (huge(1 << 20, 1 << 20), "weights of 1048576x1048576"),
+    "a huge tensor": (huge(1 << 20, 1 << 20), "states 1048576x1048576 weights"),
     "a tensor beyond 64 bits": (huge(1 << 62, 1 << 62), "which it does not hold"),
     "a tensor of 99 dimensions": (huge(*[1] * 99), "which it does not hold"),
     "less than it holds": (huge(1), "which it does not hold"),

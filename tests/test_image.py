@@ -198,5 +198,5 @@ def test_pillow_opens_no_kinds_but_ours(picture: Image.Image, tmp_path: Path) ->
             load(encoded(picture, kind))
     disguised = tmp_path / "x.png"
     picture.save(disguised, "EPS")
-    with pytest.raises(InputError, match="x.png: not a picture"):
+    with pytest.raises(InputError, match=r"x\.png: not a picture"):
         load(disguised)

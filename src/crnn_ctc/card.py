@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import unicodedata
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -19,7 +18,7 @@ FORMAT = 1
 """Raised when older readers could no longer read a card."""
 
 MOST_CLASSES = 1 << 16
-"""K. Larger alphabets are refused: Unicode has some 100,000 Han characters, nobody reads them all."""
+"""K. Larger alphabets are refused; nobody reads all of Unicode."""
 
 MOST_STEPS = 1 << 14
 """T."""

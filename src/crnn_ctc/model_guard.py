@@ -61,9 +61,7 @@ _MODEL = _Message(
     {20: "has steps of training", 25: _FUNCTIONS},
 )
 _ENTRY = _Message({1: 2, 2: 2})
-_GRAPH = _Message(
-    {1: 2, 2: 2, 5: 2, 10: 2, 11: 2, 12: 2, 13: 2, 16: 2}, {15: "has sparse weights"}
-)
+_GRAPH = _Message({1: 2, 2: 2, 5: 2, 10: 2, 11: 2, 12: 2, 13: 2, 16: 2}, {15: "has sparse weights"})
 _NODE = _Message({1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, 7: 2, 9: 2}, {8: _FUNCTIONS})
 _ATTRIBUTE = _Message(
     {1: 2, 2: 5, 3: 0, 4: 2, 8: 0, 13: 2, 20: 0}, {6: _GRAPHS, 11: _GRAPHS, 21: _FUNCTIONS}
@@ -74,7 +72,7 @@ _TENSOR = _Message(
 )
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """Why; it follows "it"."""
 
 
@@ -109,7 +107,7 @@ def check_model(content: bytes, name: str) -> None:
     """
     try:
         _Walk(content).model()
-    except _Refused as error:
+    except _RefusedError as error:
         raise InputError(
             f"{name}: not a model of crnn-ctc: it {error}; give a file that crnn-ctc export wrote"
         ) from None
@@ -132,13 +130,13 @@ class _Walk:
             elif number == 14:
                 keys.append(self._entry(start, end))
         if graphs != 1:
-            raise _Refused(_NO_ONNX if self._content else "is empty")
+            raise _RefusedError(_NO_ONNX if self._content else "is empty")
         if len(keys) > _MOST_ENTRIES or len(keys) != len(set(keys)):
-            raise _Refused("has more metadata than a card")
+            raise _RefusedError("has more metadata than a card")
 
     def _entry(self, start: int, end: int) -> bytes:
         if end - start > MOST_CARD:
-            raise _Refused(f"has metadata of over {MOST_CARD // 1_000_000} MB")
+            raise _RefusedError(f"has metadata of over {MOST_CARD // 1_000_000} MB")
         key = b""
         for number, a, b in self._fields(start, end, _ENTRY):
             text = self._content[a:b]
@@ -147,7 +145,7 @@ class _Walk:
             try:
                 text.decode()
             except UnicodeDecodeError:
-                raise _Refused("has metadata that are no text") from None
+                raise _RefusedError("has metadata that are no text") from None
         return key
 
     def _graph(self, start: int, end: int) -> None:
@@ -163,18 +161,18 @@ class _Walk:
             if number == 4:
                 operator = self._content[a:b]
                 if operator not in OPERATORS:
-                    raise _Refused(f"uses the operator {_shown(operator)}")
+                    raise _RefusedError(f"uses the operator {_shown(operator)}")
             elif number == 5:
                 self._attribute(a, b)
             elif number == 7 and b > a and self._content[a:b] != b"ai.onnx":
-                raise _Refused(f"uses operators of {_shown(self._content[a:b])}")
+                raise _RefusedError(f"uses operators of {_shown(self._content[a:b])}")
         if not operator:
-            raise _Refused("uses an operator without a name")
+            raise _RefusedError("uses an operator without a name")
 
     def _attribute(self, start: int, end: int) -> None:
         for number, a, _ in self._fields(start, end, _ATTRIBUTE):
             if number in {3, 8} and _MOST_NUMBER < a < _LEAST_NUMBER and a != _END:
-                raise _Refused(f"has a setting of {a}")
+                raise _RefusedError(f"has a setting of {a}")
 
     def _tensor(self, start: int, end: int) -> None:
         shape: list[int] = []
@@ -197,16 +195,16 @@ class _Walk:
             elif number in {4, 5, 7}:
                 size += b - a
             elif number == 14 and a:
-                raise _Refused("keeps weights in other files")
+                raise _RefusedError("keeps weights in other files")
         if kind not in _SIZES:
-            raise _Refused(f"has weights of type {kind}")
+            raise _RefusedError(f"has weights of type {kind}")
         if kind == _INT64:
             self._sizes(listed)
         count = prod(shape) if len(shape) <= _MOST_RANK else MOST_BYTES
         # of a list each element takes a byte or more
         if count * _SIZES[kind] != raw if raw else count > size:
-            raise _Refused(
-                f"states weights of {'x'.join(map(str, shape[:_MOST_RANK]))}, which it does not hold"
+            raise _RefusedError(
+                f"states {'x'.join(map(str, shape[:_MOST_RANK]))} weights, which it does not hold"
             )
 
     @staticmethod
@@ -214,25 +212,25 @@ class _Walk:
         """Integers of 64 bits are shapes, and parts of shapes."""
         known = [n for n in listed if 0 < n < _LEAST_NUMBER and n != _END]
         if prod(known) > _MOST_SIZE:
-            raise _Refused(f"asks for a tensor of {'x'.join(map(str, known))}")
+            raise _RefusedError(f"asks for a tensor of {'x'.join(map(str, known))}")
 
     def _fields(self, at: int, end: int, message: _Message) -> Iterator[tuple[int, int, int]]:
         """Each field's number, and where it starts and ends; of an integer, its value, twice."""
         while at < end:
             self._left -= 1
             if self._left < 0:
-                raise _Refused("has too many parts")
+                raise _RefusedError("has too many parts")
             tag, at = self._varint(at, end)
             number, wire = tag >> 3, tag & 7
             if message.known.get(number) != wire:
-                raise _Refused(message.foreign.get(number, _NO_ONNX))
+                raise _RefusedError(message.foreign.get(number, _NO_ONNX))
             if wire == _VARINT:
                 value, at = self._varint(at, end)
                 yield number, value, value
                 continue
             size, at = self._varint(at, end) if wire == _BYTES else (4, at)
             if size > end - at:
-                raise _Refused(_NO_ONNX)
+                raise _RefusedError(_NO_ONNX)
             yield number, at, at + size
             at += size
 
@@ -246,7 +244,7 @@ class _Walk:
             if byte < 0x80:
                 return value & ((1 << 64) - 1), at
             shift += 7
-        raise _Refused(_NO_ONNX)
+        raise _RefusedError(_NO_ONNX)
 
 
 def _shown(name: bytes) -> str:

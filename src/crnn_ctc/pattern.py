@@ -62,7 +62,7 @@ def compile_pattern(pattern: str, alphabet: Alphabet) -> Automaton:
     """
     try:
         small = _minimal(_automaton(pattern, alphabet))
-    except (RecursionError, _TooMuchWork):
+    except (RecursionError, _TooMuchWorkError):
         raise InputError(f"pattern {_short(pattern)} is too long; make it simpler") from None
     if small is None:
         raise InputError(f"pattern {_short(pattern)} allows no text at all; correct it")
@@ -140,7 +140,7 @@ EMPTY = 1
 """The term of the empty text alone."""
 
 
-class _TooMuchWork(Exception):
+class _TooMuchWorkError(Exception):
     """Compiling would take minutes, or hours."""
 
 
@@ -168,7 +168,7 @@ class _Terms:
     def _worked(self, parts: int) -> None:
         self._work += parts
         if self._work > _MOST_WORK:
-            raise _TooMuchWork
+            raise _TooMuchWorkError
 
     def one(self, classes: frozenset[int]) -> int:
         return self._number(_One(classes), False) if classes else NOTHING

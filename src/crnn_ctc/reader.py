@@ -245,6 +245,7 @@ def _open(model: str | Path, threads: int, runtime: str) -> tuple[Runtime, Card]
     if [(t.name, t.dtype, t.shape[1:]) for t in opened.inputs] != takes or [
         (t.name, t.shape[1:]) for t in opened.outputs
     ] != gives:
-        raise InputError(f"{name}: its graph is not what its card says; "
-            "export it again with: crnn-ctc export")
+        raise InputError(
+            f"{name}: its graph is not what its card says; export it again with: crnn-ctc export"
+        )
     return opened, card

@@ -63,6 +63,8 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     if len(raw) < start:
         raise InputError(f"{path}: its header is cut short; download it again")
     shape = struct.unpack(f">{dimensions}I", raw[4:start])
+    if max(shape) > MOST_BYTES:  # which a 0 beside it would make a size of 0
+        raise InputError(f"{path}: its header promises a side of {max(shape)}; download it again")
     size = 1
     for extent in shape:  # Python's integers: a hostile header cannot overflow them
         size *= extent

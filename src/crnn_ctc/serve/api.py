@@ -50,7 +50,8 @@ _BODY = {
         "multipart/form-data": {
             "schema": {
                 "type": "object",
-                "properties": {"pictures": {"type": "array", "items": _BINARY}},
+                "required": ["pictures"],
+                "properties": {"pictures": {"type": "array", "minItems": 1, "items": _BINARY}},
             }
         },
         "image/*": {"schema": _BINARY},

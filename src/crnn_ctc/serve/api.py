@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
@@ -11,37 +11,18 @@ from starlette.responses import Response
 
 from crnn_ctc.serve.intake import declared_size, is_multipart, pictures_of
 from crnn_ctc.serve.models import Job
-from crnn_ctc.serve.problems import MEDIA_TYPE, Problem
+from crnn_ctc.serve.problems import Problem
 from crnn_ctc.serve.schema import (
+    WHAT,
     Answer,
     ModelsAnswer,
     Options,
-    ProblemAnswer,
     limits_answer,
     model_answer,
+    problems,
     reading_answer,
 )
 from crnn_ctc.serve.service import Shared, allowed
-
-_WHAT = {
-    400: "No picture, or a broken form.",
-    401: "An API key is needed.",
-    404: "No such model.",
-    408: "The body did not arrive in time.",
-    413: "Too many bytes or pictures.",
-    415: "Neither a form nor a picture.",
-    422: "A parameter is wrong; or the body is one picture and cannot be read.",
-    503: "Busy; Retry-After says for how long.",
-}
-
-
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    schema = ProblemAnswer.model_json_schema()
-    return {
-        status: {"description": _WHAT[status], "content": {MEDIA_TYPE: {"schema": schema}}}
-        for status in statuses
-    }
-
 
 _BINARY = {"type": "string", "format": "binary"}
 _BODY = {
@@ -67,7 +48,7 @@ router = APIRouter(prefix="/v1", dependencies=[Depends(allowed)], tags=["reading
     summary="Read pictures",
     response_model=Answer,
     response_description="Readings.",
-    responses=_problems(*_WHAT),
+    responses=problems(*WHAT),
     openapi_extra={"requestBody": _BODY},
 )
 async def read(request: Request, service: Shared, options: Annotated[Options, Query()]) -> Response:
@@ -95,7 +76,7 @@ async def read(request: Request, service: Shared, options: Annotated[Options, Qu
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-@router.get("/models", summary="List models", responses=_problems(401))
+@router.get("/models", summary="List models", responses=problems(401))
 async def models(service: Shared) -> ModelsAnswer:
     """What can be asked, the default first, and what is refused."""
     return ModelsAnswer(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from crnn_ctc.plate_text import with_dot
 from crnn_ctc.reader import Reading
 from crnn_ctc.serve.limits import Limits
 from crnn_ctc.serve.models import MOST_ALTERNATIVES, ServedModel
+from crnn_ctc.serve.problems import MEDIA_TYPE
 
 NAME_LENGTH = 200
 """Characters of a picture's name that are given back."""
@@ -106,6 +109,27 @@ class ProblemAnswer(BaseModel):
     title: str
     status: int
     detail: str
+
+
+WHAT = {
+    400: "No picture, or a broken form.",
+    401: "An API key is needed.",
+    404: "No such model.",
+    408: "The body did not arrive in time.",
+    413: "Too many bytes or pictures.",
+    415: "Neither a form nor a picture.",
+    422: "A parameter is wrong; or the body is one picture and cannot be read.",
+    503: "Busy; Retry-After says for how long.",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What an address may answer instead, for its description."""
+    schema = ProblemAnswer.model_json_schema()
+    return {
+        status: {"description": WHAT[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in statuses
+    }
 
 
 def reading_answer(name: str, reading: Reading, plates: bool) -> ReadingAnswer:

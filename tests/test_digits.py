@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -142,3 +143,14 @@ def test_no_files(tmp_path: Path) -> None:
         load_digits(tmp_path / "missing", "test")
     with pytest.raises(InputError, match="no such file"):
         read_idx(tmp_path / "missing", 1)
+
+
+def test_an_idx_header_of_absurd_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(struct.pack(">4I", 0x0803, 0, 2**32 - 1, 2**32 - 1))  # a product of 0
+    with pytest.raises(InputError, match="promises a side of 4294967295"):
+        read_idx(path, 3)
+    path.write_bytes(gzip.compress(bytes(3_000_000)))
+    monkeypatch.setattr("crnn_ctc.data.idx.MOST_BYTES", 2_000_000)
+    with pytest.raises(InputError, match="over 2 MB unpacked"):
+        read_idx(path, 3)

@@ -191,3 +191,8 @@ def test_every_real_label_is_a_plate(split: str) -> None:
 
 def test_a_picture_need_not_show_a_plate() -> None:
     assert PLATE.accepts("")
+
+
+def test_a_pattern_that_would_take_hours() -> None:
+    with pytest.raises(InputError, match="too long; make it simpler"):
+        open_grammar("re:((.?.?){255}){255}", DIGITS)

@@ -189,3 +189,14 @@ def test_two_rows_become_one() -> None:
     assert upper[:30, :, 2].max() == 0
     assert lower[:, :, 0].max() == 0
     assert fit_two_rows(picture, 32, 96, 1).shape == (32, 96, 1)
+
+
+def test_pillow_opens_no_kinds_but_ours(picture: Image.Image, tmp_path: Path) -> None:
+    """EPS would start Ghostscript."""
+    for kind in ("EPS", "ICO", "PCX", "TGA"):
+        with pytest.raises(InputError, match="not a picture; give PNG, JPEG, WebP, BMP or TIFF"):
+            load(encoded(picture, kind))
+    disguised = tmp_path / "x.png"
+    picture.save(disguised, "EPS")
+    with pytest.raises(InputError, match=r"x\.png: not a picture"):
+        load(disguised)

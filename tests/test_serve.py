@@ -28,11 +28,12 @@ from PIL import Image
 from conftest import EXAMPLES, command, run_cli
 from crnn_ctc import Reader
 from crnn_ctc.errors import InputError
+from crnn_ctc.image import FORMATS
 from crnn_ctc.serve.app import make_app
 from crnn_ctc.serve.keys import Keys, keys_of
 from crnn_ctc.serve.limits import Limits
 from crnn_ctc.serve.metrics import Metrics
-from crnn_ctc.serve.models import FORMATS, Job, ServedModel, open_models
+from crnn_ctc.serve.models import Job, ServedModel, open_models
 from crnn_ctc.serve.server import configured, listen
 from crnn_ctc.serve.service import Service
 from test_cli import run_without

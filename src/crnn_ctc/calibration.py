@@ -55,14 +55,18 @@ def held_out_rows(card: Card, folder: Path) -> tuple[NDArray[np.uint8], list[str
     Raises:
         InputError: the card does not say which those are.
     """
-    data = card.recipe.get("data", {})
-    if data.get("kind") != "digits":
+    data = card.recipe.get("data")
+    if not isinstance(data, dict) or data.get("kind") != "digits":
         raise InputError(
             f"{card.name}: its card names no digits that it was not trained on; "
             "calibrate it with labelled pictures"
         )
-    _, held = hold_out(load_digits(folder, "train"), data["validation"])
-    return protocol(held, "distorted", per_sequence=data["per_sequence"])
+    digits = load_digits(folder, "train")
+    try:
+        _, held = hold_out(digits, data["validation"])
+        return protocol(held, "distorted", per_sequence=data["per_sequence"])
+    except (KeyError, TypeError):
+        raise InputError(f"{card.name}: its card is damaged (recipe); export it again") from None
 
 
 def _batches(

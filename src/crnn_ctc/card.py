@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.errors import InputError
-from crnn_ctc.image import Ink
+from crnn_ctc.image import MOST_SIDE, Ink
 
 KEY = "crnn_ctc"
 """The ONNX metadata entry that holds the card."""
 
 FORMAT = 1
 """Raised when older readers could no longer read a card."""
+
+MOST_CLASSES = 1 << 16
+"""K. Larger alphabets are refused; nobody reads all of Unicode."""
+
+MOST_STEPS = 1 << 14
+"""T."""
+
+TEMPERATURES = (1e-3, 1e3)
+"""The lowest and the highest that dividing by makes sense."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +100,8 @@ class Card:
         """The card that a file's metadata holds.
 
         Raises:
-            InputError: there is none, it is cut short, or a newer version wrote it.
+            InputError: there is none, it is cut short, a newer version wrote it, or it holds what
+                no model has.
         """
         remedy = "export it again with: crnn-ctc export"
         if text is None:
@@ -105,13 +116,47 @@ class Card:
                 )
             values["alphabet"] = Alphabet(**values["alphabet"])
             card = cls(**values)
-            sizes = (card.height, card.width, card.channels, card.steps)
-            if not all(isinstance(n, int) and n > 0 for n in sizes):
-                raise ValueError("sizes")
-            if card.channels not in {1, 3} or card.ink not in {"light", "any"}:
-                raise ValueError("input")
-        except InputError:
-            raise
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise InputError(f"{name}: its card is damaged; {remedy}") from None
+            wrong = card._wrong()
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            if isinstance(error, InputError) and str(error).startswith(name):
+                raise
+            wrong = "it cannot be read"
+        if wrong:
+            raise InputError(f"{name}: its card is damaged ({wrong}); {remedy}")
         return card
+
+    def _wrong(self) -> str:
+        """What no model has, in words; empty if nothing: a stranger may have written the file."""
+        wanted = [
+            ("input size", (self.height, self.width), 1, MOST_SIDE),
+            ("time steps", (self.steps,), 1, MOST_STEPS),
+            ("classes", (len(self.alphabet),), 2, MOST_CLASSES),
+            ("temperature", (self.temperature,), *TEMPERATURES),
+            ("numbers", (self.layers, self.parameters, self.gflops), 0, 1e12),
+        ]
+        for what, values, least, most in wanted:
+            whole = what not in {"temperature", "numbers"}
+            for value in values:
+                if type(value) is not int and (whole or type(value) is not float):
+                    return f"{what}: not a number"
+                if not least <= value <= most:  # nor is NaN
+                    return f"{what}: {str(value)[:20]}, not from {least:g} to {most:g}"
+        if self.channels not in {1, 3} or self.ink not in {"light", "any"}:
+            return "colours"
+        if any(_unfit(character) for character in self.alphabet.symbols):
+            return "an alphabet with control characters"
+        texts = (
+            self.name, self.architecture, self.description, self.data, self.licence, self.version,
+            self.grammar or "",
+        )  # fmt: skip
+        for text in texts:
+            if not isinstance(text, str) or any(_unfit(c) for c in text if c not in "\n\t"):
+                return "a text with control characters"
+        if type(self.two_rows) is not bool or not isinstance(self.recipe, dict):
+            return "recipe"
+        return "" if isinstance(self.metrics, dict) else "metrics"
+
+
+def _unfit(character: str) -> bool:
+    """Whether it may move a terminal's cursor, or cannot be written as UTF-8."""
+    return unicodedata.category(character) in {"Cc", "Cs"}

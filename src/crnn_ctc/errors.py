@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
+# what ends a line, moves a terminal's cursor or cannot be written as UTF-8: names of files and
+# what broken files say of themselves stand in messages
+_UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
 
 class InputError(ValueError):
     """Something a user gave cannot be used. The message names it and the remedy, in one line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_UNPRINTABLE.sub(_escaped, message))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return ascii(found[0])[1:-1]
 
 
 class MissingExtraError(InputError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -25,6 +26,12 @@ MAX_PIXELS = 50_000_000
 
 MIN_SIDE = 4
 """Pixels; smaller pictures hold no text."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+"""Of pictures. Pillow knows more, some of which start other programs (EPS) or are little tested."""
+
+MOST_SIDE = 8192
+"""Pixels of a model's input, either way."""
 
 SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -65,8 +72,11 @@ def load(source: Source) -> NDArray[np.uint8]:
     if not content:
         raise InputError(f"{name}: an empty file (0 bytes); copy it again")
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            return _to_rgb(image, name)
+        with warnings.catch_warnings():
+            # of what is odd in a file, and of sizes that are over our own limit anyway
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                return _to_rgb(image, name)
     except UnidentifiedImageError:
         raise InputError(f"{name}: not a picture; give PNG, JPEG, WebP, BMP or TIFF") from None
     except Image.DecompressionBombError:

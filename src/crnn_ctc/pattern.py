@@ -35,6 +35,8 @@ from crnn_ctc.errors import InputError
 MOST_STATES = 2_000
 """A pattern that needs more is refused: decoding would take longer than anyone waits."""
 _MOST_REPEATS = 255
+_MOST_WORK = 1_000_000
+"""Parts of terms that may be put together, which takes some seconds. Plates need 1,300."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,11 @@ def compile_pattern(pattern: str, alphabet: Alphabet) -> Automaton:
 
     Raises:
         InputError: the pattern is not one, holds a character that the alphabet lacks, needs more
-            than ``MOST_STATES`` states, or allows no text at all.
+            than ``MOST_STATES`` states or seconds to compile, or allows no text at all.
     """
     try:
         small = _minimal(_automaton(pattern, alphabet))
-    except RecursionError:
+    except (RecursionError, _TooMuchWorkError):
         raise InputError(f"pattern {_short(pattern)} is too long; make it simpler") from None
     if small is None:
         raise InputError(f"pattern {_short(pattern)} allows no text at all; correct it")
@@ -138,6 +140,10 @@ EMPTY = 1
 """The term of the empty text alone."""
 
 
+class _TooMuchWorkError(Exception):
+    """Compiling would take minutes, or hours."""
+
+
 class _Terms:
     """Terms by number, equal ones once, so that comparing them is comparing numbers.
 
@@ -150,6 +156,7 @@ class _Terms:
         self._numbers: dict[_Term, int] = {term: i for i, term in enumerate(self._terms)}
         self._derivatives: dict[tuple[int, int], int] = {}
         self.nullable = [False, True]
+        self._work = 0
 
     def _number(self, term: _Term, nullable: bool) -> int:
         number = self._numbers.setdefault(term, len(self._terms))
@@ -158,12 +165,18 @@ class _Terms:
             self.nullable.append(nullable)
         return number
 
+    def _worked(self, parts: int) -> None:
+        self._work += parts
+        if self._work > _MOST_WORK:
+            raise _TooMuchWorkError
+
     def one(self, classes: frozenset[int]) -> int:
         return self._number(_One(classes), False) if classes else NOTHING
 
     def then(self, first: int, rest: int) -> int:
         if NOTHING in (first, rest):
             return NOTHING
+        self._worked(1)
         if EMPTY in (first, rest):
             return rest if first == EMPTY else first
         term = self._terms[first]
@@ -176,6 +189,7 @@ class _Terms:
         for part in parts - {NOTHING}:
             term = self._terms[part]
             flat |= term.parts if isinstance(term, _Either) else {part}
+        self._worked(len(flat))
         if len(flat) < 2:
             return flat.pop() if flat else NOTHING
         return self._number(_Either(frozenset(flat)), any(self.nullable[p] for p in flat))
@@ -188,6 +202,7 @@ class _Terms:
             term = self._terms[part]
             # EMPTY is numbered as a _Both of none, which it is not
             flat |= term.parts if isinstance(term, _Both) and part != EMPTY else {part}
+        self._worked(len(flat))
         nullable = all(self.nullable[p] for p in flat)
         if EMPTY in flat:
             return EMPTY if nullable else NOTHING
@@ -202,6 +217,7 @@ class _Terms:
             return EMPTY if least == 0 else NOTHING
         if (least, most) == (1, 1):
             return of
+        self._worked(1)
         return self._number(_Repeat(of, least, most), least == 0 or self.nullable[of])
 
     def derivative(self, number: int, c: int) -> int:

@@ -186,8 +186,20 @@ class Reader:
         return pictures.fit(image, card.height, card.width, card.channels, card.ink)
 
     def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The network alone: uint8 (N, H, W, C) to float32 (N, T, K)."""
-        return self.runtime.log_probs(images)
+        """The network alone: uint8 (N, H, W, C) to float32 (N, T, K).
+
+        Raises:
+            InputError: what comes out is not what the card says, or no numbers.
+        """
+        out = self.runtime.log_probs(images)
+        if out.shape != (len(images), self.card.steps, len(self.card.alphabet)) or np.isnan(
+            out.sum()
+        ):
+            raise InputError(
+                f"{self.card.name}: its graph computes no log-probabilities; "
+                "export it again with: crnn-ctc export"
+            )
+        return out
 
     def _reading(self, seen: Seen, width: int, ms: float) -> Reading:
         decoded, steps = seen.decoded, self.card.steps
@@ -227,9 +239,12 @@ def _open(model: str | Path, threads: int, runtime: str) -> tuple[Runtime, Card]
     with model_path(model) as path:
         opened = open_runtime(str(path), threads, runtime)
     card = Card.from_json(opened.metadata(KEY), name)
-    expected = [("images", "uint8", (card.height, card.width, card.channels))]
-    if [(t.name, t.dtype, t.shape[1:]) for t in opened.inputs] != expected or [
-        t.name for t in opened.outputs
-    ] != ["log_probs"]:
-        raise InputError(f"{name}: its graph is not what its card says; export it again")
+    takes = [("images", "uint8", (card.height, card.width, card.channels))]
+    gives = [("log_probs", (card.steps, len(card.alphabet)))]
+    if [(t.name, t.dtype, t.shape[1:]) for t in opened.inputs] != takes or [
+        (t.name, t.shape[1:]) for t in opened.outputs
+    ] != gives:
+        raise InputError(
+            f"{name}: its graph is not what its card says; export it again with: crnn-ctc export"
+        )
     return opened, card

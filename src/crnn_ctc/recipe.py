@@ -23,10 +23,11 @@ from pydantic import (
 from crnn_ctc.alphabet import ALPHABETS, DIGITS, Alphabet
 from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import open_grammar
-from crnn_ctc.image import Ink
+from crnn_ctc.image import MOST_SIDE, Ink
 from crnn_ctc.synthesis.text import TWO_ROW
 
 Positive = Annotated[int, Field(gt=0)]
+Side = Annotated[int, Field(gt=0, le=MOST_SIDE)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -97,8 +98,8 @@ class NetworkSettings(Section):
 class Input(Section):
     """The pictures that the network takes, in pixels."""
 
-    height: Positive
-    width: Positive
+    height: Side
+    width: Side
     channels: Literal[1, 3]
 
 
@@ -363,6 +364,8 @@ def load(source: str | Path, changes: list[str] | None = None) -> Recipe:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name}: not TOML: {error}") from None
+    except RecursionError:
+        raise InputError(f"{name}: not a recipe: its lists go too deep; correct it") from None
     for change in changes or []:
         _change(values, change)
     try:
@@ -388,7 +391,7 @@ def _change(values: dict[str, Any], change: str) -> None:
         return
     try:
         values[last] = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         values[last] = value  # a bare word: --set network.rnn=lstm
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crnn_ctc.errors import InputError, MissingExtraError
+from crnn_ctc.model_guard import read_model
 
 RuntimeName = Literal["onnxruntime", "openvino"]
 
@@ -60,7 +61,7 @@ def open_runtime(model: str, threads: int, runtime: str = "onnxruntime") -> Runt
         runtime: see :data:`RuntimeName`.
 
     Raises:
-        InputError: not a model, or no such runtime.
+        InputError: not a model, one that holds what ours do not, or no such runtime.
         MissingExtraError: the runtime is not installed.
     """
     if runtime == "onnxruntime":
@@ -78,10 +79,13 @@ class OnnxRuntime:
     def __init__(self, model: str, threads: int) -> None:
         import onnxruntime
 
-        self._session = open_session(model, threads)
+        self._session = open_session(read_model(model), threads, model)
         self.version: str = onnxruntime.__version__
-        self.inputs = [_onnx_tensor(value) for value in self._session.get_inputs()]
-        self.outputs = [_onnx_tensor(value) for value in self._session.get_outputs()]
+        try:
+            self.inputs = [_onnx_tensor(value) for value in self._session.get_inputs()]
+            self.outputs = [_onnx_tensor(value) for value in self._session.get_outputs()]
+        except UnicodeDecodeError as error:
+            raise _no_model(model, error) from None
 
     def metadata(self, key: str) -> str | None:
         """See :class:`Runtime`."""
@@ -94,8 +98,8 @@ class OnnxRuntime:
         return np.asarray(out, np.float32)
 
 
-def open_session(model: str | bytes, threads: int) -> Any:
-    """An ONNX Runtime session on the CPU, of a file or of its content.
+def open_session(content: bytes, threads: int, name: str = "model") -> Any:
+    """An ONNX Runtime session on the CPU, of a model file's content.
 
     Raises:
         InputError: not a model.
@@ -109,10 +113,12 @@ def open_session(model: str | bytes, threads: int) -> Any:
     # threads that spin while they wait slow down whatever else runs on the machine
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    # it would else take a file for its own format by some bytes that ONNX may hold too
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no base but Exception
-        raise _no_model(model, error) from None
+        raise _no_model(name, error) from None
 
 
 def _onnx_tensor(value: Any) -> Tensor:
@@ -132,6 +138,7 @@ class OpenVino:
         except ModuleNotFoundError as error:
             raise MissingExtraError("runtime openvino", "openvino", error.name) from None
 
+        content = read_model(model)
         core = openvino.Core()
         settings = {
             "INFERENCE_NUM_THREADS": threads,
@@ -143,15 +150,18 @@ class OpenVino:
             "ENABLE_CPU_PINNING": False,
         }
         try:
-            graph = core.read_model(model)
+            graph = core.read_model(content)
             self._compiled = core.compile_model(graph, "CPU", settings)
         except Exception as error:  # RuntimeError mostly, but nothing says that it is all
             raise _no_model(model, error) from None
         self._graph = graph
         self._own = threading.local()
         self.version: str = openvino.__version__.partition("-")[0]
-        self.inputs = [_openvino_tensor(value) for value in graph.inputs]
-        self.outputs = [_openvino_tensor(value) for value in graph.outputs]
+        try:
+            self.inputs = [_openvino_tensor(value) for value in graph.inputs]
+            self.outputs = [_openvino_tensor(value) for value in graph.outputs]
+        except UnicodeDecodeError as error:
+            raise _no_model(model, error) from None
 
     def metadata(self, key: str) -> str | None:
         """See :class:`Runtime`."""
@@ -170,11 +180,10 @@ def _openvino_tensor(value: Any) -> Tensor:
     return Tensor(value.any_name, np.dtype(value.element_type.to_dtype()).name, shape)
 
 
-def _no_model(model: str | bytes, error: Exception) -> InputError:
+def _no_model(name: str, error: Exception) -> InputError:
     # OpenVINO says where in its own source it failed before it says why
     lines = [line for line in str(error).strip().splitlines() if "Exception from" not in line]
     reason = lines[0][:160] if lines else type(error).__name__
-    name = model if isinstance(model, str) else "model"
     return InputError(
         f"{name}: not a model file ({reason}); give a file that crnn-ctc export wrote"
     )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crnn_ctc.errors import InputError
+
 if TYPE_CHECKING:
     from crnn_ctc.card import Card
 
@@ -84,15 +86,23 @@ def print_card(card: Card) -> None:
     for key, value in rows.items():
         if value:
             print(f"{key:<12}  {value}")
-    match = card.metrics.get("validation", {}).get("exact_match")
+    try:
+        print_metrics(card.metrics)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise InputError(
+            f"{card.name}: its card is damaged (metrics); export it again with: crnn-ctc export"
+        ) from None
+
+
+def print_metrics(metrics: dict[str, Any]) -> None:
+    """What was measured when the model was made, as its card has it."""
+    match = metrics.get("validation", {}).get("exact_match")
     if match is not None:
-        step = card.metrics["step"]
-        print(f"validation    exact match {100 * match:.2f} % at step {step:,}")
-    if int8 := card.metrics.get("int8"):
+        print(f"validation    exact match {100 * match:.2f} % at step {metrics['step']:,}")
+    if int8 := metrics.get("int8"):
         before, after = 100 * int8["exact_match_float"], 100 * int8["exact_match_int8"]
-        print(
-            f"in 8 bits     exact match {after:.2f} %, in float {before:.2f} ({int8['checked_on']})"
-        )
+        where = "".join(c for c in int8["checked_on"] if c.isprintable())
+        print(f"in 8 bits     exact match {after:.2f} %, in float {before:.2f} ({where})")
 
 
 def print_layers(values: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ Source of the format: Y. LeCun, C. Cortes, C. Burges, "The MNIST database", file
 from __future__ import annotations
 
 import gzip
+import io
 import struct
 import zlib
 from pathlib import Path
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 from crnn_ctc.errors import InputError
 
 _UNSIGNED_BYTE = 0x08
+
+MOST_BYTES = 1_000_000_000
+"""Larger files are refused before they fill the memory; EMNIST's largest has 640 MB."""
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
@@ -34,7 +38,8 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     try:
         raw = path.read_bytes()
         if raw[:2] == b"\x1f\x8b":
-            raw = gzip.decompress(raw)
+            with gzip.open(io.BytesIO(raw)) as file:
+                raw = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; fetch it with: crnn-ctc data emnist DIR") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -42,6 +47,11 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
+    if len(raw) > MOST_BYTES:
+        raise InputError(
+            f"{path}: over {MOST_BYTES // 1_000_000} MB unpacked, no set of digits is as large; "
+            "download it again"
+        )
     expected = (_UNSIGNED_BYTE << 8) | dimensions
     if len(raw) < 4 or (magic := struct.unpack(">I", raw[:4])[0]) != expected:
         found = f"{magic:#010x}" if len(raw) >= 4 else f"{len(raw)} bytes"
@@ -53,6 +63,8 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     if len(raw) < start:
         raise InputError(f"{path}: its header is cut short; download it again")
     shape = struct.unpack(f">{dimensions}I", raw[4:start])
+    if max(shape) > MOST_BYTES:  # which a 0 beside it would make a size of 0
+        raise InputError(f"{path}: its header promises a side of {max(shape)}; download it again")
     size = 1
     for extent in shape:  # Python's integers: a hostile header cannot overflow them
         size *= extent

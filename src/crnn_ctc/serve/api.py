@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -11,38 +10,19 @@ from starlette.responses import Response
 
 from crnn_ctc.serve.intake import declared_size, is_multipart, pictures_of
 from crnn_ctc.serve.models import Job
-from crnn_ctc.serve.problems import MEDIA_TYPE, Problem
+from crnn_ctc.serve.problems import Problem
 from crnn_ctc.serve.schema import (
+    WHAT,
     Answer,
     ModelsAnswer,
-    ProblemAnswer,
     limits_answer,
     model_answer,
     options_described,
     options_of,
+    problems,
     reading_answer,
 )
 from crnn_ctc.serve.service import ALLOWED, service_of
-
-_WHAT = {
-    400: "No picture, or a broken form.",
-    401: "An API key is needed.",
-    404: "No such model.",
-    408: "The body did not arrive in time.",
-    413: "Too many bytes or pictures.",
-    415: "Neither a form nor a picture.",
-    422: "A parameter is wrong; or the body is one picture and cannot be read.",
-    503: "Busy; Retry-After says for how long.",
-}
-
-
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    schema = ProblemAnswer.model_json_schema()
-    return {
-        status: {"description": _WHAT[status], "content": {MEDIA_TYPE: {"schema": schema}}}
-        for status in statuses
-    }
-
 
 _BINARY = {"type": "string", "format": "binary"}
 _BODY = {
@@ -51,7 +31,8 @@ _BODY = {
         "multipart/form-data": {
             "schema": {
                 "type": "object",
-                "properties": {"pictures": {"type": "array", "items": _BINARY}},
+                "required": ["pictures"],
+                "properties": {"pictures": {"type": "array", "minItems": 1, "items": _BINARY}},
             }
         },
         "image/*": {"schema": _BINARY},
@@ -67,7 +48,7 @@ router = APIRouter(prefix="/v1", dependencies=[ALLOWED], tags=["reading"])
     summary="Read pictures",
     response_model=Answer,
     response_description="Readings.",
-    responses=_problems(*_WHAT),
+    responses=problems(*WHAT),
     openapi_extra={"parameters": options_described(), "requestBody": _BODY},
 )
 async def read(request: Request) -> Response:
@@ -99,7 +80,7 @@ async def read(request: Request) -> Response:
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-@router.get("/models", summary="List models", responses=_problems(401))
+@router.get("/models", summary="List models", responses=problems(401))
 async def models(request: Request) -> ModelsAnswer:
     """What can be asked, the default first, and what is refused."""
     service = service_of(request)

@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from crnn_ctc.card import Card
 from crnn_ctc.errors import InputError
+from crnn_ctc.image import FORMATS
 from crnn_ctc.plate_text import spells_plates
 from crnn_ctc.reader import Reader, Reading, shipped
 from crnn_ctc.runtime import RuntimeName
@@ -21,9 +22,6 @@ from crnn_ctc.serve.metrics import Metrics
 
 MOST_ALTERNATIVES = 10
 """That a request can ask for."""
-
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-"""Of pictures. Pillow knows more, some of which start other programs (EPS) or are little tested."""
 
 
 @dataclass(frozen=True, slots=True)

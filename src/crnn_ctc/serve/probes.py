@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from crnn_ctc.serve.metrics import MEDIA_TYPE
 from crnn_ctc.serve.problems import Problem
-from crnn_ctc.serve.schema import StateAnswer
+from crnn_ctc.serve.schema import StateAnswer, problems
 from crnn_ctc.serve.service import ALLOWED, service_of
 
 router = APIRouter(tags=["running"])
@@ -20,7 +20,7 @@ async def healthz() -> StateAnswer:
     return StateAnswer(status="alive")
 
 
-@router.get("/readyz", summary="Whether it takes pictures")
+@router.get("/readyz", summary="Whether it takes pictures", responses=problems(503))
 async def readyz(request: Request) -> StateAnswer:
     """503 while a model's queue is full, or the service stops."""
     for model in service_of(request).models.values():
@@ -34,7 +34,7 @@ async def readyz(request: Request) -> StateAnswer:
     summary="Prometheus",
     dependencies=[ALLOWED],
     response_class=Response,
-    responses={200: {"content": {"text/plain": {}}}},
+    responses={200: {"content": {"text/plain": {}}}, **problems(401)},
 )
 async def metrics(request: Request) -> Response:
     """Counts of requests and pictures, times, batches, confidences, memory."""

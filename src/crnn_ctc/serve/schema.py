@@ -12,7 +12,7 @@ from crnn_ctc.reading import Reading
 from crnn_ctc.reading_json import reading_json
 from crnn_ctc.serve.limits import Limits
 from crnn_ctc.serve.models import MOST_ALTERNATIVES, ServedModel
-from crnn_ctc.serve.problems import Problem
+from crnn_ctc.serve.problems import MEDIA_TYPE, Problem
 
 NAME_LENGTH = 200
 """Characters of a picture's name that are given back."""
@@ -145,6 +145,27 @@ class ProblemAnswer(BaseModel):
     title: str
     status: int
     detail: str
+
+
+WHAT = {
+    400: "No picture, or a broken form.",
+    401: "An API key is needed.",
+    404: "No such model.",
+    408: "The body did not arrive in time.",
+    413: "Too many bytes or pictures.",
+    415: "Neither a form nor a picture.",
+    422: "A parameter is wrong; or the body is one picture and cannot be read.",
+    503: "Busy; Retry-After says for how long.",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What an address may answer instead, for its description."""
+    schema = ProblemAnswer.model_json_schema()
+    return {
+        status: {"description": WHAT[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in statuses
+    }
 
 
 def reading_answer(name: str, reading: Reading, plates: bool) -> ReadingAnswer:

@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 
 from crnn_ctc.alphabet import PLATES
 from crnn_ctc.errors import InputError
+from crnn_ctc.image import FORMATS
 from crnn_ctc.synthesis.strokes import draw_strokes
 from crnn_ctc.typeface import HAN_FACES, typeface
 
@@ -166,7 +167,7 @@ def folder_glyphs(folder: Path) -> dict[str, Path]:
 
 def _read(path: Path) -> NDArray[np.uint8]:
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=FORMATS) as picture:
             grey = 255 - np.asarray(picture.convert("L"))
     except OSError:
         raise InputError(f"{path}: not a readable picture; remove or replace it") from None

@@ -45,11 +45,16 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
             facts = json.loads((file.metadata() or {})["crnn_ctc"])
+            if not isinstance(facts, dict):
+                raise ValueError("its facts are none")
             return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
     except FileNotFoundError:
         raise InputError(f"{path}: no such checkpoint") from None
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise InputError(f"{path}: not a checkpoint of crnn-ctc ({error})") from None
+    except (SafetensorError, KeyError, ValueError, OSError, RecursionError) as error:
+        raise InputError(
+            f"{path}: not a checkpoint of crnn-ctc ({str(error)[:160]}); "
+            "copy it again, or begin the run anew"
+        ) from None
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -74,7 +79,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tenso
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
-        number, key = name.split(".")
+        number, _, key = name.partition(".")
         like = parameters[int(number)]
         if value.shape == like.shape:
             # fused kernels walk memory, not indices: moments must lie as their parameter lies,

@@ -422,13 +422,14 @@ def _restore(
         network.load_state_dict(checkpoint.under("network", tensors))
         averaged.load_state_dict(checkpoint.under("averaged", tensors))
         checkpoint.load_optimizer(optimizer, checkpoint.under("optimizer", tensors))
-    except (RuntimeError, ValueError):
+        begun = int(facts["step"]), float(facts["best"])
+    except (RuntimeError, ValueError, KeyError, IndexError, TypeError):
         raise InputError(
             "the checkpoint is of another network; resume with the recipe it was begun with"
         ) from None
-    if accelerator.scaler and facts["scaler"]:
+    if accelerator.scaler and facts.get("scaler"):
         accelerator.scaler.load_state_dict(facts["scaler"])
-    return int(facts["step"]), float(facts["best"])
+    return begun
 
 
 def _save_best(

@@ -45,12 +45,14 @@ class Trained:
             self.recipe = Recipe.model_validate(facts["recipe"])
             self.network: Network = build(self.recipe)
             self.network.load_state_dict(tensors)
+            self.card = make_card(self.recipe, self.network, facts)
         except (ValidationError, KeyError, RuntimeError):
             raise InputError(
                 f"{run}: its weights do not belong to its recipe; train again"
             ) from None
+        if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+            raise InputError(f"{run}: its weights are no numbers (NaN or infinite); train again")
         self.network.eval()
-        self.card = make_card(self.recipe, self.network, facts)
 
     def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (N, H, W, C) to float32 (N, T, K)."""

@@ -72,7 +72,8 @@ def train(
     try:
         best = fit(plan, data, folder, resume, start, resize.value)
     except Interrupted as stop:
-        print(f"{stop}; {_RESUME}", file=sys.stderr)
+        if str(stop):
+            print(f"{stop}; {_RESUME}", file=sys.stderr)
         raise typer.Exit(130) from None
     except OSError as error:
         raise InputError(

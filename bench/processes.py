@@ -52,9 +52,9 @@ def train(data: Path, run: Path, processes: int, seed: int, images: int) -> dict
     return {"exact_match": last["exact_match"], "cer": last["cer"], "loss": loss}
 
 
-def spread(values: Sequence[float], scale: float = 100) -> str:
-    """Mean and standard deviation."""
-    return f"{scale * statistics.mean(values):.2f} ± {scale * statistics.stdev(values):.2f}"
+def spread(values: Sequence[float]) -> str:
+    """Mean and standard deviation, in %."""
+    return f"{100 * statistics.mean(values):.2f} ± {100 * statistics.stdev(values):.2f}"
 
 
 def main() -> None:
@@ -78,8 +78,7 @@ def main() -> None:
     for count in (1, options.processes):
         rows = [row for row in found if row["processes"] == count]
         exact, cer = (spread([row[key] for row in rows]) for key in ("exact_match", "cer"))
-        loss = spread([row["loss"] for row in rows], 1)
-        print(f"{count} processes: exact match {exact} %, CER {cer} %, loss {loss}")
+        print(f"{count} processes: exact match {exact} %, CER {cer} %")
     values = {
         "name": "processes",
         "date": datetime.now(UTC).date().isoformat(),

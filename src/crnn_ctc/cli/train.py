@@ -54,7 +54,7 @@ def train(
 ) -> None:
     """Train a reader.
 
-    Several devices or hosts: accelerate launch --num_processes N -m crnn_ctc train RECIPE ...
+    Several processes: torchrun --standalone --nproc_per_node N -m -- crnn_ctc train RECIPE ...
     """
     # read once, when torch loads OpenMP: threads that spin while they wait make training forty
     # times slower as soon as anything else runs on the machine

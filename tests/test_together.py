@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -133,8 +134,9 @@ def test_two_train_as_one_does(small_emnist: Path, tmp_path: Path) -> None:
         with Together(count, small_emnist, tmp_path / str(count), *plan) as together:
             code, said = together.end(200)
             assert code == 0, said
+        versions = tomllib.loads((tmp_path / str(count) / "versions.toml").read_text())
+        assert versions["processes"] == count
     one, two = losses(tmp_path / "1"), losses(tmp_path / "2")
-    print(one, two)
     assert len(one) == len(two) == 20
     assert two == pytest.approx(one, rel=0.1)
 

@@ -224,7 +224,7 @@ def fit(
 def keep_memory() -> None:
     """Let glibc keep the memory of a step for the next, where it would go back to the system.
 
-    Each step would take it anew, page by page, some 5 % of its time on a CPU; the most that a run
+    Each step would take it anew, page by page, up to 5 % of its time on a CPU; the most that a run
     takes hardly changes. Elsewhere than with glibc, nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None

@@ -5,9 +5,7 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
-import sys
 import time
 import tomllib
 from pathlib import Path
@@ -149,35 +147,6 @@ def test_a_run_is_not_overwritten_and_keeps_its_recipe(
     assert done.returncode == 2
     assert b"another recipe (seed differ" in done.stderr
     assert (uninterrupted / "metrics.jsonl").read_bytes() == before
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def test_two_processes_train_together(small_emnist: Path, tmp_path: Path) -> None:
-    run = tmp_path / "two"
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2",
-            "--master_port", str(free_port()), "-m", "--", "crnn_ctc", "train", "digits-tiny",
-            "--data", str(small_emnist), "--run", str(run),
-            *sets(*SMALL, "training.images=320"),
-        ],
-        capture_output=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=300,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr.decode()
-    versions = tomllib.loads((run / "versions.toml").read_text())
-    assert versions["processes"] == 2
-    assert rows(run)[-1]["step"] == 20
-    train = [row["loss"] for row in rows(run) if row["kind"] == "train"]
-    assert len(train) == 4  # the second process writes nothing
-    assert train[-1] < train[0]
 
 
 def test_a_batch_that_processes_cannot_share(

@@ -54,7 +54,7 @@ def train(
 ) -> None:
     """Train a reader.
 
-    Several devices or hosts: accelerate launch --num_processes N -m crnn_ctc train RECIPE ...
+    Several processes: torchrun --standalone --nproc_per_node N -m -- crnn_ctc train RECIPE ...
     """
     # read once, when torch loads OpenMP: threads that spin while they wait make training forty
     # times slower as soon as anything else runs on the machine
@@ -72,7 +72,8 @@ def train(
     try:
         best = fit(plan, data, folder, resume, start, resize.value)
     except Interrupted as stop:
-        print(f"{stop}; {_RESUME}", file=sys.stderr)
+        if str(stop):
+            print(f"{stop}; {_RESUME}", file=sys.stderr)
         raise typer.Exit(130) from None
     except OSError as error:
         raise InputError(

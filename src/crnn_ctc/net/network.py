@@ -95,6 +95,10 @@ class Network(nn.Module, ABC):
             float32 (N, T, K), whatever the precision of the layers before.
         """
         x = self.cnn(images)  # (N, C', H', T)
+        if self.training and x.requires_grad:
+            # as the gradient comes from the line below, the last ReLU would take it badly: 8 times
+            # as long on a CPU
+            x.register_hook(lambda gradient: gradient.contiguous(memory_format=torch.channels_last))
         x = x.permute(0, 3, 1, 2).flatten(2)  # (N, T, C' * H')
         # in float32 even under autocast: small probabilities decide CTC's sums
         return torch.log_softmax(self.fc(self.sequence(x)).float(), dim=-1)

@@ -8,9 +8,11 @@ nothing had been, with any number of processes.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import platform
 import signal
+import sys
 import time
 import tomllib
 import warnings
@@ -53,19 +55,27 @@ from crnn_ctc.training.start import (
     united,
 )
 from crnn_ctc.training.teacher import Teacher
+from crnn_ctc.training.together import PATIENCE, missing_is_an_error
 
 VERSIONS = "versions.toml"
 
 _RANDOM = "random weights"
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+"""As in malloc.h."""
 
 _SETTLING = 128
 """Pictures that the norms of a model file are measured on."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C or a polite kill: the state is saved, the run can go on."""
+    """Ctrl-C or a polite kill: the state is saved, the run can go on.
+
+    Without a message in a process that is not the main one.
+    """
 
 
+@missing_is_an_error()
 def fit(
     recipe: Recipe,
     data: Path,
@@ -90,7 +100,7 @@ def fit(
         main one.
 
     Raises:
-        InputError: the data, the folder or the recipe cannot be used.
+        InputError: the data, the folder or the recipe cannot be used, or another process is lost.
         Interrupted: after Ctrl-C; the state was saved.
     """
     recipe = with_alphabet(recipe, data)
@@ -109,14 +119,22 @@ def fit(
     )
 
     # without this, several processes on CPUs would each train alone
-    state_of_all = accelerate.PartialState(cpu=not torch.accelerator.is_available())
+    on_cpu = not torch.accelerator.is_available()
+    state_of_all = accelerate.PartialState(cpu=on_cpu, timeout=PATIENCE)
     device: torch.device = state_of_all.device
     accelerator = Accelerator(mixed_precision=precision.resolve(plan.precision, device))
+    size, rank, world = plan.batch_size, accelerator.process_index, accelerator.num_processes
+    if size % world:
+        raise InputError(
+            f"batch of {size} cannot be shared by {world} processes; "
+            "set training.batch_size to a multiple"
+        )
     _check_run(run, recipe, resume)
     begin = _beginning(run, known.name if known else _RANDOM, state is not None)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         _open_run(run, recipe, accelerator, begin)
+    keep_memory()
     torch.set_flush_denormal(True)  # numbers below 1e-38 cost a CPU a hundred times the others
 
     torch.manual_seed(recipe.seed)
@@ -143,16 +161,11 @@ def fit(
         if is_main:
             _save(run, network, averaged, optimizer, accelerator, step, best, window)
 
-    size, rank, world = plan.batch_size, accelerator.process_index, accelerator.num_processes
-    if size % world:
-        raise InputError(
-            f"batch of {size} cannot be shared by {world} processes; "
-            "set training.batch_size to a multiple"
-        )
     part = slice(rank * size // world, (rank + 1) * size // world)
     every = max(1, plan.steps // plan.validations)
 
-    with Record(run, plan.steps, step) if is_main else Silence() as record, _signals() as stopped:
+    asked = torch.zeros((), device=device)
+    with _signals() as stopped, Record(run, plan.steps, step) if is_main else Silence() as record:
         if kept:
             record.note(kept)
         for images, texts, targets in batches(source, range(step, plan.steps), size, part, teacher):
@@ -178,7 +191,9 @@ def fit(
                 schedule.step()
             averaged.update_parameters(network)
 
-            window.add(accelerator.reduce(loss.detach(), "mean"), size)
+            stopping = loss.new_tensor(float(len(stopped)))
+            shared = accelerator.reduce(torch.stack([loss.detach(), stopping]), "mean")
+            window.add(shared[0], size)
             record.advance(step)
             if step % plan.log_steps == 0:
                 record.write(
@@ -196,10 +211,26 @@ def fit(
                 save()
             elif step % plan.checkpoint_steps == 0:
                 save()
-            if stopped:
+            # several must stop at the same step: once any has told the others to, the step before,
+            # as a GPU would have to be waited for to know what was told in this one
+            asked_before, asked = asked, shared[1]
+            if stopped if world == 1 else bool(asked_before):
                 save()
-                raise Interrupted(f"stopped at step {step} of {plan.steps}; the state is saved")
+                note = f"stopped at step {step} of {plan.steps}; the state is saved"
+                raise Interrupted(*[note] if is_main else [])
     return best if is_main else None
+
+
+def keep_memory() -> None:
+    """Let glibc keep the memory of a step for the next, where it would go back to the system.
+
+    Each step would take it anew, page by page, up to 5 % of its time on a CPU; the most that a run
+    takes hardly changes. Elsewhere than with glibc, nothing.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def batches(

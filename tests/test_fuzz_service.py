@@ -41,6 +41,13 @@ NOT_OURS = [
 KEY = {"X-API-Key": "correct-horse-battery"}
 
 
+@pytest.fixture(autouse=True)
+def smallest_floats() -> None:
+    """What other tests loaded may have made the smallest floats 0, for which Hypothesis stops."""
+    torch = pytest.importorskip("torch")
+    torch.set_flush_denormal(False)
+
+
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     # a process of its own: ONNX Runtime makes the smallest floats 0 where it is loaded, which

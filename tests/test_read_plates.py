@@ -141,7 +141,7 @@ def test_pictures_that_are_kept_are_decoded_once(
     plain = list(read_all(reader, expand(sources), 2))
     opened = []
     monkeypatch.setattr(
-        Image, "open", lambda file, _open=Image.open: opened.append(1) or _open(file)
+        Image, "open", lambda *a, _open=Image.open, **k: opened.append(1) or _open(*a, **k)
     )
     kept = list(read_all(reader, expand(sources), 2, keep=True))
     assert len(opened) == len(sources)

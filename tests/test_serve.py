@@ -218,7 +218,7 @@ def test_the_answer_is_as_described(client: httpx.Client) -> None:
     operation = described["paths"]["/v1/read"]["post"]
     asked = {each["name"]: each["in"] for each in operation["parameters"]}
     assert asked == dict.fromkeys(("model", "alternatives", "min_confidence"), "query")
-    assert operation["security"] == [{"key": []}]
+    assert operation["security"] == [{"key": []}, {"header": []}, {}]
 
 
 def test_a_bad_picture_costs_its_own_answer_alone(client: httpx.Client) -> None:

@@ -120,7 +120,7 @@ class Card:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             if isinstance(error, InputError) and str(error).startswith(name):
                 raise
-            wrong = "it cannot be read"
+            wrong = str(error)[:200] if isinstance(error, InputError) else "it cannot be read"
         if wrong:
             raise InputError(f"{name}: its card is damaged ({wrong}); {remedy}")
         return card

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -40,6 +42,7 @@ def make_app(service: Service) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
+    app.openapi = partial(_described, app)  # type: ignore[method-assign]
     app.include_router(api.router)
     app.include_router(probes.router)
     app.include_router(site())
@@ -48,6 +51,18 @@ def make_app(service: Service) -> FastAPI:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http)
     return app
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document; a key comes in either header, or is not needed where there are none."""
+    document = FastAPI.openapi(app)
+    schemes = document["components"]["securitySchemes"]
+    schemes["header"] = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if "security" in operation:
+                operation["security"] = [{"key": []}, {"header": []}, {}]
+    return document
 
 
 async def _problem(_: Request, error: Exception) -> Response:

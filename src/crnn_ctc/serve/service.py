@@ -67,7 +67,7 @@ class Allowed(HTTPBearer):
         super().__init__(
             scheme_name="key",
             auto_error=False,
-            description="An API key, where the service has any; X-API-Key: KEY does the same.",
+            description="An API key, where the service has any.",
         )
 
     async def __call__(self, request: Request) -> None:  # type: ignore[override]

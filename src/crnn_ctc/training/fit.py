@@ -8,11 +8,9 @@ nothing had been, with any number of processes.
 
 from __future__ import annotations
 
-import ctypes
 import math
 import platform
 import signal
-import sys
 import time
 import tomllib
 import warnings
@@ -45,6 +43,7 @@ from crnn_ctc.net.network import scale_pixels
 from crnn_ctc.recipe import Recipe, Training, load
 from crnn_ctc.training import checkpoint, precision
 from crnn_ctc.training.loss import ctc_loss, distillation_loss, flat_start_loss
+from crnn_ctc.training.memory import keep_memory
 from crnn_ctc.training.record import Record, Silence
 from crnn_ctc.training.start import (
     Resize,
@@ -60,9 +59,6 @@ from crnn_ctc.training.together import PATIENCE, missing_is_an_error
 VERSIONS = "versions.toml"
 
 _RANDOM = "random weights"
-
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
-"""As in malloc.h."""
 
 _SETTLING = 128
 """Pictures that the norms of a model file are measured on."""
@@ -219,18 +215,6 @@ def fit(
                 note = f"stopped at step {step} of {plan.steps}; the state is saved"
                 raise Interrupted(*[note] if is_main else [])
     return best if is_main else None
-
-
-def keep_memory() -> None:
-    """Let glibc keep the memory of a step for the next, where it would go back to the system.
-
-    Each step would take it anew, page by page, up to 5 % of its time on a CPU; the most that a run
-    takes hardly changes. Elsewhere than with glibc, nothing.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        mallopt(_M_MMAP_MAX, 0)
-        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def batches(

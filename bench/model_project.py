@@ -1,4 +1,4 @@
-"""The model project's way of training and reading digits, rebuilt to be measured against.
+"""The model project's way of training and reading, rebuilt to be measured against.
 
 Its network is ours, parameter for parameter, so it is taken from us, in torch's default memory
 layout as there; its data pipeline is what torchvision's transforms ask of Pillow.
@@ -55,10 +55,11 @@ def distort(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 @torch.no_grad()
-def read(network: torch.nn.Module, path: str) -> str:
-    """Eager torch, a picture at a time, best path."""
-    image = Image.open(path).convert("L").resize((160, 32))
-    data = torch.from_numpy(np.array(image)).float() / 255.0
-    output = network(data[None, None])[0]
+def read(network: torch.nn.Module, path: str, plate: bool = False) -> list[int]:
+    """Eager torch, a picture at a time, best path: classes of its characters."""
+    size, mode, blank = ((168, 48), "RGB", 0) if plate else ((160, 32), "L", 10)
+    pixels = np.atleast_3d(np.array(Image.open(path).convert(mode).resize(size)))
+    data = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255.0
+    output = network(data[None])[0]
     classes = torch.max(output, dim=1).indices.numpy()
-    return "".join(str(c) for c, _ in groupby(classes) if c != 10)
+    return [int(c) for c, _ in groupby(classes) if c != blank]

@@ -12,18 +12,11 @@ from pathlib import Path
 
 from timing import in_turn, milliseconds, report
 
-PICTURE = Path(__file__).parents[1] / "examples" / "digits" / "47624 small.png"
+PLATE = Path(__file__).parents[1] / "examples" / "plates" / "苏D18RL9_blue.jpg"
 COMMANDS = {
     "python -c 'import torch'": ["-c", "import torch"],
     "python -c 'import onnxruntime'": ["-c", "import onnxruntime"],
-    "crnn-ctc predict one.png": [
-        "-m",
-        "crnn_ctc",
-        "predict",
-        "--model",
-        "digits-tiny",
-        str(PICTURE),
-    ],
+    "crnn-ctc predict plate.jpg": ["-m", "crnn_ctc", "predict", str(PLATE)],
 }
 
 

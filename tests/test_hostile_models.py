@@ -277,3 +277,19 @@ def test_on_the_command_line(tmp_path: Path) -> None:
         f"error: {tmp_path / 'x.onnx'}: not a model of crnn-ctc: it keeps weights in other files; "
         "give a file that crnn-ctc export wrote"
     ]
+
+
+def test_a_graph_that_fails_when_it_is_computed(tmp_path: Path) -> None:
+    def two_pictures(model: onnx.ModelProto) -> None:
+        shapes = [node.input[1] for node in model.graph.node if node.op_type == "Reshape"]
+        for tensor in model.graph.initializer:
+            if tensor.name in shapes:
+                shape = onnx.numpy_helper.to_array(tensor).copy()
+                shape[0] = 2  # of a batch of one
+                tensor.CopyFrom(onnx.numpy_helper.from_array(shape, tensor.name))
+
+    path = tmp_path / "x.onnx"
+    path.write_bytes(changed(two_pictures))
+    reader = Reader(path)
+    with pytest.raises(InputError, match=r"x\.onnx: .*crnn-ctc export"):
+        reader(np.zeros((32, 160, 3), np.uint8))

@@ -79,6 +79,7 @@ class OnnxRuntime:
     def __init__(self, model: str, threads: int) -> None:
         import onnxruntime
 
+        self._model = model
         self._session = open_session(read_model(model), threads, model)
         self.version: str = onnxruntime.__version__
         try:
@@ -93,8 +94,15 @@ class OnnxRuntime:
         return None if value is None else str(value)
 
     def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See :class:`Runtime`."""
-        out = self._session.run(["log_probs"], {"images": images})[0]
+        """See :class:`Runtime`.
+
+        Raises:
+            InputError: the graph cannot be computed, which opening it does not always tell.
+        """
+        try:
+            out = self._session.run(["log_probs"], {"images": images})[0]
+        except Exception as error:  # onnxruntime's errors share no base but Exception
+            raise _no_model(self._model, error) from None
         return np.asarray(out, np.float32)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -49,7 +51,11 @@ class Runtime(Protocol):
         """An entry of the file's metadata; None where there is none."""
 
     def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 (N, H, W, C) to float32 (N, T, K); threads may call it side by side."""
+        """uint8 (N, H, W, C) to float32 (N, T, K); threads may call it side by side.
+
+        Raises:
+            InputError: the graph cannot be computed, which opening it does not always tell.
+        """
 
 
 def open_runtime(model: str, threads: int, runtime: str = "onnxruntime") -> Runtime:
@@ -82,11 +88,9 @@ class OnnxRuntime:
         self._model = model
         self._session = open_session(read_model(model), threads, model)
         self.version: str = onnxruntime.__version__
-        try:
+        with _only_models(model):
             self.inputs = [_onnx_tensor(value) for value in self._session.get_inputs()]
             self.outputs = [_onnx_tensor(value) for value in self._session.get_outputs()]
-        except UnicodeDecodeError as error:
-            raise _no_model(model, error) from None
 
     def metadata(self, key: str) -> str | None:
         """See :class:`Runtime`."""
@@ -94,15 +98,9 @@ class OnnxRuntime:
         return None if value is None else str(value)
 
     def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See :class:`Runtime`.
-
-        Raises:
-            InputError: the graph cannot be computed, which opening it does not always tell.
-        """
-        try:
+        """See :class:`Runtime`."""
+        with _only_models(self._model):
             out = self._session.run(["log_probs"], {"images": images})[0]
-        except Exception as error:  # onnxruntime's errors share no base but Exception
-            raise _no_model(self._model, error) from None
         return np.asarray(out, np.float32)
 
 
@@ -123,10 +121,8 @@ def open_session(content: bytes, threads: int, name: str = "model") -> Any:
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     # it would else take a file for its own format by some bytes that ONNX may hold too
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    try:
+    with _only_models(name):
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors share no base but Exception
-        raise _no_model(name, error) from None
 
 
 def _onnx_tensor(value: Any) -> Tensor:
@@ -157,19 +153,14 @@ class OpenVino:
             # a thread bound to a core waits for whatever else runs there
             "ENABLE_CPU_PINNING": False,
         }
-        try:
+        with _only_models(model):
             graph = core.read_model(content)
             self._compiled = core.compile_model(graph, "CPU", settings)
-        except Exception as error:  # RuntimeError mostly, but nothing says that it is all
-            raise _no_model(model, error) from None
-        self._graph = graph
-        self._own = threading.local()
-        self.version: str = openvino.__version__.partition("-")[0]
-        try:
             self.inputs = [_openvino_tensor(value) for value in graph.inputs]
             self.outputs = [_openvino_tensor(value) for value in graph.outputs]
-        except UnicodeDecodeError as error:
-            raise _no_model(model, error) from None
+        self._model, self._graph = model, graph
+        self._own = threading.local()
+        self.version: str = openvino.__version__.partition("-")[0]
 
     def metadata(self, key: str) -> str | None:
         """See :class:`Runtime`."""
@@ -180,7 +171,8 @@ class OpenVino:
         """See :class:`Runtime`."""
         if not hasattr(self._own, "request"):  # a request computes one batch at a time
             self._own.request = self._compiled.create_infer_request()
-        return np.asarray(self._own.request.infer({"images": images})["log_probs"], np.float32)
+        with _only_models(self._model):
+            return np.asarray(self._own.request.infer({"images": images})["log_probs"], np.float32)
 
 
 def _openvino_tensor(value: Any) -> Tensor:
@@ -188,10 +180,15 @@ def _openvino_tensor(value: Any) -> Tensor:
     return Tensor(value.any_name, np.dtype(value.element_type.to_dtype()).name, shape)
 
 
-def _no_model(name: str, error: Exception) -> InputError:
-    # OpenVINO says where in its own source it failed before it says why
-    lines = [line for line in str(error).strip().splitlines() if "Exception from" not in line]
-    reason = lines[0][:160] if lines else type(error).__name__
-    return InputError(
-        f"{name}: not a model file ({reason}); give a file that crnn-ctc export wrote"
-    )
+@contextmanager
+def _only_models(name: str) -> Iterator[None]:
+    """Say in one line why a runtime will not open a file, or cannot compute what it opened."""
+    try:
+        yield
+    except Exception as error:  # the runtimes' errors share no base but Exception
+        # OpenVINO says where in its own source it failed before it says why
+        lines = [line for line in str(error).strip().splitlines() if "Exception from" not in line]
+        reason = lines[0][:160] if lines else type(error).__name__
+        raise InputError(
+            f"{name}: not a model file ({reason}); give a file that crnn-ctc export wrote"
+        ) from None

@@ -20,6 +20,8 @@ onnx = pytest.importorskip("onnx")
 from crnn_ctc import export as exporting  # noqa: E402
 from crnn_ctc import quantize as quantizing  # noqa: E402
 from crnn_ctc.quantize import quantize  # noqa: E402
+from crnn_ctc.reader import model_path  # noqa: E402
+from crnn_ctc.reader import shipped as shipped_models  # noqa: E402
 from crnn_ctc.specimens import fitted_specimens  # noqa: E402
 from crnn_ctc.training.model_file import load_network  # noqa: E402
 
@@ -59,6 +61,7 @@ def test_convolutions_are_in_8_bits_and_nothing_else(
     assert int8.card == card
     assert (card.name, card.alphabet) == ("small8", whole.card.alphabet)
     measured = card.metrics["int8"]
+    assert measured["weights"] == "7 bits a channel, static QDQ"
     assert measured["calibrated_on"] == "train, 40 pictures"
     assert measured["checked_on"] == "dev, 40 pictures"
     assert measured["exact_match_int8"] >= measured["exact_match_float"] - 0.003
@@ -70,6 +73,31 @@ def test_convolutions_are_in_8_bits_and_nothing_else(
     network, _ = load_network(str(out))
     kernel = load_network(str(small_model))[0].cnn[0].weight
     assert (network.cnn[0].weight - kernel).abs().max() < kernel.abs().max() / 100
+
+
+@pytest.mark.parametrize("name", [n for n in shipped_models() if n.endswith("-int8")])
+def test_shipped_8_bit_weights_cannot_saturate_on_any_processor(name: str) -> None:
+    with model_path(name) as file:
+        graph = onnx.load(file).graph
+    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    weights = [
+        tensors[node.input[0]]
+        for node in graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in tensors
+    ]
+    eight_bits = [weight for weight in weights if weight.dtype == np.int8]
+    assert eight_bits
+    # pairs of unsigned by signed products are added in 16 bits where there is no VNNI
+    assert all(2 * 255 * np.abs(w.astype(int)).max() < 2**15 for w in eight_bits)
+
+
+def test_a_model_that_saturates_is_not_written(
+    small_model: Path, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantizing, "saturation", lambda file, images: 0.2)
+    with pytest.raises(InputError, match="products saturate"):
+        quantize(small_model, tmp_path / "bad.onnx", digits / "train", digits / "dev")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_model_that_loses_too_much_is_not_written(

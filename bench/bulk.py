@@ -21,8 +21,8 @@ import uuid
 from pathlib import Path
 from statistics import median
 
-from crnn_ctc.cli.sources import expand
-from crnn_ctc.machine import processor
+from crnn_ctc.benchmark.machine import processor
+from crnn_ctc.cli.inputs import expand
 from folder import drawn
 from timing import Row, report
 

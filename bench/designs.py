@@ -26,17 +26,17 @@ from torch import Tensor, nn
 from crnn_ctc import Reader
 from crnn_ctc.data.source import open_source
 from crnn_ctc.errors import InputError
-from crnn_ctc.evaluation.evaluate import read_texts
-from crnn_ctc.export import fold_norms, to_onnx
+from crnn_ctc.evaluation.read import read_texts
+from crnn_ctc.export.to_onnx import fold_norms, to_onnx
+from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.net.architectures import ARCHITECTURES
 from crnn_ctc.net.build import build
 from crnn_ctc.net.nano import CNN_Nano
 from crnn_ctc.net.network import Network, convolution
 from crnn_ctc.net.summary import summarize
 from crnn_ctc.recipe import Recipe, load
-from crnn_ctc.runtime import open_session
 from crnn_ctc.training.fit import fit
-from crnn_ctc.training.trained import Trained, make_card
+from crnn_ctc.training.run_folder import Trained, make_card
 from short_run import RECIPE, changes
 from timing import Row, in_turn, milliseconds
 

@@ -20,11 +20,11 @@ import time
 import numpy as np
 
 from crnn_ctc import Reader
-from crnn_ctc.calibration import held_out_rows
 from crnn_ctc.data.digits import load_digits
 from crnn_ctc.data.sequences import protocol
 from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.evaluation.confidence import at_threshold, expected_calibration_error
+from crnn_ctc.export.calibration import held_out_rows
 
 BATCH = 64
 

@@ -19,8 +19,8 @@ from functools import wraps
 from pathlib import Path
 
 from crnn_ctc import image, recognize
-from crnn_ctc.cli.sources import expand
-from crnn_ctc.machine import peak_memory, processor
+from crnn_ctc.benchmark.machine import peak_memory, processor
+from crnn_ctc.cli.inputs import expand
 from crnn_ctc.reader import Reader
 from timing import Row, report
 

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from crnn_ctc.cli.models import open_model
 from crnn_ctc.data.digits import hold_out, load_digits
 from crnn_ctc.data.sequences import rows, texts
-from crnn_ctc.evaluation.evaluate import read_texts
+from crnn_ctc.evaluation.read import read_texts
 from crnn_ctc.recipe import DigitsData
 
 PER_ROW = 5

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from crnn_ctc.training.record import read_rows
+from crnn_ctc.training.run_log import read_rows
 
 BATCH = 128
 

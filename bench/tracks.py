@@ -33,17 +33,17 @@ from crnn_ctc.decode import Decoded
 from crnn_ctc.decode.decoder import Decoder, decoder_for
 from crnn_ctc.decode.fuse import PRIOR, SHARPNESS
 from crnn_ctc.decode.track import CANDIDATES, fuse_track
+from crnn_ctc.drawing.typeface import HAN_FACES
 from crnn_ctc.evaluation.confidence import expected_calibration_error
 from crnn_ctc.evaluation.metrics import wilson
 from crnn_ctc.recognize import look
-from crnn_ctc.seeded import uniforms
+from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.camera import expose
 from crnn_ctc.synthesis.face import draw_face
 from crnn_ctc.synthesis.glyphs import WEIGHTS, Style
 from crnn_ctc.synthesis.scene import see
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import KIND_WEIGHTS, Draws
-from crnn_ctc.typeface import HAN_FACES
 
 CHOSEN_ON, REPORTED = 7001, 7002
 """Seeds; no model of ours was trained on either."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from crnn_ctc.card import Card
-from crnn_ctc.model_guard import check_model
+from crnn_ctc.model_file.card import Card
+from crnn_ctc.model_file.guard import check_model
 from crnn_ctc.reader import Reader
 from promise import Target, kept
 

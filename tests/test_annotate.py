@@ -10,10 +10,10 @@ from PIL import Image, ImageChops
 from conftest import EXAMPLES
 from crnn_ctc import Reader
 from crnn_ctc.alphabet import PLATES
-from crnn_ctc.annotate import annotate
+from crnn_ctc.drawing.annotate import annotate
+from crnn_ctc.drawing.typeface import HAN_FACES, HELD, typeface
 from crnn_ctc.image import load
 from crnn_ctc.reader import Character, Reading
-from crnn_ctc.typeface import HAN_FACES, HELD, typeface
 
 HEAD, LETTERS = 64, 34  # pixels above the picture: for the text, and for its characters
 LINE = (0x2F, 0x80, 0xED)

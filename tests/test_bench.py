@@ -11,11 +11,11 @@ import pytest
 
 from conftest import EXAMPLES, run_cli
 from crnn_ctc import Reader
+from crnn_ctc.benchmark.machine import peak_memory, processor
+from crnn_ctc.benchmark.specimens import specimens
+from crnn_ctc.benchmark.speed import measure
 from crnn_ctc.grammar import open_grammar
-from crnn_ctc.machine import peak_memory, processor
 from crnn_ctc.reader import shipped
-from crnn_ctc.specimens import specimens
-from crnn_ctc.speed import measure
 from test_cli import TRAINING, run_without
 
 

@@ -10,16 +10,16 @@ from PIL import Image
 
 from conftest import printed_digits, run_cli
 from crnn_ctc import InputError, Reader
-from crnn_ctc.card import KEY, Card
 from crnn_ctc.data.digits import enlarge
+from crnn_ctc.model_file.card import KEY, Card
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from crnn_ctc import export as exporting  # noqa: E402
+from crnn_ctc.benchmark.specimens import fitted_specimens  # noqa: E402
+from crnn_ctc.export import to_onnx as exporting  # noqa: E402
 from crnn_ctc.net.network import scale_pixels  # noqa: E402
-from crnn_ctc.specimens import fitted_specimens  # noqa: E402
-from crnn_ctc.training.trained import Trained  # noqa: E402
+from crnn_ctc.training.run_folder import Trained  # noqa: E402
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 64])

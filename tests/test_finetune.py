@@ -16,21 +16,21 @@ from crnn_ctc.alphabet import Alphabet
 
 torch = pytest.importorskip("torch")
 
-from crnn_ctc import export as exporting  # noqa: E402
-from crnn_ctc.card import Card  # noqa: E402
+from crnn_ctc.benchmark.specimens import fitted_specimens  # noqa: E402
+from crnn_ctc.export import to_onnx as exporting  # noqa: E402
+from crnn_ctc.model_file.card import Card  # noqa: E402
 from crnn_ctc.net.build import build  # noqa: E402
 from crnn_ctc.net.network import Network, scale_pixels  # noqa: E402
 from crnn_ctc.recipe import Recipe, load  # noqa: E402
-from crnn_ctc.specimens import fitted_specimens  # noqa: E402
-from crnn_ctc.training.model_file import load_network  # noqa: E402
-from crnn_ctc.training.start import (  # noqa: E402
+from crnn_ctc.training.finetune import (  # noqa: E402
     begin_with,
     check_start,
     open_start,
     settle_norms,
     united,
 )
-from crnn_ctc.training.trained import Trained, make_card  # noqa: E402
+from crnn_ctc.training.from_onnx import load_network  # noqa: E402
+from crnn_ctc.training.run_folder import Trained, make_card  # noqa: E402
 
 
 def log_probs(network: Network, images: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from conftest import shared_data
 from crnn_ctc import DIGITS, PLATES, Alphabet, InputError
 from crnn_ctc.data.labelled import plate_label
 from crnn_ctc.grammar import open_grammar
-from crnn_ctc.pattern import MOST_STATES, compile_pattern
+from crnn_ctc.grammar.pattern import MOST_STATES, compile_pattern
 from crnn_ctc.synthesis.text import KIND_WEIGHTS, PROVINCES, TEXT_DRAWS, Draws, Kind, draw_text
 
 SMALL = Alphabet("#ab", blank=0)

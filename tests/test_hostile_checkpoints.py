@@ -13,7 +13,7 @@ import torch
 from crnn_ctc import InputError
 from crnn_ctc.recipe import load
 from crnn_ctc.training.checkpoint import BEST, load_tensors, save_tensors
-from crnn_ctc.training.trained import Trained
+from crnn_ctc.training.run_folder import Trained
 
 
 def written(path: Path, header: object, data: bytes = b"", size: int | None = None) -> Path:

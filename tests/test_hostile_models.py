@@ -16,10 +16,10 @@ from onnx import TensorProto, helper
 
 from conftest import run_cli
 from crnn_ctc import InputError, Reader
-from crnn_ctc.card import KEY, MOST_CLASSES, Card
-from crnn_ctc.model_guard import MOST_BYTES, MOST_CARD, check_model, read_model
+from crnn_ctc.model_file.card import KEY, MOST_CLASSES, Card
+from crnn_ctc.model_file.guard import MOST_BYTES, MOST_CARD, check_model, read_model
+from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.reader import shipped
-from crnn_ctc.runtime import open_session
 
 MODELS = files("crnn_ctc") / "models"
 GOOD = (MODELS / "digits-nano.onnx").read_bytes()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from crnn_ctc.alphabet import DIGITS, PLATES, Alphabet
 from crnn_ctc.data.labelled import plate_label
-from crnn_ctc.plate_text import DOT, spells_plates, with_dot
+from crnn_ctc.plates.text import DOT, spells_plates, with_dot
 
 
 @pytest.mark.parametrize(

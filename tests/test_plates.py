@@ -8,7 +8,7 @@ pytest.importorskip("cv2")
 
 from crnn_ctc.data.augment import DRAWS, augment
 from crnn_ctc.data.plates import PlateSource, Pool, cumulative_weights
-from crnn_ctc.seeded import uniforms
+from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import Draws
 

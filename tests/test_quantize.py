@@ -17,13 +17,13 @@ from crnn_ctc.data.digits import enlarge
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from crnn_ctc import export as exporting  # noqa: E402
-from crnn_ctc import quantize as quantizing  # noqa: E402
-from crnn_ctc.quantize import quantize  # noqa: E402
+from crnn_ctc.benchmark.specimens import fitted_specimens  # noqa: E402
+from crnn_ctc.export import quantize as quantizing  # noqa: E402
+from crnn_ctc.export import to_onnx as exporting  # noqa: E402
+from crnn_ctc.export.quantize import quantize  # noqa: E402
 from crnn_ctc.reader import model_path  # noqa: E402
 from crnn_ctc.reader import shipped as shipped_models  # noqa: E402
-from crnn_ctc.specimens import fitted_specimens  # noqa: E402
-from crnn_ctc.training.model_file import load_network  # noqa: E402
+from crnn_ctc.training.from_onnx import load_network  # noqa: E402
 
 
 def write_digits(folder: Path, first: int, count: int) -> Path:

@@ -12,8 +12,8 @@ from conftest import EXAMPLES
 from crnn_ctc import InputError, Reader
 from crnn_ctc.data.digits import load_digits
 from crnn_ctc.data.sequences import protocol
-from crnn_ctc.evaluation.evaluate import read_texts
 from crnn_ctc.evaluation.metrics import measure
+from crnn_ctc.evaluation.read import read_texts
 from crnn_ctc.reader import shipped
 
 PICTURES = sorted((EXAMPLES / "digits").iterdir())

@@ -8,7 +8,7 @@ from crnn_ctc import InputError
 
 pytest.importorskip("pydantic")
 
-from crnn_ctc.card import Card
+from crnn_ctc.model_file.card import Card
 from crnn_ctc.recipe import load, shipped
 
 
@@ -46,7 +46,7 @@ def test_a_recipe_may_name_a_grammar() -> None:
 def test_the_grammar_travels_in_the_card() -> None:
     pytest.importorskip("torch")
     from crnn_ctc.net.build import build
-    from crnn_ctc.training.trained import make_card
+    from crnn_ctc.training.run_folder import make_card
 
     recipe = load("digits-tiny", ["grammar=digits:5"])
     card = make_card(recipe, build(recipe), {"step": 0, "validation": {}})

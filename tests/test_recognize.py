@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from crnn_ctc.alphabet import Alphabet
-from crnn_ctc.card import Card
 from crnn_ctc.decode.decoder import Decoder
+from crnn_ctc.model_file.card import Card
 from crnn_ctc.recognize import Seen, recognize
 
 ALPHABET = Alphabet("#ab", 0)

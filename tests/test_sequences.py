@@ -10,7 +10,7 @@ from PIL import Image
 from conftest import printed_digits
 from crnn_ctc.data.digits import Digits, enlarge, load_digits
 from crnn_ctc.data.sequences import Protocol, SequenceSource, distort, protocol, warp
-from crnn_ctc.seeded import uniforms
+from crnn_ctc.rng import uniforms
 
 #: SHA-256 of the pictures and texts of both protocols on the real test digits.
 HASHES: dict[Protocol, str] = {

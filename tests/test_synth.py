@@ -20,7 +20,8 @@ pytest.importorskip("cv2", reason="synthesis comes with the extra [train]")
 
 from PIL import Image
 
-from crnn_ctc.seeded import uniforms
+from crnn_ctc.drawing.typeface import HAN_FACES, LATIN_FACES
+from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.contact_sheet import contact_sheet
 from crnn_ctc.synthesis.face import MARGIN, draw_face
 from crnn_ctc.synthesis.glyphs import (
@@ -35,7 +36,6 @@ from crnn_ctc.synthesis.glyphs import (
 from crnn_ctc.synthesis.scene import Cut, _view
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import ISSUERS, KIND_WEIGHTS, PROVINCES, Draws, PlateText
-from crnn_ctc.typeface import HAN_FACES, LATIN_FACES
 
 TEXTS = "462d4ce28520bf4286165ea106b2af99e33e23616f395d47f2c88ca4df62a2ca"
 

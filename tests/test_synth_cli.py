@@ -20,7 +20,7 @@ pytest.importorskip("cv2", reason="synthesis comes with the extra [train]")
 from PIL import Image
 
 from conftest import command, run_cli
-from crnn_ctc.cli.synth import HELD_OUT_SEED
+from crnn_ctc.cli.data.synth import HELD_OUT_SEED
 from crnn_ctc.data.labelled import plate_label, read_labelled
 from crnn_ctc.data.synthetic_set import COLUMNS, SyntheticSet
 from crnn_ctc.errors import InputError

@@ -14,8 +14,8 @@ from crnn_ctc.recipe import load
 
 torch = pytest.importorskip("torch")
 
+from crnn_ctc.training.distillation import Teacher, gather_steps  # noqa: E402
 from crnn_ctc.training.loss import distillation_loss  # noqa: E402
-from crnn_ctc.training.teacher import Teacher, gather_steps  # noqa: E402
 
 
 def spelt(spots: dict[int, int], steps: int, sure: float = 0.999) -> np.ndarray:

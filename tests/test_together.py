@@ -143,7 +143,7 @@ def test_two_train_as_one_does(small_emnist: Path, tmp_path: Path) -> None:
 
 def test_an_error_of_its_own_is_not_blamed_on_others(monkeypatch: pytest.MonkeyPatch) -> None:
     from crnn_ctc import InputError
-    from crnn_ctc.training.together import missing_is_an_error
+    from crnn_ctc.training.distributed import missing_is_an_error
 
     with pytest.raises(RuntimeError, match="gloo"), missing_is_an_error():
         raise RuntimeError("gloo: a process that trains alone misses nobody")

@@ -108,7 +108,7 @@ def test_killed_at_any_moment_it_goes_on_as_if_nothing_had_been(
 
 
 def rows_so_far(run: Path) -> list[dict[str, float]]:
-    from crnn_ctc.training.record import read_rows
+    from crnn_ctc.training.run_log import read_rows
 
     return read_rows(run / "metrics.jsonl")
 

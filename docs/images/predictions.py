@@ -10,9 +10,9 @@ from pathlib import Path
 from PIL import Image
 
 from crnn_ctc import Reader
-from crnn_ctc.annotate import annotate
+from crnn_ctc.drawing.annotate import annotate
 from crnn_ctc.image import SUFFIXES, load
-from crnn_ctc.plate_text import with_dot
+from crnn_ctc.plates import with_dot
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 COLUMNS, GAP = 2, 24

@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crnn_ctc import image as pictures
-from crnn_ctc.card import KEY, Card
 from crnn_ctc.decode import Alternative
 from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import Source
+from crnn_ctc.model_file.card import KEY, Card
+from crnn_ctc.model_file.runtime import Runtime, RuntimeName, open_runtime
 from crnn_ctc.reading import Character, Reading, TrackReading
 from crnn_ctc.recognize import Seen, look, recognize
-from crnn_ctc.runtime import Runtime, RuntimeName, open_runtime
 
 __all__ = [
     "Alternative",

@@ -217,7 +217,7 @@ class Training(Section):
     ``flat_start`` of the steps, the first, characters are also looked for where an even spacing
     puts them, ever less; see :func:`crnn_ctc.training.loss.flat_start_loss`. ``teacher``, a shipped
     model or a model file, weighs ``distillation`` in the loss at first, ever less until the end;
-    see :class:`crnn_ctc.training.teacher.Teacher`.
+    see :class:`crnn_ctc.training.distillation.Teacher`.
     """
 
     images: Positive

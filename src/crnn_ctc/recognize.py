@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.card import Card
 from crnn_ctc.decode import Decoded
 from crnn_ctc.decode.decoder import Decoder
 from crnn_ctc.image import LOWER_ROW, UPPER_ROW, UPPER_SHARE, fit, fit_two_rows
+from crnn_ctc.model_file.card import Card
 
 TWO_ROW_ASPECT = 2.6
 """Width over height; in narrower pictures two rows are looked for too.

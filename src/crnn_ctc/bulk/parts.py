@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow
 from pyarrow import fs
 
-from crnn_ctc.atomic import write_atomically
 from crnn_ctc.bulk.places import Place, one_line
 from crnn_ctc.errors import InputError
+from crnn_ctc.files import write_atomically
 
 _BEGUN = re.compile(r"\.part-\d{6,}\.parquet\.[0-9a-f]+")
 _PART = re.compile(r"part-(\d{6,})\.parquet")

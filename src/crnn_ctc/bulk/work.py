@@ -17,9 +17,9 @@ from crnn_ctc.bulk.parts import put
 from crnn_ctc.bulk.places import Place
 from crnn_ctc.bulk.shards import Shard
 from crnn_ctc.errors import InputError
+from crnn_ctc.model_file.runtime import RuntimeName
 from crnn_ctc.reader import Reader, model_path
 from crnn_ctc.reading import Reading
-from crnn_ctc.runtime import RuntimeName
 
 SCHEMA = pyarrow.schema(
     [

@@ -16,9 +16,9 @@ from crnn_ctc.cli.progress import track
 from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:
+    from crnn_ctc.benchmark.speed import Speed
     from crnn_ctc.image import Source
     from crnn_ctc.reader import Reader
-    from crnn_ctc.speed import Speed
 
 
 def bench(
@@ -50,9 +50,9 @@ def bench(
     The last line is for pasting into an issue.
     """
     from crnn_ctc import __version__
-    from crnn_ctc.machine import peak_memory, processor
+    from crnn_ctc.benchmark.machine import peak_memory, processor
+    from crnn_ctc.benchmark.speed import measure
     from crnn_ctc.reader import Reader
-    from crnn_ctc.speed import measure
 
     names = models or ["plates-tiny"]
     kinds = runtimes or [Runtime.ONNXRUNTIME]
@@ -94,10 +94,10 @@ def _contender(name: str, reader: Reader, runtimes: int) -> str:
 
 def _pictures(data: Path | None, reader: Reader) -> list[Source]:
     """What to read; a picture that cannot be read stops all, by its InputError."""
-    from crnn_ctc.cli.sources import expand
+    from crnn_ctc.benchmark.specimens import specimens
+    from crnn_ctc.cli.inputs import expand
     from crnn_ctc.data.labelled import read_labelled
     from crnn_ctc.image import load
-    from crnn_ctc.specimens import specimens
 
     if data is None:
         return list(specimens(_PICTURES, reader.card))

@@ -39,8 +39,8 @@ def calibrate(
     with needs("train", "calibrating"):
         import onnx  # noqa: F401
 
-    from crnn_ctc.atomic import write_atomically
-    from crnn_ctc.calibration import calibrated, rewritten, temperature
+    from crnn_ctc.export.calibration import calibrated, rewritten, temperature
+    from crnn_ctc.files import write_atomically
     from crnn_ctc.reader import Reader, model_path
 
     if out.suffix != ".onnx":

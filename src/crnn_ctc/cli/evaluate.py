@@ -13,15 +13,15 @@ import typer
 from crnn_ctc.cli.extras import needs
 from crnn_ctc.cli.json_file import write_json
 from crnn_ctc.cli.models import Runtime
+from crnn_ctc.cli.output import check_writable, write_text
 from crnn_ctc.cli.progress import track
-from crnn_ctc.cli.text_file import check_writable, write_text
 from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crnn_ctc.evaluation.collection import Collection
-    from crnn_ctc.evaluation.evaluate import Picture, Read
+    from crnn_ctc.evaluation.read import Picture, Read
     from crnn_ctc.evaluation.result import Contender, Result
 
 
@@ -124,13 +124,13 @@ def evaluate(
     for line in dict.fromkeys(line for result in results for line in result.errors):
         print(f"error: {line}", file=sys.stderr)
     if len(results) == 1:
-        from crnn_ctc.cli.findings import print_result
+        from crnn_ctc.cli.evaluation_text import print_result
 
         print_result(*found[0], batch_size)
         values = results[0].as_json()
         page = result_page(results[0]) if report else ""
     else:
-        from crnn_ctc.cli.findings import print_comparison
+        from crnn_ctc.cli.evaluation_text import print_comparison
 
         comparison = compare(*results)
         print_comparison(comparison)
@@ -152,7 +152,7 @@ def read_and_measure(
     batch_size: int,
 ) -> tuple[Result, float]:
     """A contender's result, and how many milliseconds a picture took."""
-    from crnn_ctc.evaluation.evaluate import read_pictures
+    from crnn_ctc.evaluation.read import read_pictures
     from crnn_ctc.evaluation.result import evaluate as measure
 
     model, decoder = contender.model, contender.decoder

@@ -57,7 +57,7 @@ def export(
     from crnn_ctc.cli.extras import needs
 
     with needs("train", "exporting"):
-        from crnn_ctc import export as exporting
+        from crnn_ctc.export import to_onnx as exporting
 
     changes: dict[str, str] = {}
     for entry in card or []:
@@ -92,8 +92,8 @@ def in_8_bits(
     check: Path | None,
 ) -> None:
     """A run folder or a model as a model file with convolutions in 8 bits, and what it costs."""
-    from crnn_ctc.export import export as export_run
-    from crnn_ctc.quantize import quantize
+    from crnn_ctc.export.quantize import quantize
+    from crnn_ctc.export.to_onnx import export as export_run
 
     if not calibrate_on or not check:
         raise InputError(

@@ -12,7 +12,7 @@ import typer
 from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:
-    from crnn_ctc.card import Card
+    from crnn_ctc.model_file.card import Card
 
 
 def info(
@@ -54,7 +54,7 @@ def recipe_info(name: str, layers: bool) -> None:
     with needs("train", "building a recipe's network"):
         from crnn_ctc.net.build import build
         from crnn_ctc.recipe import load
-        from crnn_ctc.training.trained import make_card
+        from crnn_ctc.training.run_folder import make_card
 
     recipe = load(name)
     card = make_card(recipe, build(recipe), {"step": 0, "validation": {}})

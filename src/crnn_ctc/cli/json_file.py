@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from crnn_ctc.cli.text_file import write_text
+from crnn_ctc.cli.output import write_text
 
 
 def write_json(path: Path, values: object) -> None:

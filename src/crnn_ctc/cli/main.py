@@ -7,7 +7,8 @@ import sys
 import typer
 
 from crnn_ctc import __version__
-from crnn_ctc.cli import bench, calibrate, data, evaluate, export, info, predict, serve, train
+from crnn_ctc.cli import bench, calibrate, evaluate, export, info, predict, serve, train
+from crnn_ctc.cli.data import app as data
 from crnn_ctc.errors import InputError
 
 app = typer.Typer(

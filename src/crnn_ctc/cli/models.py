@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Runtime(StrEnum):
-    """What computes a network; see :mod:`crnn_ctc.runtime`."""
+    """What computes a network; see :mod:`crnn_ctc.model_file.runtime`."""
 
     ONNXRUNTIME = "onnxruntime"
     OPENVINO = "openvino"
@@ -32,7 +32,7 @@ def open_model(name: str, threads: int = 1, runtime: Runtime = Runtime.ONNXRUNTI
     """
     if Path(name).is_dir():
         with needs("train", "reading a run folder"):
-            from crnn_ctc.training.trained import Trained
+            from crnn_ctc.training.run_folder import Trained
         return Trained(Path(name))
     from crnn_ctc.reader import Reader
 

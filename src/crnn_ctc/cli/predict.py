@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from crnn_ctc.bulk.places import Place
     from crnn_ctc.bulk.work import Job
-    from crnn_ctc.cli.sources import Named
+    from crnn_ctc.cli.inputs import Named
     from crnn_ctc.reader import Reader
     from crnn_ctc.reading import Reading
 
@@ -105,10 +105,10 @@ def predict(
     A picture that cannot be read is reported and the rest is read; the exit code is then 2. Where
     nothing failed, but a reading was refused, it is 3.
     """
-    from crnn_ctc.cli.album import Album
-    from crnn_ctc.cli.sources import expand
+    from crnn_ctc.cli.annotated import Album
+    from crnn_ctc.cli.inputs import expand
     from crnn_ctc.cli.tracks import read_tracks, tracks
-    from crnn_ctc.plate_text import spells_plates, with_dot
+    from crnn_ctc.plates.text import spells_plates, with_dot
     from crnn_ctc.reader import Reader
 
     if out is not None:

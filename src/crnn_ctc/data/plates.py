@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from crnn_ctc.data.augment import DRAWS, augment
 from crnn_ctc.image import fit_two_rows
-from crnn_ctc.seeded import uniforms
+from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import Draws
 

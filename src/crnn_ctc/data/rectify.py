@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crnn_ctc.image import MIN_SIDE
-from crnn_ctc.seeded import uniforms
+from crnn_ctc.rng import uniforms
 
 Quad = NDArray[np.float64]
 """Corners (4, 2) as x, y in pixels: right-bottom, left-bottom, left-top, right-top, as in CCPD."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crnn_ctc.data.digits import SIZE, Digits
-from crnn_ctc.seeded import uniforms
+from crnn_ctc.rng import uniforms
 
 Protocol = Literal["clean", "distorted"]
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crnn_ctc.alphabet import Alphabet
-from crnn_ctc.card import Card
 from crnn_ctc.decode.align import align
 from crnn_ctc.decode.beam import beam_search
 from crnn_ctc.decode.ctc import (
@@ -26,6 +25,7 @@ from crnn_ctc.decode.mass import GrammarMass
 from crnn_ctc.decode.prefix import Ranked, prefix_search
 from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import NAMES, Grammar, open_grammar
+from crnn_ctc.model_file.card import Card
 
 Method = Literal["greedy", "beam", "grammar"]
 

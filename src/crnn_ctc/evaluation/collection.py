@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from crnn_ctc.alphabet import PLATES
-from crnn_ctc.card import Card
 from crnn_ctc.data.digits import SIZE, SPLITS, has_digits, load_digits
 from crnn_ctc.data.labelled import normaliser, read_labelled
 from crnn_ctc.data.sequences import Protocol, protocol
 from crnn_ctc.decode.decoder import Decoder
 from crnn_ctc.errors import InputError
-from crnn_ctc.evaluation.evaluate import Picture, Read, read_fitted, read_pictures
+from crnn_ctc.evaluation.read import Picture, Read, read_fitted, read_pictures
 from crnn_ctc.image import names_picture
+from crnn_ctc.model_file.card import Card
 from crnn_ctc.recognize import Recognizer
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from crnn_ctc.alphabet import PLATES
-from crnn_ctc.evaluation.evaluate import Read
+from crnn_ctc.evaluation.read import Read
 from crnn_ctc.evaluation.result import Result, group_names
 
 

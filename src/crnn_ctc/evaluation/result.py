@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from crnn_ctc.alphabet import PLATES
-from crnn_ctc.card import Card
 from crnn_ctc.decode.decoder import Decoder
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.collection import Collection
-from crnn_ctc.evaluation.evaluate import Read
 from crnn_ctc.evaluation.groups import by_group, confusions
 from crnn_ctc.evaluation.metrics import Metrics, measure
+from crnn_ctc.evaluation.read import Read
 from crnn_ctc.evaluation.trust import NamedPoint, Rejection, Trust, rejection, trust
+from crnn_ctc.model_file.card import Card
 from crnn_ctc.recognize import Recognizer
 from crnn_ctc.synthesis.text import PROVINCES
 

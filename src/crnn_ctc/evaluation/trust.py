@@ -14,7 +14,7 @@ from crnn_ctc.evaluation.confidence import (
     threshold_for_coverage,
     threshold_for_risk,
 )
-from crnn_ctc.evaluation.evaluate import Read
+from crnn_ctc.evaluation.read import Read
 
 COVERAGES = (0.95, 0.99)
 """Shares to be answered."""

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from crnn_ctc.card import Card
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import FORMATS
-from crnn_ctc.plate_text import spells_plates
+from crnn_ctc.model_file.card import Card
+from crnn_ctc.model_file.runtime import RuntimeName
+from crnn_ctc.plates.text import spells_plates
 from crnn_ctc.reader import Reader, Reading, shipped
-from crnn_ctc.runtime import RuntimeName
 from crnn_ctc.serve.batching import Batcher
 from crnn_ctc.serve.limits import MEGA, Limits
 from crnn_ctc.serve.metrics import Metrics

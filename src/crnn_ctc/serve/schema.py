@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
-from crnn_ctc.plate_text import with_dot
+from crnn_ctc.plates.text import with_dot
 from crnn_ctc.reading import Reading
 from crnn_ctc.reading_json import reading_json
 from crnn_ctc.serve.limits import Limits

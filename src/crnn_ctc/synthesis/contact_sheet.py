@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from crnn_ctc.drawing.typeface import HAN_FACES, typeface
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import Kind
-from crnn_ctc.typeface import HAN_FACES, typeface
 
 _GAP = 6
 _CAPTION = 20

@@ -1,6 +1,6 @@
 """Characters of plates as ink masks: from strokes, bundled typefaces, or a folder of pictures.
 
-The typefaces are those of :mod:`crnn_ctc.typeface`.
+The typefaces are those of :mod:`crnn_ctc.drawing.typeface`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from crnn_ctc.alphabet import PLATES
+from crnn_ctc.drawing.typeface import HAN_FACES, typeface
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import FORMATS
 from crnn_ctc.synthesis.strokes import draw_strokes
-from crnn_ctc.typeface import HAN_FACES, typeface
 
 Slot = Literal["row", "green", "upper", "lower"]
 """Where a character stands: a one-row plate, a new-energy one, a row of a two-row plate."""

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from crnn_ctc.drawing.typeface import HAN_FACES, LATIN_FACES
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import fit, fit_two_rows
-from crnn_ctc.seeded import uniforms
+from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.camera import expose
 from crnn_ctc.synthesis.face import draw_face
 from crnn_ctc.synthesis.glyphs import WEIGHTS, Style, folder_glyphs
@@ -28,7 +29,6 @@ from crnn_ctc.synthesis.text import (
     pick,
     shares,
 )
-from crnn_ctc.typeface import HAN_FACES, LATIN_FACES
 
 _PICTURE_DRAWS = 320
 _EVENLY = dict.fromkeys(PROVINCES, 1.0)

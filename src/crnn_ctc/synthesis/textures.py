@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.seeded import uniforms
+from crnn_ctc.rng import uniforms
 
 _SEED = 36_2018
 _REACH = 3

@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from crnn_ctc.atomic import write_atomically
 from crnn_ctc.errors import InputError
+from crnn_ctc.files import write_atomically
 
 RECIPE = Path("recipe.toml")
 """The recipe of a run, in its folder."""

@@ -33,19 +33,18 @@ from torch.optim.swa_utils import AveragedModel
 
 from crnn_ctc import __version__
 from crnn_ctc.alphabet import Alphabet
-from crnn_ctc.atomic import write_atomically
 from crnn_ctc.data.source import Source, Validation, open_source, with_alphabet
 from crnn_ctc.decode import greedy_texts
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.metrics import measure
+from crnn_ctc.files import write_atomically
 from crnn_ctc.net.build import build
 from crnn_ctc.net.network import scale_pixels
 from crnn_ctc.recipe import Recipe, Training, load
 from crnn_ctc.training import checkpoint, precision
-from crnn_ctc.training.loss import ctc_loss, distillation_loss, flat_start_loss
-from crnn_ctc.training.memory import keep_memory
-from crnn_ctc.training.record import Record, Silence
-from crnn_ctc.training.start import (
+from crnn_ctc.training.distillation import Teacher
+from crnn_ctc.training.distributed import PATIENCE, missing_is_an_error
+from crnn_ctc.training.finetune import (
     Resize,
     begin_with,
     check_start,
@@ -53,8 +52,9 @@ from crnn_ctc.training.start import (
     settle_norms,
     united,
 )
-from crnn_ctc.training.teacher import Teacher
-from crnn_ctc.training.together import PATIENCE, missing_is_an_error
+from crnn_ctc.training.loss import ctc_loss, distillation_loss, flat_start_loss
+from crnn_ctc.training.memory import keep_memory
+from crnn_ctc.training.run_log import Record, Silence
 
 VERSIONS = "versions.toml"
 

@@ -59,7 +59,7 @@ def distillation_loss(log_probs: Tensor, targets: Tensor) -> Tensor:
 
     Args:
         log_probs: float32 (N, T, K).
-        targets: float32 (N, T, K), see :class:`crnn_ctc.training.teacher.Teacher`.
+        targets: float32 (N, T, K), see :class:`crnn_ctc.training.distillation.Teacher`.
 
     Returns:
         The mean over steps, as :func:`flat_start_loss`.

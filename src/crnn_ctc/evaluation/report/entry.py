@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from crnn_ctc.evaluation.aligned import Pair, aligned
-from crnn_ctc.evaluation.evaluate import Picture, Read
+from crnn_ctc.evaluation.read import Picture, Read
 from crnn_ctc.evaluation.report.thumbnail import Thumbnail, thumbnail
 
 _DENSE = 10  # characters; more need smaller type

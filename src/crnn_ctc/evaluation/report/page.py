@@ -14,7 +14,7 @@ from crnn_ctc.evaluation.report.chart import reliability_chart, risk_chart
 from crnn_ctc.evaluation.report.entry import entry, entry_of_two
 from crnn_ctc.evaluation.report.tables import confusion_matrix, group_table
 from crnn_ctc.evaluation.result import Result
-from crnn_ctc.plate_text import spells_plates, with_dot
+from crnn_ctc.plates.text import spells_plates, with_dot
 
 GALLERY = 60
 """Pictures shown, at most."""

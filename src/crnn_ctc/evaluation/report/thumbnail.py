@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from crnn_ctc.errors import InputError
-from crnn_ctc.evaluation.evaluate import Picture
+from crnn_ctc.evaluation.read import Picture
 from crnn_ctc.image import load
 
 _WIDEST, _TALLEST = 480, 360  # pixels: twice what is shown, for screens with fine pixels

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from crnn_ctc.cli.sources import Named
+    from crnn_ctc.cli.inputs import Named
     from crnn_ctc.reading import Reading
 
 
@@ -36,7 +36,7 @@ class Album:
 
     def add(self, named: Named, reading: Reading, picture: NDArray[np.uint8]) -> None:
         """Write the annotated picture of one reading."""
-        from crnn_ctc.annotate import annotate
+        from crnn_ctc.drawing.annotate import annotate
 
         if self.error:
             return

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from crnn_ctc import __version__
-from crnn_ctc.card import Card
 from crnn_ctc.errors import InputError
+from crnn_ctc.model_file.card import Card
 from crnn_ctc.net.build import build
 from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.net.summary import summarize

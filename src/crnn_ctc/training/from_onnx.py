@@ -10,13 +10,13 @@ from onnx import TensorProto, helper
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from crnn_ctc.card import Card
 from crnn_ctc.errors import InputError
+from crnn_ctc.model_file.card import Card
+from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.net.architectures import ARCHITECTURES
 from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.reader import Reader, model_path
 from crnn_ctc.recipe import NetworkSettings
-from crnn_ctc.runtime import open_session
 
 # the order of torch's gates (reset, update, new; input, forget, cell, output) in ONNX's, which is
 # update, reset, hidden for a GRU, and input, output, forget, cell for an LSTM
@@ -32,7 +32,7 @@ def load_network(model: str) -> tuple[Network, Card]:
 
     Export multiplied its batch norms into the convolutions: they come back as norms that change
     nothing (gamma 1, beta 0, mean 0, variance 1 - epsilon). See
-    :func:`crnn_ctc.training.start.settle_norms` before training goes on.
+    :func:`crnn_ctc.training.finetune.settle_norms` before training goes on.
 
     Raises:
         InputError: no such model, or not a model file of this package.

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.card import Card
 from crnn_ctc.data.digits import has_digits, hold_out, load_digits
 from crnn_ctc.data.labelled import normaliser, read_labelled
 from crnn_ctc.data.sequences import protocol
@@ -18,6 +17,7 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.confidence import fit_temperature
 from crnn_ctc.grammar import open_grammar
 from crnn_ctc.image import fit, load
+from crnn_ctc.model_file.card import Card
 from crnn_ctc.recognize import Recognizer
 
 _BATCH = 64

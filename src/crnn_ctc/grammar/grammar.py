@@ -51,18 +51,18 @@ def open_grammar(name: str, alphabet: Alphabet) -> Grammar:
     """The grammar of that name over ``alphabet``.
 
     Args:
-        name: ``plates``, every kind of Chinese civil plate (:mod:`crnn_ctc.plate_rules`);
+        name: ``plates``, every kind of Chinese civil plate (:mod:`crnn_ctc.plates.rules`);
             ``digits``, one or more; ``digits:5``, that many; ``digits:4-6``, from so many to so
             many; ``any``, every text; ``re:PATTERN``, what a pattern allows
-            (:mod:`crnn_ctc.pattern`).
+            (:mod:`crnn_ctc.grammar.pattern`).
         alphabet: of the model that it is for.
 
     Raises:
         InputError: no such grammar, not a pattern, or the alphabet lacks its characters.
     """
     # only who has a grammar waits for these
-    from crnn_ctc.pattern import compile_pattern
-    from crnn_ctc.plate_rules import PLATE
+    from crnn_ctc.grammar.pattern import compile_pattern
+    from crnn_ctc.plates.rules import PLATE
 
     lengths = re.fullmatch(r"digits:([0-9]{1,3})(?:-([0-9]{1,3}))?", name)
     if name == "plates":

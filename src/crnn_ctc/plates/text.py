@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from crnn_ctc.alphabet import PLATES, Alphabet
-from crnn_ctc.plate_rules import PARTS
+from crnn_ctc.plates.rules import PARTS
 
 DOT = "·"
 """U+00B7."""

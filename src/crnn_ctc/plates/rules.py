@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-#: Parts that the kinds are made of, as :mod:`crnn_ctc.pattern` writes them.
+#: Parts that the kinds are made of, as :mod:`crnn_ctc.grammar.pattern` writes them.
 PARTS: Mapping[str, str] = {
     "province": "[京津沪渝冀晋蒙辽吉黑苏浙皖闽赣鲁豫鄂湘粤桂琼川贵云藏陕甘青宁新]",
     "letter": "[A-HJ-NP-Z]",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from crnn_ctc.cli import ccpd, check, stats, synth
+from crnn_ctc.cli.data import ccpd, check, stats, synth
 
 app = typer.Typer(help="Fetch and prepare training data.", no_args_is_help=True)
 app.command("ccpd")(ccpd.ccpd)

@@ -13,8 +13,8 @@ from crnn_ctc.alphabet import ALPHABETS, Alphabet
 from crnn_ctc.errors import InputError
 from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.recipe import NetworkSettings, Recipe
-from crnn_ctc.training.model_file import load_network
-from crnn_ctc.training.trained import Trained
+from crnn_ctc.training.from_onnx import load_network
+from crnn_ctc.training.run_folder import Trained
 
 Resize = Literal["new", "union"]
 """Which alphabet to go on with: the recipe's alone, or with it all that the start knows."""
@@ -145,7 +145,7 @@ def settle_norms(network: Network, images: Tensor) -> None:
     running mean become the mean of what comes in, gamma and the running deviation its deviation.
 
     Args:
-        network: as :func:`~crnn_ctc.training.model_file.load_network` gives it.
+        network: as :func:`~crnn_ctc.training.from_onnx.load_network` gives it.
         images: uint8 (N, H, W, C), some of what it will be trained on.
     """
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from crnn_ctc.card import Card
+from crnn_ctc.drawing.typeface import HAN_FACES, HELD, typeface
 from crnn_ctc.grammar import open_grammar
 from crnn_ctc.image import fit
-from crnn_ctc.typeface import HAN_FACES, HELD, typeface
+from crnn_ctc.model_file.card import Card
 
 _LENGTH = 5
 """Characters of a text that no grammar ends."""

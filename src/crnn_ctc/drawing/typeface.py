@@ -12,7 +12,7 @@ from importlib import resources
 from PIL import ImageFont
 
 from crnn_ctc.alphabet import PLATES
-from crnn_ctc.plate_text import DOT
+from crnn_ctc.plates.text import DOT
 
 HAN_FACES = ("plate-han-sans.otf", "plate-han-condensed.ttf")
 LATIN_FACES = ("plate-latin-condensed.otf", "plate-latin-din.ttf")

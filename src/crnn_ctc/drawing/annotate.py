@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from crnn_ctc.plate_text import DOT
+from crnn_ctc.drawing.typeface import HAN_FACES, HELD, typeface
+from crnn_ctc.plates.text import DOT
 from crnn_ctc.reading import Reading
-from crnn_ctc.typeface import HAN_FACES, HELD, typeface
 
 _WIDTH = 640
 _TALLEST = 1280  # a picture that is high and narrow must not grow without bounds

@@ -19,15 +19,15 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from crnn_ctc.atomic import write_atomically
-from crnn_ctc.calibration import temperature
-from crnn_ctc.card import Card
+from crnn_ctc.benchmark.specimens import fitted_specimens
 from crnn_ctc.errors import InputError
+from crnn_ctc.export.calibration import temperature
+from crnn_ctc.files import write_atomically
 from crnn_ctc.grammar import open_grammar
+from crnn_ctc.model_file.card import Card
+from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.net.network import Network, scale_pixels
-from crnn_ctc.runtime import open_session
-from crnn_ctc.specimens import fitted_specimens
-from crnn_ctc.training.trained import Trained
+from crnn_ctc.training.run_folder import Trained
 
 TOLERANCE = 1e-4
 """The largest difference of a probability that the check lets pass."""
@@ -66,7 +66,7 @@ def export(
         changes: fields of the card to set: description, data, licence, grammar.
         half: store weights as float16, half the size; the arithmetic stays float32.
         calibrate: what the temperature is fitted to; see
-            :func:`crnn_ctc.calibration.temperature`.
+            :func:`crnn_ctc.export.calibration.temperature`.
 
     Returns:
         The card, and the largest difference to torch in any probability.

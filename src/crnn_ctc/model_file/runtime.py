@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crnn_ctc.errors import InputError, MissingExtraError
-from crnn_ctc.model_guard import read_model
+from crnn_ctc.model_file.guard import read_model
 
 RuntimeName = Literal["onnxruntime", "openvino"]
 

@@ -25,16 +25,16 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from crnn_ctc.atomic import write_atomically
-from crnn_ctc.card import Card
 from crnn_ctc.data.labelled import Labelled, normaliser, read_labelled
 from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.errors import InputError
-from crnn_ctc.evaluation.evaluate import Picture, read_pictures
 from crnn_ctc.evaluation.metrics import measure
+from crnn_ctc.evaluation.read import Picture, read_pictures
+from crnn_ctc.files import write_atomically
 from crnn_ctc.image import load
+from crnn_ctc.model_file.card import Card
+from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.reader import Reader, model_path
-from crnn_ctc.runtime import open_session
 
 MOST_LOST = 0.003
 """Of the pictures: a model that misreads more of them than this, beyond what it did, is refused."""

@@ -1,0 +1,1 @@
+"""Measuring speed: timing, printed test pictures, the machine."""

@@ -1,0 +1,1 @@
+"""The command ``crnn-ctc data``."""

@@ -1,0 +1,1 @@
+"""Readings drawn over their pictures, and the bundled typefaces."""

@@ -1,0 +1,1 @@
+"""Model files written: export (torch), quantization (onnx), calibration."""

@@ -13,8 +13,7 @@ from conftest import printed_digits, run_cli
 from crnn_ctc import InputError, Reader
 from crnn_ctc.data.digits import enlarge, hold_out, load_digits
 from crnn_ctc.data.sequences import protocol
-from crnn_ctc.evaluation.confidence import fit_temperature
-from crnn_ctc.export.calibration import held_out_rows, temperature
+from crnn_ctc.export.calibration import fit_temperature, held_out_rows, temperature
 
 onnx = pytest.importorskip("onnx")
 

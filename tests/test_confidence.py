@@ -15,12 +15,12 @@ from crnn_ctc.evaluation.confidence import (
     at_threshold,
     auroc,
     expected_calibration_error,
-    fit_temperature,
     reliability,
     risk_coverage,
     threshold_for_coverage,
     threshold_for_risk,
 )
+from crnn_ctc.export.calibration import fit_temperature
 
 READINGS = st.lists(
     st.tuples(st.integers(0, 20).map(lambda k: k / 20), st.booleans()), min_size=1, max_size=40

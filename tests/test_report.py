@@ -24,13 +24,14 @@ from crnn_ctc.decode import Decoded, Span
 from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.evaluation.collection import open_collection, pictures_without_text
 from crnn_ctc.evaluation.compare import compare
+from crnn_ctc.evaluation.evaluate import evaluate
 from crnn_ctc.evaluation.read import Picture, Read, read_pictures
 from crnn_ctc.evaluation.report.chart import _nice, risk_chart
 from crnn_ctc.evaluation.report.entry import entry
 from crnn_ctc.evaluation.report.page import comparison_page, result_page
 from crnn_ctc.evaluation.report.tables import confusion_matrix, group_table
 from crnn_ctc.evaluation.report.thumbnail import thumbnail
-from crnn_ctc.evaluation.result import Contender, Result, evaluate
+from crnn_ctc.evaluation.result import Contender, Result
 from crnn_ctc.recognize import Seen
 from test_cli import run_without
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crnn_ctc.cli.counted import counted
+from crnn_ctc.cli.output import counted
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crnn_ctc.cli.json_file import write_json
 from crnn_ctc.cli.models import Runtime
+from crnn_ctc.cli.output import write_json
 from crnn_ctc.cli.progress import track
 from crnn_ctc.errors import InputError
 

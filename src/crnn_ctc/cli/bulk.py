@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from crnn_ctc.cli.counted import counted
 from crnn_ctc.cli.extras import needs
+from crnn_ctc.cli.output import counted
 from crnn_ctc.cli.progress import track
 from crnn_ctc.errors import InputError
 

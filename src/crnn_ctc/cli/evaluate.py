@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,15 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crnn_ctc.cli.extras import needs
-from crnn_ctc.cli.json_file import write_json
-from crnn_ctc.cli.models import Runtime
-from crnn_ctc.cli.output import check_writable, write_text
+from crnn_ctc.cli.models import Runtime, open_model
+from crnn_ctc.cli.output import check_writable, write_json, write_text
 from crnn_ctc.cli.progress import track
 from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from crnn_ctc.decode.decoder import Method
     from crnn_ctc.evaluation.collection import Collection
     from crnn_ctc.evaluation.read import Picture, Read
     from crnn_ctc.evaluation.result import Contender, Result
@@ -104,7 +103,6 @@ def evaluate(
         check_writable(report)
         with needs("report", "evaluate --report"):
             from crnn_ctc.evaluation.report.page import comparison_page, result_page
-    from crnn_ctc.cli.contenders import open_contenders
     from crnn_ctc.evaluation.collection import open_collection, pictures_without_text
     from crnn_ctc.evaluation.compare import compare
 
@@ -152,8 +150,8 @@ def read_and_measure(
     batch_size: int,
 ) -> tuple[Result, float]:
     """A contender's result, and how many milliseconds a picture took."""
+    from crnn_ctc.evaluation.evaluate import evaluate as measure
     from crnn_ctc.evaluation.read import read_pictures
-    from crnn_ctc.evaluation.result import evaluate as measure
 
     model, decoder = contender.model, contender.decoder
     total = len(collection.pictures)
@@ -167,3 +165,59 @@ def read_and_measure(
         if all(read.error for read in rejected):
             raise InputError("--negatives: none of its pictures can be read; name another folder")
     return measure(contender, collection, reads, rejected), ms
+
+
+def open_contenders(
+    models: Sequence[str],
+    threads: int = 1,
+    decode: Method | None = None,
+    against: Method | None = None,
+    grammar: str | None = None,
+    runtime: Runtime = Runtime.ONNXRUNTIME,
+) -> list[Contender]:
+    """One contender, or the two that are to be compared.
+
+    Args:
+        models: one or two, as a user names them.
+        threads: of the network.
+        decode: how to read the output; see :func:`decoder_for`.
+        against: a second way of reading that of one model.
+        grammar: by name, of every way that obeys one.
+        runtime: that computes model files.
+
+    Raises:
+        InputError: there are not one or two, they are the same, or one cannot be used.
+    """
+    from crnn_ctc.decode.decoder import decoder_for
+    from crnn_ctc.evaluation.result import Contender
+
+    if len(models) > 2:
+        raise InputError(f"{models[2]}: two models can be compared; name one or two, then the data")
+    if len(models) == 2 and against is not None:
+        raise InputError(
+            "--against compares two ways of reading one model's output; name one model, or leave "
+            "it out"
+        )
+    if len(models) == 2 and Path(models[0]).resolve() == Path(models[1]).resolve():
+        raise InputError(
+            f"{models[0]}: named twice; name another model, or compare two ways of decoding with "
+            "--against"
+        )
+    opened = [open_model(name, threads, runtime) for name in models]
+    decoders = [decoder_for(model.card, decode, grammar) for model in opened]
+    if against is not None:
+        opened *= 2
+        decoders.append(decoder_for(opened[0].card, against, grammar))
+        if decoders[0].method == decoders[1].method:
+            raise InputError(
+                f"--against {against}: the model is decoded so already; give --decode another way"
+            )
+        names = [f"{opened[0].card.name}, {decoder.method}" for decoder in decoders]
+    else:
+        names = [model.card.name for model in opened]
+        if len(set(names)) < len(names):
+            names = list(models)  # two files of one recipe
+    return [
+        Contender(name, model, decoder)
+        for name, model, decoder in zip(names, opened, decoders, strict=True)
+    ]

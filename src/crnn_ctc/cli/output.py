@@ -1,10 +1,16 @@
-"""The files that --json and --report ask for."""
+"""Counts for people, and the files that ``--json`` and ``--report`` name."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from crnn_ctc.errors import InputError
+
+
+def counted(n: int, what: str) -> str:
+    """``1 picture``, ``2 pictures``."""
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def check_writable(path: Path) -> None:
@@ -31,3 +37,12 @@ def write_text(path: Path, text: str) -> None:
         raise InputError(
             f"{path}: cannot be written ({error.strerror}); choose another file"
         ) from None
+
+
+def write_json(path: Path, values: object) -> None:
+    """Write a JSON file.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")

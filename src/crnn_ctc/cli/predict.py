@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crnn_ctc.cli.bulk import Engine, read_bulk
-from crnn_ctc.cli.counted import counted
 from crnn_ctc.cli.models import Runtime
+from crnn_ctc.cli.output import counted
 from crnn_ctc.cli.printers import Format, printer_for
 from crnn_ctc.cli.progress import track as progress
 from crnn_ctc.errors import InputError

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
-from crnn_ctc.reading import Reading, TrackReading
-from crnn_ctc.reading_json import reading_json
+from crnn_ctc.reading import Reading, TrackReading, reading_json
 
 
 class Format(StrEnum):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crnn_ctc.cli.counted import counted
 from crnn_ctc.cli.inputs import Named, expand
+from crnn_ctc.cli.output import counted
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import load
 from crnn_ctc.reading import Reading

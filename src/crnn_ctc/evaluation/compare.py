@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from crnn_ctc.alphabet import PLATES
+from crnn_ctc.evaluation.evaluate import group_names
 from crnn_ctc.evaluation.read import Read
-from crnn_ctc.evaluation.result import Result, group_names
+from crnn_ctc.evaluation.result import Result
 
 
 @dataclass(frozen=True)

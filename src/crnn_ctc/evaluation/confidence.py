@@ -6,15 +6,10 @@ Every function takes confidences from 0 to 1, and whether each reading was right
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from crnn_ctc.alphabet import Alphabet
-from crnn_ctc.decode import label_probabilities
-from crnn_ctc.decode.decoder import tempered
 
 BINS = 15
 """Of the calibration error, as in Guo et al. 2017."""
@@ -143,58 +138,6 @@ def auroc(accepted: ArrayLike, rejected: ArrayLike) -> float:
     below = np.searchsorted(low, high, "left")
     level = np.searchsorted(low, high, "right") - below
     return float((below + level / 2).mean() / len(low))
-
-
-def fit_temperature(
-    batches: Iterable[tuple[NDArray[np.float32], Sequence[str]]],
-    alphabet: Alphabet,
-    least: float = 0.25,
-    most: float = 8.0,
-) -> float:
-    """The temperature at which the true texts are most probable (Guo et al. 2017, section 4.2).
-
-    Its logarithm is searched for by golden section, to within 1 %.
-
-    Args:
-        batches: log-probabilities float32 (n, T, K), and n true texts.
-        alphabet: of K classes.
-        least: the lowest temperature that is considered.
-        most: the highest.
-
-    Raises:
-        ValueError: there are no texts.
-    """
-    held = [(log_probs, [alphabet.encode(text) for text in texts]) for log_probs, texts in batches]
-    if not any(labels for _, labels in held):
-        raise ValueError("there is nothing to fit a temperature to")
-
-    def loss(log_temperature: float) -> float:
-        temperature, total = math.exp(log_temperature), 0.0
-        for log_probs, labels in held:
-            p = label_probabilities(tempered(log_probs, temperature), labels, alphabet.blank)
-            total -= float(np.log(np.maximum(p, _LEAST)).sum())
-        return total
-
-    return math.exp(_golden_section(loss, math.log(least), math.log(most), 0.01))
-
-
-def _golden_section(
-    loss: Callable[[float], float], low: float, high: float, tolerance: float
-) -> float:
-    """Where a function of one valley is least (Kiefer 1953)."""
-    share = (math.sqrt(5) - 1) / 2
-    left, right = high - share * (high - low), low + share * (high - low)
-    at_left, at_right = loss(left), loss(right)
-    while high - low > tolerance:
-        if at_left < at_right:
-            high, right, at_right = right, left, at_left
-            left = high - share * (high - low)
-            at_left = loss(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + share * (high - low)
-            at_right = loss(right)
-    return (low + high) / 2
 
 
 def _arrays(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -10,17 +11,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.data.digits import has_digits, hold_out, load_digits
 from crnn_ctc.data.labelled import normaliser, read_labelled
 from crnn_ctc.data.sequences import protocol
+from crnn_ctc.decode import label_probabilities
+from crnn_ctc.decode.decoder import tempered
 from crnn_ctc.errors import InputError
-from crnn_ctc.evaluation.confidence import fit_temperature
 from crnn_ctc.grammar import open_grammar
 from crnn_ctc.image import fit, load
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.recognize import Recognizer
 
 _BATCH = 64
+
+_LEAST = 1e-300  # of a probability whose logarithm is taken
 
 
 def temperature(model: Recognizer, data: Path) -> float:
@@ -44,6 +49,58 @@ def temperature(model: Recognizer, data: Path) -> float:
     if not batches:
         raise InputError(f"{data}: lists no pictures; calibrating needs labelled ones")
     return round(fit_temperature(batches, model.card.alphabet), 3)
+
+
+def fit_temperature(
+    batches: Iterable[tuple[NDArray[np.float32], Sequence[str]]],
+    alphabet: Alphabet,
+    least: float = 0.25,
+    most: float = 8.0,
+) -> float:
+    """The temperature at which the true texts are most probable (Guo et al. 2017, section 4.2).
+
+    Its logarithm is searched for by golden section, to within 1 %.
+
+    Args:
+        batches: log-probabilities float32 (n, T, K), and n true texts.
+        alphabet: of K classes.
+        least: the lowest temperature that is considered.
+        most: the highest.
+
+    Raises:
+        ValueError: there are no texts.
+    """
+    held = [(log_probs, [alphabet.encode(text) for text in texts]) for log_probs, texts in batches]
+    if not any(labels for _, labels in held):
+        raise ValueError("there is nothing to fit a temperature to")
+
+    def loss(log_temperature: float) -> float:
+        temperature, total = math.exp(log_temperature), 0.0
+        for log_probs, labels in held:
+            p = label_probabilities(tempered(log_probs, temperature), labels, alphabet.blank)
+            total -= float(np.log(np.maximum(p, _LEAST)).sum())
+        return total
+
+    return math.exp(_golden_section(loss, math.log(least), math.log(most), 0.01))
+
+
+def _golden_section(
+    loss: Callable[[float], float], low: float, high: float, tolerance: float
+) -> float:
+    """Where a function of one valley is least (Kiefer 1953)."""
+    share = (math.sqrt(5) - 1) / 2
+    left, right = high - share * (high - low), low + share * (high - low)
+    at_left, at_right = loss(left), loss(right)
+    while high - low > tolerance:
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
+            left = high - share * (high - low)
+            at_left = loss(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + share * (high - low)
+            at_right = loss(right)
+    return (low + high) / 2
 
 
 def held_out_rows(card: Card, folder: Path) -> tuple[NDArray[np.uint8], list[str]]:

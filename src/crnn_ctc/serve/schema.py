@@ -8,8 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
 from crnn_ctc.plates.text import with_dot
-from crnn_ctc.reading import Reading
-from crnn_ctc.reading_json import reading_json
+from crnn_ctc.reading import Reading, reading_json
 from crnn_ctc.serve.limits import Limits
 from crnn_ctc.serve.models import MOST_ALTERNATIVES, ServedModel
 from crnn_ctc.serve.problems import MEDIA_TYPE, Problem

@@ -37,7 +37,7 @@ def check(
     there are only warnings.
     """
     from crnn_ctc.alphabet import ALPHABETS
-    from crnn_ctc.cli.json_file import write_json
+    from crnn_ctc.cli.output import write_json
     from crnn_ctc.cli.progress import track
     from crnn_ctc.data.lint import WARNINGS, Finding, Linter
     from crnn_ctc.errors import InputError

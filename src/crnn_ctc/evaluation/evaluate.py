@@ -1,0 +1,82 @@
+"""Measure what a contender read in a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from crnn_ctc.alphabet import PLATES
+from crnn_ctc.errors import InputError
+from crnn_ctc.evaluation.collection import Collection
+from crnn_ctc.evaluation.groups import by_group, confusions
+from crnn_ctc.evaluation.metrics import measure
+from crnn_ctc.evaluation.read import Read
+from crnn_ctc.evaluation.result import Contender, Result
+from crnn_ctc.evaluation.trust import rejection, trust
+from crnn_ctc.synthesis.text import PROVINCES
+
+_ATTRIBUTES = ("colour", "kind", "subset")
+
+
+def evaluate(
+    contender: Contender,
+    collection: Collection,
+    reads: Iterable[Read],
+    negatives: Sequence[Read] | None = None,
+) -> Result:
+    """Measure what a contender read.
+
+    Args:
+        contender: whose readings they are.
+        collection: the pictures that were read.
+        reads: of all of them, in order.
+        negatives: readings of pictures without text.
+
+    Raises:
+        InputError: no picture could be read.
+    """
+    good: list[Read] = []
+    failed: list[Read] = []
+    for read in reads:
+        (good if read.error is None else failed).append(read)
+    if not good:
+        raise InputError(
+            f"{collection.title}: none of its {len(failed)} pictures could be read; check them "
+            "with: crnn-ctc data check"
+        )
+    card = contender.model.card
+    plates = card.alphabet == PLATES
+    texts, labels = [read.text for read in good], [read.picture.label for read in good]
+    measured = trust(good)
+    return Result(
+        name=contender.name,
+        card=card,
+        method=contender.decoder.method,
+        collection=collection,
+        reads=tuple(good),
+        failed=tuple(failed),
+        metrics=measure(texts, labels),
+        rest=measure([t[1:] for t in texts], [t[1:] for t in labels]) if plates else None,
+        trust=measured,
+        groups={
+            name: groups
+            for name, values in group_names(good, plates).items()
+            if len(groups := by_group(values, texts, labels)) > 1
+        },
+        confusions=confusions(texts, labels, most=None),
+        rejection=rejection(good, negatives, measured) if negatives is not None else None,
+    )
+
+
+def group_names(reads: Sequence[Read], plates: bool) -> dict[str, list[str]]:
+    """The value that each reading's picture has of each attribute; empty for none."""
+    labels = [read.picture.label for read in reads]
+    return {
+        "length": [str(len(label)) for label in labels],
+        **({"province": [province(label) for label in labels]} if plates else {}),
+        **{name: [read.picture.attributes.get(name, "") for read in reads] for name in _ATTRIBUTES},
+    }
+
+
+def province(label: str) -> str:
+    """A plate's province; ``other`` on plates that have none, such as an embassy's."""
+    return label[0] if label[0] in PROVINCES else "other"

@@ -39,7 +39,7 @@ def measure(recipe_name: str, data: Path, size: int, threads: int) -> dict[str, 
     from crnn_ctc.net.build import build
     from crnn_ctc.net.network import scale_pixels
     from crnn_ctc.recipe import load
-    from crnn_ctc.training import fit, precision
+    from crnn_ctc.training import fit, optimization, precision
     from crnn_ctc.training.loss import ctc_loss
 
     torch.set_num_threads(threads)
@@ -49,8 +49,10 @@ def measure(recipe_name: str, data: Path, size: int, threads: int) -> dict[str, 
     source, _ = open_source(recipe, data)
     network = build(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     plan, alphabet = recipe.training, recipe.characters
-    optimizer = torch.optim.AdamW(fit._groups(network, plan), plan.learning_rate, fused=True)
-    average = fit._average(plan.ema_decay)
+    optimizer = torch.optim.AdamW(
+        optimization.parameter_groups(network, plan), plan.learning_rate, fused=True
+    )
+    average = optimization.exponential_average(plan.ema_decay)
     averaged = AveragedModel(network, multi_avg_fn=average, use_buffers=True)
     bf16 = precision.resolve("auto", torch.device("cpu")) == "bf16"
     # a stage of backward ends where its first gradient comes out

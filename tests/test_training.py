@@ -218,7 +218,7 @@ def test_tensors_that_share_storage_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("steps", [1, 2, 9, 10, 11])
 def test_a_run_may_be_as_short_as_a_step(steps: int) -> None:
     from crnn_ctc.recipe import load
-    from crnn_ctc.training.fit import one_cycle
+    from crnn_ctc.training.optimization import one_cycle
 
     changes = ["training.batch_size=10", f"training.images={10 * steps}", "training.warmup=0.1"]
     plan = load("digits-tiny", changes).training

@@ -31,12 +31,11 @@ from numpy.typing import NDArray
 
 from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.errors import InputError
+from crnn_ctc.grammar.terms import EMPTY, NOTHING, Terms, TooMuchWorkError
 
 MOST_STATES = 2_000
 """A pattern that needs more is refused: decoding would take longer than anyone waits."""
 _MOST_REPEATS = 255
-_MOST_WORK = 1_000_000
-"""Parts of terms that may be put together, which takes some seconds. Plates need 1,300."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def compile_pattern(pattern: str, alphabet: Alphabet) -> Automaton:
     """
     try:
         small = _minimal(_automaton(pattern, alphabet))
-    except (RecursionError, _TooMuchWorkError):
+    except (RecursionError, TooMuchWorkError):
         raise InputError(f"pattern {_short(pattern)} is too long; make it simpler") from None
     if small is None:
         raise InputError(f"pattern {_short(pattern)} allows no text at all; correct it")
@@ -75,7 +74,7 @@ def _short(pattern: str) -> str:
 
 def _automaton(pattern: str, alphabet: Alphabet) -> Automaton:
     """A state a derivative; dead ends are not left out yet."""
-    terms = _Terms()
+    terms = Terms()
     start = _Parser(pattern, alphabet, terms).parse()
     groups = terms.indistinct([c for c in range(len(alphabet)) if c != alphabet.blank])
     numbers = {start: 0}
@@ -97,163 +96,6 @@ def _automaton(pattern: str, alphabet: Alphabet) -> Automaton:
             row[group] = numbers[after]
         rows.append(row)
     return Automaton(np.array(rows), np.array([terms.nullable[term] for term in waiting]))
-
-
-# Terms: what may still come ------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _One:
-    """One character of these classes."""
-
-    classes: frozenset[int]
-
-
-@dataclass(frozen=True)
-class _Then:
-    first: int
-    rest: int
-
-
-@dataclass(frozen=True)
-class _Either:
-    parts: frozenset[int]
-
-
-@dataclass(frozen=True)
-class _Both:
-    parts: frozenset[int]
-
-
-@dataclass(frozen=True)
-class _Repeat:
-    of: int
-    least: int
-    most: int | None
-
-
-_Term = _One | _Then | _Either | _Both | _Repeat
-
-NOTHING = 0
-"""The term of no text at all."""
-EMPTY = 1
-"""The term of the empty text alone."""
-
-
-class _TooMuchWorkError(Exception):
-    """Compiling would take minutes, or hours."""
-
-
-class _Terms:
-    """Terms by number, equal ones once, so that comparing them is comparing numbers.
-
-    Attributes:
-        nullable: whether each allows the empty text.
-    """
-
-    def __init__(self) -> None:
-        self._terms: list[_Term] = [_Either(frozenset()), _Both(frozenset())]
-        self._numbers: dict[_Term, int] = {term: i for i, term in enumerate(self._terms)}
-        self._derivatives: dict[tuple[int, int], int] = {}
-        self.nullable = [False, True]
-        self._work = 0
-
-    def _number(self, term: _Term, nullable: bool) -> int:
-        number = self._numbers.setdefault(term, len(self._terms))
-        if number == len(self._terms):
-            self._terms.append(term)
-            self.nullable.append(nullable)
-        return number
-
-    def _worked(self, parts: int) -> None:
-        self._work += parts
-        if self._work > _MOST_WORK:
-            raise _TooMuchWorkError
-
-    def one(self, classes: frozenset[int]) -> int:
-        return self._number(_One(classes), False) if classes else NOTHING
-
-    def then(self, first: int, rest: int) -> int:
-        if NOTHING in (first, rest):
-            return NOTHING
-        self._worked(1)
-        if EMPTY in (first, rest):
-            return rest if first == EMPTY else first
-        term = self._terms[first]
-        if isinstance(term, _Then):  # always grouped to the right, so that equal ones look equal
-            return self.then(term.first, self.then(term.rest, rest))
-        return self._number(_Then(first, rest), self.nullable[first] and self.nullable[rest])
-
-    def either(self, parts: set[int]) -> int:
-        flat: set[int] = set()
-        for part in parts - {NOTHING}:
-            term = self._terms[part]
-            flat |= term.parts if isinstance(term, _Either) else {part}
-        self._worked(len(flat))
-        if len(flat) < 2:
-            return flat.pop() if flat else NOTHING
-        return self._number(_Either(frozenset(flat)), any(self.nullable[p] for p in flat))
-
-    def both(self, parts: set[int]) -> int:
-        if NOTHING in parts:
-            return NOTHING
-        flat: set[int] = set()
-        for part in parts:
-            term = self._terms[part]
-            # EMPTY is numbered as a _Both of none, which it is not
-            flat |= term.parts if isinstance(term, _Both) and part != EMPTY else {part}
-        self._worked(len(flat))
-        nullable = all(self.nullable[p] for p in flat)
-        if EMPTY in flat:
-            return EMPTY if nullable else NOTHING
-        if len(flat) == 1:
-            return flat.pop()
-        return self._number(_Both(frozenset(flat)), nullable)
-
-    def repeat(self, of: int, least: int, most: int | None) -> int:
-        if most == 0 or of == EMPTY:
-            return EMPTY
-        if of == NOTHING:
-            return EMPTY if least == 0 else NOTHING
-        if (least, most) == (1, 1):
-            return of
-        self._worked(1)
-        return self._number(_Repeat(of, least, most), least == 0 or self.nullable[of])
-
-    def derivative(self, number: int, c: int) -> int:
-        """What may follow class ``c``."""
-        known = self._derivatives.get((number, c))
-        if known is None:
-            known = self._derivatives[number, c] = self._derive(number, c)
-        return known
-
-    def _derive(self, number: int, c: int) -> int:
-        if number == EMPTY:
-            return NOTHING
-        match self._terms[number]:
-            case _One(classes):
-                return EMPTY if c in classes else NOTHING
-            case _Then(first, rest):
-                after = self.then(self.derivative(first, c), rest)
-                if not self.nullable[first]:
-                    return after
-                return self.either({after, self.derivative(rest, c)})
-            case _Either(parts):
-                return self.either({self.derivative(part, c) for part in parts})
-            case _Both(parts):
-                return self.both({self.derivative(part, c) for part in parts})
-            case _Repeat(of, least, most):
-                # right too where ``of`` allows the empty text: fewer repeats are then among these
-                rest = self.repeat(of, max(least - 1, 0), None if most is None else most - 1)
-                return self.then(self.derivative(of, c), rest)
-
-    def indistinct(self, classes: list[int]) -> list[list[int]]:
-        """Groups of classes that the terms made so far never tell apart."""
-        sets = [term.classes for term in self._terms if isinstance(term, _One)]
-        groups: dict[tuple[bool, ...], list[int]] = {}
-        for c in classes:
-            groups.setdefault(tuple(c in s for s in sets), []).append(c)
-        return list(groups.values())
 
 
 def _minimal(automaton: Automaton) -> Automaton | None:
@@ -293,13 +135,10 @@ def _minimal(automaton: Automaton) -> Automaton | None:
     )
 
 
-# The parser ----------------------------------------------------------------------------------
-
-
 class _Parser:
     """Recursive descent over one pattern."""
 
-    def __init__(self, pattern: str, alphabet: Alphabet, terms: _Terms) -> None:
+    def __init__(self, pattern: str, alphabet: Alphabet, terms: Terms) -> None:
         self._pattern, self._alphabet, self._terms = pattern, alphabet, terms
         self._at = 0
         self._all = frozenset(range(len(alphabet))) - {alphabet.blank}

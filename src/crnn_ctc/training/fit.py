@@ -8,14 +8,10 @@ nothing had been, with any number of processes.
 
 from __future__ import annotations
 
-import math
 import platform
 import signal
-import time
 import tomllib
-import warnings
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +36,7 @@ from crnn_ctc.evaluation.metrics import measure
 from crnn_ctc.files import write_atomically
 from crnn_ctc.net.build import build
 from crnn_ctc.net.network import scale_pixels
-from crnn_ctc.recipe import Recipe, Training, load
+from crnn_ctc.recipe import Recipe, load
 from crnn_ctc.training import checkpoint, precision
 from crnn_ctc.training.distillation import Teacher
 from crnn_ctc.training.distributed import PATIENCE, missing_is_an_error
@@ -54,7 +50,8 @@ from crnn_ctc.training.finetune import (
 )
 from crnn_ctc.training.loss import ctc_loss, distillation_loss, flat_start_loss
 from crnn_ctc.training.memory import keep_memory
-from crnn_ctc.training.run_log import Record, Silence
+from crnn_ctc.training.optimization import exponential_average, one_cycle, parameter_groups
+from crnn_ctc.training.run_log import Record, Silence, Window
 
 VERSIONS = "versions.toml"
 
@@ -142,8 +139,10 @@ def fit(
     if fresh and known and known.folded:
         images, _ = source.batch(0, _SETTLING)
         settle_norms(network, torch.from_numpy(images).to(device))
-    optimizer = torch.optim.AdamW(_groups(network, plan), plan.learning_rate, fused=True)
-    averaged = AveragedModel(network, multi_avg_fn=_average(plan.ema_decay), use_buffers=True)
+    optimizer = torch.optim.AdamW(parameter_groups(network, plan), plan.learning_rate, fused=True)
+    averaged = AveragedModel(
+        network, multi_avg_fn=exponential_average(plan.ema_decay), use_buffers=True
+    )
     model, optimizer = accelerator.prepare(network, optimizer)
     step, best, window = 0, -1.0, Window()
     if state is not None:
@@ -238,29 +237,6 @@ def batches(
             yield batch
 
 
-def one_cycle(
-    optimizer: torch.optim.Optimizer, plan: Training, step: int
-) -> torch.optim.lr_scheduler.OneCycleLR:
-    """The schedule of the cycle that ``step`` lies in, as if it had run up to there.
-
-    The rate is a closed form of the step, so no state of it need be kept.
-    """
-    cycle = min(bisect_right(plan.cycles, step), len(plan.cycles) - 1) - 1
-    first, last = plan.cycles[cycle : cycle + 2]
-    # torch divides by zero where the warm-up is one step exactly
-    warmup = plan.warmup if plan.warmup * (last - first) != 1 else plan.warmup / 2
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, plan.learning_rate / 2**cycle, last - first, pct_start=warmup
-    )
-    if first < step < last:
-        schedule.last_epoch = step - first - 1
-        with warnings.catch_warnings():
-            # torch warns of a schedule ahead of its optimiser; here both have run before
-            warnings.simplefilter("ignore")
-            schedule.step()
-    return schedule
-
-
 @torch.inference_mode()
 def validate(
     network: nn.Module,
@@ -279,77 +255,6 @@ def validate(
         texts += greedy_texts(log_probs, alphabet)
     metrics = measure(texts, validation.texts)
     return {"exact_match": metrics.exact_match, "cer": metrics.cer}
-
-
-class Window:
-    """Mean loss and speed since the last log line."""
-
-    def __init__(self) -> None:
-        self._losses: list[Tensor] = []  # on the device: reading one would wait for it
-        self._images = 0
-        self._since = time.perf_counter()
-
-    def add(self, loss: Tensor, images: int) -> None:
-        """One step's loss (), and its pictures."""
-        self._losses.append(loss)
-        self._images += images
-
-    def take(self) -> dict[str, float]:
-        """The numbers so far, and a fresh start.
-
-        Raises:
-            InputError: the loss is infinite or no number: the run is lost.
-        """
-        loss = float(np.mean(self.state()))
-        if not math.isfinite(loss):
-            raise InputError(
-                "the loss is no longer a number; lower training.learning_rate, "
-                "or set training.precision=float32"
-            )
-        seconds = time.perf_counter() - self._since
-        speed = self._images / max(seconds, 1e-9)
-        self._losses = []
-        self.restart()
-        return {"loss": loss, "images_per_second": speed}
-
-    def restart(self) -> None:
-        """Leave the time spent elsewhere out of the speed."""
-        self._images, self._since = 0, time.perf_counter()
-
-    def state(self) -> list[float]:
-        """What a checkpoint keeps."""
-        return [float(loss) for loss in self._losses]
-
-    def load(self, losses: list[float]) -> None:
-        """Go on from a checkpoint."""
-        self._losses = [torch.tensor(loss) for loss in losses]
-
-
-def _groups(network: nn.Module, plan: Training) -> list[dict[str, Any]]:
-    """Weights decay; biases and norms do not."""
-    parameters = list(network.parameters())
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": plan.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-
-
-def _average(decay: float) -> Callable[[Any, Any, Any], None]:
-    """Exponential averaging that forgets the first, bad weights soon.
-
-    The decay grows as (1 + n) / (10 + n), as in TensorFlow's ExponentialMovingAverage: a short run
-    would else be judged by what it began with.
-    """
-
-    @torch.no_grad()
-    def update(averages: list[Tensor], values: list[Tensor], n: Tensor | int) -> None:
-        share = 1 - min(decay, (1 + int(n)) / (10 + int(n)))
-        if averages[0].is_floating_point():
-            torch._foreach_lerp_(averages, values, share)
-        else:
-            torch._foreach_copy_(averages, values)  # counters
-
-    return update
 
 
 def _check_run(run: Path, recipe: Recipe, resume: bool) -> None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
+
+from crnn_ctc.errors import InputError
 
 Row = dict[str, Any]
 
@@ -142,3 +149,47 @@ def draw_curves(rows: list[Row], path: Path) -> None:
     wrong.yaxis.set_minor_formatter("{x:g}")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
+
+
+class Window:
+    """Mean loss and speed since the last log line."""
+
+    def __init__(self) -> None:
+        self._losses: list[Tensor] = []  # on the device: reading one would wait for it
+        self._images = 0
+        self._since = time.perf_counter()
+
+    def add(self, loss: Tensor, images: int) -> None:
+        """One step's loss (), and its pictures."""
+        self._losses.append(loss)
+        self._images += images
+
+    def take(self) -> dict[str, float]:
+        """The numbers so far, and a fresh start.
+
+        Raises:
+            InputError: the loss is infinite or no number: the run is lost.
+        """
+        loss = float(np.mean(self.state()))
+        if not math.isfinite(loss):
+            raise InputError(
+                "the loss is no longer a number; lower training.learning_rate, "
+                "or set training.precision=float32"
+            )
+        seconds = time.perf_counter() - self._since
+        speed = self._images / max(seconds, 1e-9)
+        self._losses = []
+        self.restart()
+        return {"loss": loss, "images_per_second": speed}
+
+    def restart(self) -> None:
+        """Leave the time spent elsewhere out of the speed."""
+        self._images, self._since = 0, time.perf_counter()
+
+    def state(self) -> list[float]:
+        """What a checkpoint keeps."""
+        return [float(loss) for loss in self._losses]
+
+    def load(self, losses: list[float]) -> None:
+        """Go on from a checkpoint."""
+        self._losses = [torch.tensor(loss) for loss in losses]

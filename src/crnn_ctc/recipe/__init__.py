@@ -1,0 +1,28 @@
+"""A recipe: all that decides a trained model, in one TOML file."""
+
+from crnn_ctc.recipe.data import DigitsData, LabelledData, Names, PlatesData, Sources
+from crnn_ctc.recipe.schema import (
+    RECURRENT,
+    Input,
+    NetworkSettings,
+    OwnAlphabet,
+    Recipe,
+    Training,
+)
+from crnn_ctc.recipe.toml_file import load, shipped
+
+__all__ = [
+    "RECURRENT",
+    "DigitsData",
+    "Input",
+    "LabelledData",
+    "Names",
+    "NetworkSettings",
+    "OwnAlphabet",
+    "PlatesData",
+    "Recipe",
+    "Sources",
+    "Training",
+    "load",
+    "shipped",
+]

@@ -1,0 +1,20 @@
+"""The base of a recipe's sections, and the types of their values."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from crnn_ctc.image import MOST_SIDE
+
+Positive = Annotated[int, Field(gt=0)]
+Side = Annotated[int, Field(gt=0, le=MOST_SIDE)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """A part of a recipe: unknown keys and wrong types are errors, and nothing changes later."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

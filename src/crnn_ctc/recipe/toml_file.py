@@ -1,0 +1,89 @@
+"""Recipes read from TOML: a shipped one or a file, with changes of single keys."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from crnn_ctc.errors import InputError
+from crnn_ctc.recipe.schema import Recipe
+
+_TAGS = {"one", "several", "weighted", "named", "own", "digits", "plates", "labelled"}
+"""What pydantic puts into the place of an error, where no user wrote it."""
+
+
+def shipped() -> list[str]:
+    """Names of the recipes that come with the package."""
+    folder = files("crnn_ctc") / "recipes"
+    return sorted(
+        f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")
+    )
+
+
+def load(source: str | Path, changes: list[str] | None = None) -> Recipe:
+    """The recipe of a shipped name or a file, with ``key.key=value`` changes applied.
+
+    Raises:
+        InputError: no such recipe, not TOML, an unknown key, a wrong type, a value out of range.
+    """
+    name = str(source)
+    if name in shipped():
+        text = (files("crnn_ctc") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
+    else:
+        try:
+            text = Path(source).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise InputError(
+                f"{name}: no such recipe; give a file or one of: {', '.join(shipped())}"
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{name}: cannot be read as a recipe ({error})") from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{name}: not TOML: {error}") from None
+    except RecursionError:
+        raise InputError(f"{name}: not a recipe: its lists go too deep; correct it") from None
+    for change in changes or []:
+        _change(values, change)
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{name}: {_one_line(error)}") from None
+
+
+def _change(values: dict[str, Any], change: str) -> None:
+    key, equals, value = change.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"--set {change}: write it as key=value, for example training.images=1000")
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if section == "alphabet" and isinstance(inner, str):
+            inner = values[section] = {}  # its name gives way to a table of characters
+        if not isinstance(inner, dict):
+            raise InputError(f"--set {change}: {section} is a value, not a section")
+        values = inner
+    if key.strip() == "alphabet.characters" and value[:1] not in {'"', "'"}:
+        values[last] = value  # characters that happen to be a number
+        return
+    try:
+        values[last] = tomllib.loads(f"value = {value}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        values[last] = value  # a bare word: --set network.rnn=lstm
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in _TAGS)
+    where = where or "recipe"
+    what = {
+        "extra_forbidden": "unknown key; see the shipped recipes for the known ones",
+        "missing": "is missing",
+    }.get(first["type"], first["msg"].removeprefix("Value error, "))
+    more = error.error_count() - 1
+    return f"{where}: {what}" + (f" (and {more} more)" if more else "")

@@ -101,6 +101,17 @@ SMALL = (
 )
 
 
+#: Makes a run learn printed digits completely. Processors round differently, and a run that is
+#: half trained amplifies that; one that is fully trained leaves room above every threshold.
+EASY = (
+    "training.images=1600",
+    "training.ema_decay=0.9",
+    "training.flat_start=0.3",
+    "training.validations=1",
+    "data.clean=1.0",
+)
+
+
 def sets(*changes: str) -> list[str]:
     return [argument for change in changes for argument in ("--set", change)]
 
@@ -119,7 +130,7 @@ def run_cli(
         capture_output=True,
         cwd=cwd,
         env={**os.environ, "OMP_NUM_THREADS": "1", **env},
-        timeout=300,
+        timeout=900,  # a command that hangs; a busy machine is no reason to fail
         check=False,
     )
 
@@ -130,7 +141,7 @@ def small_run(small_emnist: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     run = tmp_path_factory.mktemp("runs") / "small"
     done = run_cli(
         "train", "digits-tiny", "--data", small_emnist, "--run", run,
-        *sets(*SMALL, "training.images=3200", "training.ema_decay=0.9"),
+        *sets(*SMALL, *EASY),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
     return run

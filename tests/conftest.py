@@ -8,10 +8,12 @@ import shutil
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -135,25 +137,49 @@ def run_cli(
     )
 
 
+def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A file or folder that the first worker to need it makes, and all others wait for.
+
+    Args:
+        tmp_path_factory: pytest's.
+        name: the file's or folder's name.
+        make: writes it; on an error nothing is kept.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # that of all workers
+    path, making = folder / name, folder / f"making-{name}"
+    with FileLock(folder / f"{name}.lock"):
+        if not path.exists():
+            shutil.rmtree(making, ignore_errors=True)
+            making.mkdir()
+            make(making / name)
+            (making / name).rename(path)
+    return path
+
+
 @pytest.fixture(scope="session")
 def small_run(small_emnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder, trained for long enough to read a printed digit."""
-    run = tmp_path_factory.mktemp("runs") / "small"
-    done = run_cli(
-        "train", "digits-tiny", "--data", small_emnist, "--run", run,
-        *sets(*SMALL, *EASY),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr.decode()
-    return run
+
+    def train(run: Path) -> None:
+        done = run_cli(
+            "train", "digits-tiny", "--data", small_emnist, "--run", run, *sets(*SMALL, *EASY)
+        )
+        assert done.returncode == 0, done.stderr.decode()
+
+    return once(tmp_path_factory, "small", train)
 
 
 @pytest.fixture(scope="session")
-def small_model(small_run: Path) -> Path:
+def small_model(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its model file, and with it a test that exporting works."""
-    out = small_run.parent / "small.onnx"
-    done = run_cli("export", small_run, "--out", out)
-    assert done.returncode == 0, done.stderr.decode()
-    return out
+
+    def export(out: Path) -> None:
+        done = run_cli("export", small_run, "--out", out)
+        assert done.returncode == 0, done.stderr.decode()
+
+    return once(tmp_path_factory, "small.onnx", export)
 
 
 @pytest.fixture(scope="session")

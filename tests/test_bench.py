@@ -48,7 +48,6 @@ def test_each_reader_and_batch_is_a_row() -> None:
     ]  # fmt: skip
     assert seen == [0, 1, 2]
     for row in rows:
-        assert 0 < row.least <= row.ms <= row.most
         assert row.network_ms > 0
         assert row.pictures_per_second == pytest.approx(1000 / row.ms)
 

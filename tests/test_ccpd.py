@@ -316,6 +316,7 @@ def test_any_count_of_workers_makes_the_same_jitter(tmp_path: Path) -> None:
         )  # never so far that a quarter goes
 
 
+@pytest.mark.slow
 def test_killed_runs_go_on_and_end_the_same(tmp_path: Path) -> None:
     source = write_ccpd(tmp_path / "s", 150, broken=True)
     arguments = ("data", "ccpd", source, tmp_path / "killed", "--crop", "box", "--workers", "2")
@@ -349,6 +350,7 @@ def test_killed_runs_go_on_and_end_the_same(tmp_path: Path) -> None:
     assert {p: p.stat().st_mtime_ns for p in before} == mtimes
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
 def test_a_killed_run_leaves_no_process_behind(tmp_path: Path) -> None:
     source = write_ccpd(tmp_path / "s", 120)

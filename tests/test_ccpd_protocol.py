@@ -53,6 +53,7 @@ def test_no_recipe_sees_the_test(
     assert not set(pool.texts) & set(plates["test"])
 
 
+@pytest.mark.slow
 def test_the_protocol_from_end_to_end(crops: Path, tmp_path: Path) -> None:
     run, file = tmp_path / "run", tmp_path / "measures.json"
     recipe = "plates-tiny-ccpd-trainval"

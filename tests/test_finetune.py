@@ -236,6 +236,7 @@ def test_a_shipped_model_is_tuned_to_a_made_up_alphabet(folder: Path, tmp_path: 
     assert Trained(runs[1]).card.alphabet == Alphabet("#0123456789AX", 0)
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_wants_its_model_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

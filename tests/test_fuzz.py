@@ -37,12 +37,23 @@ def mutated(draw: st.DrawFn, seeds: tuple[bytes, ...]) -> bytes:
     return bytes(content)
 
 
+@pytest.fixture(autouse=True)
+def most_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target changes it: it is put back."""
+    monkeypatch.setattr("crnn_ctc.image.MAX_PIXELS", 50_000_000)
+
+
 @pytest.mark.parametrize("name", TARGETS)
-def test_a_target(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crnn_ctc.image.MAX_PIXELS", 50_000_000)  # which one changes: put it back
+def test_the_seeds_of_a_target(name: str) -> None:
     target = import_module(name).TARGET
     for seed in target.seeds:
         target.check(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_target(name: str) -> None:
+    target = import_module(name).TARGET
 
     @settings(
         max_examples=TARGETS[name],

@@ -67,6 +67,7 @@ def url() -> Iterator[str]:
     assert started.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_what_the_document_says_is_so(url: str, mode: GenerationMode) -> None:
     asked: Counter[str] = Counter()

@@ -97,7 +97,7 @@ def test_what_is_no_picture(tmp_path: Path, content: bytes, says: str) -> None:
 def test_truncated_pictures(picture: Image.Image, kind: str, share: float) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
     content = encoded(Image.fromarray(noise), kind)
-    with pytest.raises(InputError, match="picture"):
+    with pytest.raises(InputError, match=r"broken picture|not a picture"):
         load(content[: int(len(content) * share)])
 
 

@@ -123,6 +123,7 @@ def test_a_set_grows_and_does_not_shrink(tmp_path: Path) -> None:
     assert files(tmp_path / "grown") == files(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_the_same(tmp_path: Path) -> None:
     options = ("--count", "450", "--seed", "5", "--height", "24", "--width", "84", "--workers", "2")
     folder = tmp_path / "killed"

@@ -81,6 +81,7 @@ def losses(run: Path) -> list[Any]:
     return [row["loss"] for row in rows_so_far(run) if row["kind"] == "train"]
 
 
+@pytest.mark.slow
 def test_stopped_by_one_it_goes_on_with_another_number(small_emnist: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     plan = (*SMALL, "training.images=960", "training.validations=2")  # 60 steps
@@ -102,6 +103,7 @@ def test_stopped_by_one_it_goes_on_with_another_number(small_emnist: Path, tmp_p
     assert rows[-1]["loss"] < rows[0]["loss"]
 
 
+@pytest.mark.slow
 def test_one_killed_ends_the_others_with_a_checkpoint(small_emnist: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     with Together(2, small_emnist, run, *LONG) as together:
@@ -117,6 +119,7 @@ def test_one_killed_ends_the_others_with_a_checkpoint(small_emnist: Path, tmp_pa
     assert load_tensors(run / "last" / "state.safetensors")[1]["step"] >= 10
 
 
+@pytest.mark.slow
 def test_one_that_hangs_is_not_waited_for_without_end(small_emnist: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     with Together(2, small_emnist, run, *LONG, main=_IMPATIENT) as together:
@@ -127,6 +130,7 @@ def test_one_that_hangs_is_not_waited_for_without_end(small_emnist: Path, tmp_pa
     assert not [line for line in said if line.startswith("[rank")]
 
 
+@pytest.mark.slow
 def test_two_train_as_one_does(small_emnist: Path, tmp_path: Path) -> None:
     # what differs are the statistics of the norms, each process's over its half of the batch
     plan = (*SMALL, "training.images=1280", "training.batch_size=64", "training.log_steps=1")

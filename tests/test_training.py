@@ -81,6 +81,7 @@ def test_a_run_leaves_all_that_it_promises(uninterrupted: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on_as_if_nothing_had_been(
     uninterrupted: Path, small_emnist: Path, tmp_path: Path
 ) -> None:

@@ -101,7 +101,7 @@ def main() -> None:
                 if folder is one and workers > 1:
                     continue
                 commands[f"{said}{engine}, --workers {workers}"] = [
-                    *(sys.executable, "-m", "crnn_ctc", "predict", str(folder), "--out", "OUT"),
+                    *(sys.executable, "-m", "crnn_ctc", "bulk", str(folder), "--out", "OUT"),
                     *("--model", options.model, "--engine", engine, "--workers", str(workers)),
                     *("--shard-size", str(count // 8)),
                 ]

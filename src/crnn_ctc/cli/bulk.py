@@ -1,21 +1,21 @@
-"""crnn-ctc predict --out: very many pictures, into Parquet."""
+"""crnn-ctc bulk: very many pictures, into Parquet."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crnn_ctc.cli.extras import needs
-from crnn_ctc.cli.output import counted
+from crnn_ctc.cli.models import Runtime
+from crnn_ctc.cli.output import REFUSED, counted
 from crnn_ctc.cli.progress import track
 from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:
-    from crnn_ctc.bulk.places import Place
     from crnn_ctc.bulk.shards import Shard
     from crnn_ctc.bulk.work import Done, Job
 
@@ -27,41 +27,61 @@ class Engine(StrEnum):
     RAY = "ray"
 
 
-def read_bulk(
-    sources: list[str],
-    out: str,
-    engine: Engine,
-    workers: int,
-    shard_size: int,
-    job: Callable[[Place], Job],
-) -> int:
-    """Read pictures into a folder of parts, and say what became of them.
+SHARD = 10_000
+"""Pictures in one part: about a minute of reading."""
 
-    Args:
-        sources: files, folders and URIs.
-        out: the folder.
-        engine: who reads.
-        workers: how many of them; 0: as many as there are cores.
-        shard_size: pictures that are written to one part.
-        job: how to read, for a folder.
 
-    Returns:
-        Readings that were refused.
+def bulk(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...", help="Folders, pictures, Parquet or tar files; paths or URIs."
+        ),
+    ],
+    out: Annotated[
+        str, typer.Option(metavar="DIR", help="Folder for the Parquet files: a path or a URI.")
+    ],
+    model: Annotated[
+        str, typer.Option(help="Name of a shipped model, or a model file.")
+    ] = "plates-tiny",
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes (0: one per core).")] = 0,
+    engine: Annotated[
+        Engine, typer.Option(help="What runs the workers: processes of this machine, or Ray.")
+    ] = Engine.PROCESSES,
+    shard_size: Annotated[
+        int, typer.Option(min=1, help="Pictures per Parquet file, for folders.")
+    ] = SHARD,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures per inference batch.")] = 32,
+    threads: Annotated[int, typer.Option(min=1, help="Inference threads of each worker.")] = 1,
+    runtime: Annotated[Runtime, typer.Option(help="Inference runtime.")] = Runtime.ONNXRUNTIME,
+    grammar: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Allowed texts: plates, digits:5, re:PATTERN, or none for any text; "
+            "by default those of the model.",
+        ),
+    ] = None,
+    min_confidence: Annotated[
+        float, typer.Option(metavar="P", help="Refuse readings below this, from 0 to 1.")
+    ] = 0.0,
+) -> None:
+    """Read very many pictures into Parquet files.
 
-    Raises:
-        InputError: there is nothing to read, the folder has other parts, or an option is wrong.
-        typer.Exit: pictures could not be read; the code is 2.
+    The same command continues an interrupted run: parts that are complete are not read again. The
+    exit code is 2 where pictures could not be read, and 3 where readings were refused.
     """
     with needs("bulk", "reading into Parquet"):
         from crnn_ctc.bulk.parts import prepare, superfluous
         from crnn_ctc.bulk.places import place
         from crnn_ctc.bulk.shards import shards
+        from crnn_ctc.bulk.work import Job
 
     if "-" in sources:
-        raise InputError("--out reads files, folders and URIs; leave - away")
+        raise InputError("bulk reads files, folders and URIs, not standard input; leave - away")
     run = _engine(engine)
     found_at, folder = [place(source) for source in sources], place(out)
-    how = job(folder)
+    how = Job(folder, model, grammar, runtime.value, threads, min_confidence, batch_size)
     how.reader()  # a model that cannot be opened fails here, once, and leaves no folder behind
     prepare(folder, found_at)
     listed = 0
@@ -100,7 +120,8 @@ def read_bulk(
     print(summary, file=sys.stderr)
     if failed or errors:
         raise typer.Exit(2)
-    return refused
+    if refused:
+        raise typer.Exit(REFUSED)
 
 
 def _engine(engine: Engine) -> Callable[[Job, Iterator[Shard], int], Iterator[Done]]:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from crnn_ctc.errors import InputError
 
+REFUSED = 3
+"""Exit code where every picture was read and some readings were refused."""
+
 
 def counted(n: int, what: str) -> str:
     """``1 picture``, ``2 pictures``."""

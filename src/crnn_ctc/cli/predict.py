@@ -12,28 +12,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crnn_ctc.cli.bulk import Engine, read_bulk
 from crnn_ctc.cli.models import Runtime
-from crnn_ctc.cli.output import counted
+from crnn_ctc.cli.output import REFUSED, counted
 from crnn_ctc.cli.printers import Format, printer_for
 from crnn_ctc.cli.progress import track as progress
-from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from crnn_ctc.bulk.places import Place
-    from crnn_ctc.bulk.work import Job
     from crnn_ctc.cli.inputs import Named
     from crnn_ctc.reader import Reader
     from crnn_ctc.reading import Reading
-
-SHARD = 10_000
-"""Pictures of a part: a minute of reading."""
-
-REFUSED = 3
-"""Exit code where every picture was read and some readings were refused."""
 
 
 def predict(
@@ -82,23 +72,6 @@ def predict(
             "--track", help="The pictures show one plate, those of each folder one: read together."
         ),
     ] = False,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR",
-            help="Write Parquet here, for very many pictures: in folders, Parquet or tar files, "
-            "local or a URI. Goes on where it was broken off.",
-        ),
-    ] = None,
-    workers: Annotated[
-        int, typer.Option(min=0, help="That read, with --out; 0: as many as there are cores.")
-    ] = 0,
-    engine: Annotated[
-        Engine, typer.Option(help="What the workers are, with --out.")
-    ] = Engine.PROCESSES,
-    shard_size: Annotated[
-        int, typer.Option(min=1, help="Pictures of a folder that make one file, with --out.")
-    ] = SHARD,
 ) -> None:
     """Read the text in pictures.
 
@@ -110,23 +83,6 @@ def predict(
     from crnn_ctc.cli.tracks import read_tracks, tracks
     from crnn_ctc.plates.text import spells_plates, with_dot
     from crnn_ctc.reader import Reader
-
-    if out is not None:
-        if save or track or alternatives or output is not Format.TABLE:
-            raise InputError(
-                "--out writes Parquet: leave --format, --save, --track and --alternatives away"
-            )
-
-        def job(folder: Place) -> Job:
-            from crnn_ctc.bulk.work import Job
-
-            return Job(folder, model, grammar, runtime.value, threads, min_confidence, batch_size)
-
-        if read_bulk(paths, out, engine, workers, shard_size, job):
-            raise typer.Exit(REFUSED)
-        return
-    if workers or engine is not Engine.PROCESSES or shard_size != SHARD:
-        raise InputError("--workers, --engine and --shard-size go with --out; give it a folder")
 
     reader = Reader(
         model,

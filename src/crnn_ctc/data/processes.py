@@ -67,8 +67,12 @@ def cores() -> int:
 
 
 def _start_worker() -> None:
-    """End with the parent: one that was killed would leave its workers waiting for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends them in order
+    end_with_parent()
+
+
+def end_with_parent() -> None:
+    """Make this process end when its parent does: a parent that was killed ends no worker."""
     parent = parent_process()
     if parent is None:
         return

@@ -7,13 +7,13 @@ from crnn_ctc import DIGITS, InputError
 
 torch = pytest.importorskip("torch")
 
-from crnn_ctc.net.architectures import ARCHITECTURES  # noqa: E402
+from crnn_ctc.net.architectures import network_class  # noqa: E402
 from crnn_ctc.net.build import build  # noqa: E402
 from crnn_ctc.net.crnn import CRNN, CRNN_Tiny  # noqa: E402
 from crnn_ctc.net.nano import CNN_Nano  # noqa: E402
 from crnn_ctc.net.network import Network, scale_pixels  # noqa: E402
 from crnn_ctc.net.summary import summarize  # noqa: E402
-from crnn_ctc.recipe import RECURRENT, NetworkSettings, load  # noqa: E402
+from crnn_ctc.recipe import NETWORKS, NetworkSettings, load  # noqa: E402
 from crnn_ctc.training.loss import ctc_loss, flat_start_loss, spread_evenly  # noqa: E402
 
 DIGIT_ROWS = (1, 32, 160, 11)
@@ -69,11 +69,11 @@ def test_gradients_are_those_that_train() -> None:
 
 @pytest.mark.parametrize(
     ("name", "rnn"),
-    [(name, rnn) for name, kind in ARCHITECTURES.items() for rnn in kind.recurrent],
+    [(name, rnn) for name, entry in NETWORKS.items() for rnn in entry.recurrent],
 )
 @pytest.mark.parametrize(("height", "width"), [(32, 64), (48, 101), (64, 37)])
 def test_shapes(name: str, rnn: str, height: int, width: int) -> None:
-    kind = ARCHITECTURES[name]
+    kind = network_class(name)
     network = kind(3, height, 7, rnn).eval()  # type: ignore[arg-type]
     with torch.inference_mode():
         log_probs = network(torch.rand(2, 3, height, width))
@@ -110,7 +110,8 @@ def test_a_network_takes_its_own_recurrent_layers() -> None:
 
 
 def test_recipes_know_the_layers_that_networks_take() -> None:
-    assert {name: kind.recurrent for name, kind in ARCHITECTURES.items()} == RECURRENT
+    for name, entry in NETWORKS.items():
+        assert network_class(name).recurrent == entry.recurrent
 
 
 def test_pixels_are_scaled_and_stay_channels_last() -> None:

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from crnn_ctc import InputError
 
 pytest.importorskip("pydantic")
 
+from crnn_ctc.cli.main import app
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.recipe import load, shipped
+from crnn_ctc.recipe.keys import keys
 
 
 @pytest.mark.parametrize("name", ["digits", "plates"])
@@ -67,7 +71,9 @@ def test_cycles() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ("training.imagse=1000", "training.imagse: unknown key"),
+        ("training.imagse=1000", "training.imagse: unknown key .did you mean training.images"),
+        ("training.lr=0.1", "training.lr: unknown key; list all keys with: .*recipe-keys.md"),
+        ("data.balance=0.5", "data.balance: unknown key; list"),
         ("colour=3", "colour: unknown key"),
         ("training.images=many", "training.images: .*integer"),
         ('training.images="1000"', "training.images: .*integer"),
@@ -114,6 +120,32 @@ def test_bad_files_are_named(tmp_path: Path, content: bytes, says: str) -> None:
     with pytest.raises(InputError, match=says) as caught:
         load(path)
     assert str(path) in str(caught.value)
+
+
+def test_every_key_is_described() -> None:
+    assert [key.name for key in keys() if not key.meaning.endswith(".")] == []
+    named = {key.name: key for key in keys("plates")}
+    assert named["training.learning_rate"].range == "> 0, ≤ 1"
+    assert named["data.cut"].range == "mixed, corners, box"
+    assert named["input.height"].default == ""
+    assert "data.per_sequence" not in named
+
+
+def test_the_page_of_keys_is_up_to_date() -> None:
+    docs = Path(__file__).parents[1] / "docs"
+    page = runpy.run_path(str(docs / "recipe_keys.py"))["page"]
+    lines = "\n".join(page()) + "\n"
+    assert (docs / "recipe-keys.md").read_text(encoding="utf-8") == lines, (
+        "python docs/recipe_keys.py > docs/recipe-keys.md"
+    )
+
+
+def test_keys_are_listed_with_their_values() -> None:
+    shown = CliRunner().invoke(app, ["info", "digits-tiny", "--keys"]).stdout
+    assert "training.learning_rate = 0.003  (number, > 0, ≤ 1; must be set)\n" in shown
+    assert "alphabet.characters" not in shown
+    assert "data.per_sequence = 5 " in shown
+    assert "data.cut" not in shown
 
 
 def test_a_missing_recipe_names_the_shipped_ones() -> None:

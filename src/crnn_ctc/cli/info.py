@@ -28,11 +28,18 @@ def info(
     ] = False,
     layers: Annotated[bool, typer.Option("--layers", help="Each layer (needs torch).")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The card as JSON.")] = False,
+    list_keys: Annotated[
+        bool,
+        typer.Option("--keys", help="Each key of the recipe: value, type, range and meaning."),
+    ] = False,
 ) -> None:
     """Layers, parameters, gradients and GFLOPs, and the model's card."""
     from crnn_ctc.cli.models import open_model
     from crnn_ctc.reader import shipped
 
+    if list_keys:
+        print_keys(name)
+        return
     recipe = as_recipe or name.endswith(".toml")
     if recipe or not (name in shipped() or Path(name).exists()):
         recipe_info(name, layers)
@@ -67,6 +74,26 @@ def recipe_info(name: str, layers: bool) -> None:
     )
     if layers:
         print_layers(recipe.model_dump())
+
+
+def print_keys(name: str) -> None:
+    """Each key of a recipe, with its value and what is allowed."""
+    from crnn_ctc.cli.extras import needs
+
+    with needs("train", "listing the keys of recipes"):
+        from crnn_ctc.recipe import load
+        from crnn_ctc.recipe.keys import keys
+
+    recipe = load(name)
+    for key in keys(recipe.data.kind):
+        section, _, last = key.name.rpartition(".")
+        value: Any = getattr(recipe, section) if section else recipe
+        if not hasattr(value, last):
+            continue  # an alphabet with a name has no characters of its own
+        allowed = f"{key.type}, {key.range}" if key.range else key.type
+        default = f"default: {key.default}" if key.default else "must be set"
+        print(f"{key.name} = {getattr(value, last)!r}  ({allowed}; {default})")
+        print(f"    {key.meaning}")
 
 
 def print_card(card: Card) -> None:
@@ -122,5 +149,7 @@ def print_layers(values: dict[str, Any]) -> None:
         shape = " x ".join(map(str, layer.shape))
         print(
             f"{layer.name:<8} {layer.kind:<12} {shape:>16} {layer.parameters:>12,} "
-            f"{layer.macs / 1e6:>9.2f}"
+            + (f"{'unknown':>9}" if layer.macs is None else f"{layer.macs / 1e6:>9.2f}")
         )
+    if summary.uncounted:
+        print(f"not counted in GFLOPs: {', '.join(summary.uncounted)}")

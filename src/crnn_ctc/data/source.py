@@ -182,10 +182,10 @@ def _check(samples: list[Labelled], recipe: Recipe) -> None:
     Raises:
         InputError: one holds another character, or needs more time steps than there are.
     """
-    from crnn_ctc.net.architectures import ARCHITECTURES
+    from crnn_ctc.net.architectures import network_class
 
     alphabet, width = recipe.characters, recipe.input.width
-    count_steps = ARCHITECTURES[recipe.network.architecture].steps
+    count_steps = network_class(recipe.network.architecture).steps
     for sample in samples:
         try:
             alphabet.encode(sample.text)

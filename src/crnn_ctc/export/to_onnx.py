@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import tempfile
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from crnn_ctc.grammar import open_grammar
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.net.network import Network, scale_pixels
+from crnn_ctc.reader import Reader
 from crnn_ctc.training.run_folder import Trained
 
 TOLERANCE = 1e-4
@@ -72,8 +74,8 @@ def export(
         The card, and the largest difference to torch in any probability.
 
     Raises:
-        InputError: the run has no weights, the file cannot be written, or the exported graph
-            differs from torch by more than 1e-4.
+        InputError: the run has no weights, the file cannot be written, the exported graph differs
+            from torch by more than 1e-4, or the reader refuses it.
     """
     if out.suffix != ".onnx":
         raise InputError(f"{out}: name the model file NAME.onnx")
@@ -100,8 +102,29 @@ def export(
             f"{out}: not written: the exported graph differs from torch by {difference:.1e} "
             f"(limit {TOLERANCE:.0e}); report this with the versions in {run / 'versions.toml'}"
         )
+    check_readable(content, out)
     write_atomically(out, content)
     return card, difference
+
+
+def check_readable(content: bytes, out: Path) -> None:
+    """Open a model file as a user will, before it is kept.
+
+    Args:
+        content: the bytes of the file.
+        out: where it will be written.
+
+    Raises:
+        InputError: the reader refuses it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / out.name
+        file.write_bytes(content)
+        try:
+            Reader(file)
+        except InputError as error:
+            reason = str(error).removeprefix(f"{file}: ")
+            raise InputError(f"{out}: not written: reading refuses it: {reason}") from None
 
 
 def fold_norms(network: Network) -> None:

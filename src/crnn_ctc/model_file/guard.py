@@ -1,9 +1,9 @@
-"""Whether a file holds no more than a model of ours can, seen before any runtime opens it.
+"""Check a model file for forbidden content before any runtime opens it.
 
-ONNX can name other files to read, functions, loops and libraries' own operators, and say of a
-tensor that it is larger than any memory. What ``crnn-ctc export`` writes has none of that, so what
-has is refused. The walk over the protobuf reads no weights and takes a millisecond; the numbers of
-the fields are those of onnx.proto (ONNX IR version 10).
+ONNX can name other files to read, functions, loops and libraries' own operators, and declare
+tensors larger than any memory. A file that does is refused; the operators of a plain feed-forward
+or recurrent network are all allowed. The walk over the protobuf reads no weights and takes a
+millisecond; the field numbers are those of onnx.proto (ONNX IR version 10).
 """
 
 from __future__ import annotations
@@ -23,11 +23,21 @@ MOST_BYTES = 300_000_000
 MOST_CARD = 1_000_000
 """Bytes of an entry of the metadata."""
 
-OPERATORS = frozenset(
-    b"Add Cast Concat Conv DequantizeLinear Div Expand GRU Gather LSTM LogSoftmax MatMul MaxPool "
-    b"Mul QuantizeLinear Relu Reshape Shape Slice Transpose Unsqueeze".split()
+FORBIDDEN = frozenset(
+    # control flow: runs graphs within the graph
+    b"If Loop Scan SequenceMap "
+    # random output
+    b"Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike "
+    # output whose size depends on values: a few bytes can ask for any amount of memory
+    b"CenterCropPad Compress ConstantOfShape EyeLike GridSample NonZero OneHot Range Resize Tile "
+    b"Unique Upsample "
+    # sequences, optional values, text and encoded pictures
+    b"ConcatFromSequence ImageDecoder Optional OptionalGetElement OptionalHasElement "
+    b"RegexFullMatch SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert "
+    b"SequenceLength SplitToSequence StringConcat StringNormalizer StringSplit "
+    b"TfIdfVectorizer".split()
 )
-"""What our graphs compute with, in float, half and 8 bits; all of ONNX's own domain."""
+"""Operators of ONNX's own domain that no model may use."""
 
 _MOST_FIELDS = 100_000  # the largest of ours has some 2,000
 _MOST_ENTRIES = 16
@@ -64,7 +74,8 @@ _ENTRY = _Message({1: 2, 2: 2})
 _GRAPH = _Message({1: 2, 2: 2, 5: 2, 10: 2, 11: 2, 12: 2, 13: 2, 16: 2}, {15: "has sparse weights"})
 _NODE = _Message({1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, 7: 2, 9: 2}, {8: _FUNCTIONS})
 _ATTRIBUTE = _Message(
-    {1: 2, 2: 5, 3: 0, 4: 2, 8: 0, 13: 2, 20: 0}, {6: _GRAPHS, 11: _GRAPHS, 21: _FUNCTIONS}
+    {1: 2, 2: 5, 3: 0, 4: 2, 5: 2, 7: 5, 8: 0, 13: 2, 20: 0},
+    {6: _GRAPHS, 11: _GRAPHS, 21: _FUNCTIONS},
 )
 _TENSOR = _Message(
     {1: 0, 2: 0, 4: 2, 5: 2, 7: 2, 8: 2, 9: 2, 12: 2, 14: 0, 16: 2},
@@ -160,8 +171,10 @@ class _Walk:
         for number, a, b in self._fields(start, end, _NODE):
             if number == 4:
                 operator = self._content[a:b]
-                if operator not in OPERATORS:
-                    raise _RefusedError(f"uses the operator {_shown(operator)}")
+                if operator in FORBIDDEN:
+                    raise _RefusedError(
+                        f"uses the operator {_shown(operator)}, which models must not"
+                    )
             elif number == 5:
                 self._attribute(a, b)
             elif number == 7 and b > a and self._content[a:b] != b"ai.onnx":
@@ -170,9 +183,15 @@ class _Walk:
             raise _RefusedError("uses an operator without a name")
 
     def _attribute(self, start: int, end: int) -> None:
-        for number, a, _ in self._fields(start, end, _ATTRIBUTE):
-            if number in {3, 8} and _MOST_NUMBER < a < _LEAST_NUMBER and a != _END:
-                raise _RefusedError(f"has a setting of {a}")
+        listed: list[int] = []
+        for number, a, b in self._fields(start, end, _ATTRIBUTE):
+            if number == 5:
+                self._tensor(a, b)
+            elif number in {3, 8}:
+                if _MOST_NUMBER < a < _LEAST_NUMBER and a != _END:
+                    raise _RefusedError(f"has a setting of {a}")
+                listed.append(a)
+        self._sizes(listed)
 
     def _tensor(self, start: int, end: int) -> None:
         shape: list[int] = []

@@ -1,11 +1,21 @@
-"""The networks that a recipe may name."""
+"""From a network's name to its class."""
 
 from __future__ import annotations
 
-from crnn_ctc.net.crnn import CRNN, CRNN_Tiny
-from crnn_ctc.net.nano import CNN_Nano
-from crnn_ctc.net.network import Network
+from importlib import import_module
+from typing import cast
 
-ARCHITECTURES: dict[str, type[Network]] = {
-    kind.__name__: kind for kind in (CRNN, CRNN_Tiny, CNN_Nano)
-}
+from crnn_ctc.net.network import Network
+from crnn_ctc.recipe.networks import NETWORKS
+
+
+def network_class(name: str) -> type[Network]:
+    """The class of a network in :data:`~crnn_ctc.recipe.networks.NETWORKS`.
+
+    Args:
+        name: the class's name.
+
+    Raises:
+        KeyError: there is no network of that name.
+    """
+    return cast("type[Network]", getattr(import_module(NETWORKS[name].module), name))

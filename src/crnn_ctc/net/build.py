@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crnn_ctc.errors import InputError
-from crnn_ctc.net.architectures import ARCHITECTURES
+from crnn_ctc.net.architectures import network_class
 from crnn_ctc.net.network import Network
 from crnn_ctc.recipe import Recipe
 
@@ -14,7 +14,7 @@ def build(recipe: Recipe) -> Network:
     Raises:
         InputError: the input does not suit the network, or its T is too short for the labels.
     """
-    architecture = ARCHITECTURES[recipe.network.architecture]
+    architecture = network_class(recipe.network.architecture)
     steps, needed = architecture.steps(recipe.input.width), recipe.data.steps_needed()
     if steps < needed:
         raise InputError(

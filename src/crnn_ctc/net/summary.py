@@ -19,14 +19,14 @@ class Layer:
         kind: its class.
         shape: of its output for one picture.
         parameters: count.
-        macs: multiplications, each with its addition, for one picture.
+        macs: multiply-add operations for one picture; None where they cannot be counted.
     """
 
     name: str
     kind: str
     shape: tuple[int, ...]
     parameters: int
-    macs: int
+    macs: int | None
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,18 @@ class Summary:
 
     @property
     def macs(self) -> int:
-        """Multiplications for one picture, in convolutions, recurrent and linear layers."""
-        return sum(layer.macs for layer in self.layers)
+        """Multiply-add operations for one picture, in the layers that can be counted."""
+        return sum(layer.macs or 0 for layer in self.layers)
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """Classes of the layers whose operations cannot be counted, each named once."""
+        return tuple(dict.fromkeys(layer.kind for layer in self.layers if layer.macs is None))
 
     @property
     def gflops(self) -> float:
         """Two operations a multiplication, in units of 10^9."""
         return 2 * self.macs / 1e9
-
-    def line(self, name: str) -> str:
-        """The line that users of the model project know."""
-        return (
-            f"{name} summary: {self.modules} layers, {self.parameters} parameters, "
-            f"{self.gradients} gradients, {self.gflops:.1f} GFLOPs"
-        )
 
 
 def summarize(network: Network, channels: int, height: int, width: int) -> Summary:
@@ -75,7 +73,7 @@ def summarize(network: Network, channels: int, height: int, width: int) -> Summa
                 name,
                 type(module).__name__,
                 tuple(out.shape[1:]),
-                sum(p.numel() for p in module.parameters()),
+                sum(p.numel() for p in module.parameters(recurse=not list(module.children()))),
                 _macs(module, inputs[0], out),
             )
         )
@@ -83,7 +81,8 @@ def summarize(network: Network, channels: int, height: int, width: int) -> Summa
     hooks = [
         module.register_forward_hook(lambda m, i, o, name=name: note(name, m, i, o))
         for name, module in network.named_modules()
-        if not list(module.children())
+        # a container with weights of its own computes with them
+        if not list(module.children()) or list(module.parameters(recurse=False))
     ]
     training = network.training
     network.eval()
@@ -102,7 +101,15 @@ def summarize(network: Network, channels: int, height: int, width: int) -> Summa
     )
 
 
-def _macs(module: nn.Module, inputs: Tensor, output: Tensor) -> int:
+_FREE = (
+    nn.AdaptiveAvgPool2d, nn.AvgPool2d, nn.BatchNorm2d, nn.Dropout, nn.Flatten, nn.GELU,
+    nn.Hardsigmoid, nn.Hardswish, nn.Identity, nn.LayerNorm, nn.MaxPool2d, nn.ReLU, nn.SiLU,
+    nn.Sigmoid, nn.Tanh,
+)  # fmt: skip
+"""Layers without products of matrices: a few operations an element, which nobody counts."""
+
+
+def _macs(module: nn.Module, inputs: Tensor, output: Tensor) -> int | None:
     if isinstance(module, nn.Conv2d):
         kernel = module.weight[0].numel()
         return kernel * output[0].numel()
@@ -111,4 +118,4 @@ def _macs(module: nn.Module, inputs: Tensor, output: Tensor) -> int:
         return weights * inputs.shape[1]
     if isinstance(module, nn.Linear):
         return module.weight.numel() * (output[0].numel() // module.out_features)
-    return 0
+    return 0 if isinstance(module, _FREE) else None

@@ -1,8 +1,8 @@
 """A recipe: all that decides a trained model, in one TOML file."""
 
 from crnn_ctc.recipe.data import DigitsData, LabelledData, Names, PlatesData, Sources
+from crnn_ctc.recipe.networks import NETWORKS
 from crnn_ctc.recipe.schema import (
-    RECURRENT,
     Input,
     NetworkSettings,
     OwnAlphabet,
@@ -12,7 +12,7 @@ from crnn_ctc.recipe.schema import (
 from crnn_ctc.recipe.toml_file import load, shipped
 
 __all__ = [
-    "RECURRENT",
+    "NETWORKS",
     "DigitsData",
     "Input",
     "LabelledData",

@@ -31,13 +31,21 @@ class DigitsData(Section):
     """Rows of EMNIST or MNIST digits; see :class:`crnn_ctc.data.sequences.SequenceSource`."""
 
     kind: Literal["digits"]
+    """What the training data are; it decides which other keys the section has."""
     trained_on: str = "handwritten digits of EMNIST (NIST Special Database 19)"
+    """Described in the model's card as its training data."""
     per_sequence: Positive = 5
+    """Digits in a row."""
     clean: Share = 0.0
+    """Share of the rows that are not distorted."""
     elastic: Annotated[float, Field(ge=0, le=8)] = 0.0
+    """Largest local displacement of elastic distortion, in pixels."""
     shear: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Largest slant, in pixels of x per pixel of y."""
     validation: Annotated[float, Field(gt=0, le=0.5)] = 0.03
+    """Share of the digits that is held out for validation."""
     validation_sequences: Positive = 2_000
+    """Rows of the validation set."""
 
     @property
     def ink(self) -> Ink:
@@ -55,28 +63,41 @@ class DigitsData(Section):
 
 
 class PlatesData(Section):
-    """Crops of plates among synthetic ones; see :class:`crnn_ctc.data.plates.PlateSource`.
-
-    ``train``, ``validation`` and ``glyphs`` are manifests or folders, seen from the data folder;
-    see :data:`Sources`. ``kinds`` are weights of the kinds of plates that are drawn, all of them if
-    none is named. ``cut`` and ``perspective`` are those of the synthesizer; ``perspective`` also
-    scales how far the corners of real crops are moved.
-    """
+    """Crops of plates among synthetic ones; see :class:`crnn_ctc.data.plates.PlateSource`."""
 
     kind: Literal["plates"]
+    """What the training data are; it decides which other keys the section has."""
     trained_on: str = "crops of Chinese licence plates, and synthetic ones"
+    """Described in the model's card as its training data."""
     train: Sources = "train.csv"
+    """Training pictures: a manifest or folder, a list of them that count as one, or a table of them
+    with sampling weights. Paths are relative to the data folder."""
     validation: Names = "dev.csv"
+    """Validation pictures, which choose the best weights: a manifest or folder, or a list of them.
+    """
     synthetic: Share = 0.5
+    """Share of synthetic plates in each batch."""
     balance: Share = 0.5
+    """How evenly first characters are sampled: 0 takes every picture equally often, 1 every first
+    character."""
     augment: Annotated[float, Field(ge=0, le=2)] = 1.0
+    """Strength of augmentation: 0 for none, 1 for the usual, up to 2."""
     glyphs: str | None = None
+    """Folder of glyph pictures cut from real plates, relative to the data folder; by default only
+    the bundled typefaces are used."""
     glyph_share: Share = 0.5
+    """Share of the synthetic plates that use those glyphs."""
     cut: Literal["mixed", "corners", "box"] = "mixed"
+    """How synthetic plates are cropped: by their corners, by the box around them, or mixed."""
     perspective: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Strength of the perspective of synthetic plates, and of the jitter of the corners of real
+    crops."""
     kinds: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """Sampling weights of the kinds of synthetic plates, by name; all kinds if empty."""
     unreadable: Share = 0.0
+    """Share of pictures without a readable plate, whose label is empty."""
     validation_drawn: Annotated[int, Field(ge=0)] = 0
+    """Synthetic plates added to the validation set; training never sees them."""
 
     @property
     def ink(self) -> Ink:
@@ -95,20 +116,26 @@ class PlatesData(Section):
 
 
 class LabelledData(Section):
-    """Labelled pictures of any line of text; see :func:`crnn_ctc.data.source.open_source`.
-
-    ``train`` and ``validation`` are manifests or folders, seen from the data folder; see
-    :data:`Sources`. ``balance`` is that of first characters, as in plates: 0 takes every picture as
-    often as any other.
-    """
+    """Labelled pictures of any line of text; see :func:`crnn_ctc.data.source.open_source`."""
 
     kind: Literal["labelled"]
+    """What the training data are; it decides which other keys the section has."""
     trained_on: str = "labelled pictures of a line of text"
+    """Described in the model's card as its training data."""
     train: Sources = "train"
+    """Training pictures: a manifest or folder, a list of them that count as one, or a table of them
+    with sampling weights. Paths are relative to the data folder."""
     validation: Names = "val"
+    """Validation pictures, which choose the best weights: a manifest or folder, or a list of them.
+    """
     balance: Share = 0.0
+    """How evenly first characters are sampled: 0 takes every picture equally often, 1 every first
+    character."""
     augment: Annotated[float, Field(ge=0, le=2)] = 1.0
+    """Strength of augmentation: 0 for none, 1 for the usual, up to 2."""
     ink: Ink = "any"
+    """light: light ink on a dark ground, dark pictures are inverted to it; any: pictures are read
+    as they are."""
 
     @property
     def two_rows(self) -> bool:

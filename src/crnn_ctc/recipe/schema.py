@@ -18,23 +18,19 @@ from crnn_ctc.alphabet import ALPHABETS, DIGITS, Alphabet
 from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import open_grammar
 from crnn_ctc.recipe.data import DigitsData, LabelledData, PlatesData
+from crnn_ctc.recipe.networks import NETWORKS
 from crnn_ctc.recipe.section import Positive, Section, Share, Side
-
-RECURRENT: dict[str, tuple[str, ...]] = {
-    "CRNN": ("gru", "lstm"),
-    "CRNN_Tiny": ("gru", "lstm"),
-    "CNN_Nano": ("none",),
-}
-"""The recurrent layers that each network takes, the usual ones first: what the networks say
-themselves, here for those who have no torch."""
 
 
 class NetworkSettings(Section):
-    """Which network; see :mod:`crnn_ctc.net.architectures`. CNN_Nano has no recurrent layers."""
+    """Which network; see :data:`crnn_ctc.recipe.networks.NETWORKS`."""
 
-    architecture: Literal["CRNN", "CRNN_Tiny", "CNN_Nano"]
+    architecture: Annotated[str, Field(json_schema_extra={"enum": [*NETWORKS]})]
+    """The network, by its class's name."""
     rnn: Literal["gru", "lstm", "none"] = "gru"
+    """Its recurrent layers; by default the first kind that the network takes."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Dropout while training, as a share of the features."""
 
     @property
     def title(self) -> str:
@@ -44,13 +40,20 @@ class NetworkSettings(Section):
     @model_validator(mode="before")
     @classmethod
     def _usual_rnn(cls, values: Any) -> Any:
-        if isinstance(values, dict) and (kinds := RECURRENT.get(str(values.get("architecture")))):
-            return {"rnn": kinds[0]} | values
+        if isinstance(values, dict) and (entry := NETWORKS.get(str(values.get("architecture")))):
+            return {"rnn": entry.recurrent[0]} | values
         return values
+
+    @field_validator("architecture")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in NETWORKS:
+            raise ValueError(f"no such network as {name}; give one of: {', '.join(NETWORKS)}")
+        return name
 
     @model_validator(mode="after")
     def _rnn_fits(self) -> Self:
-        kinds = RECURRENT[self.architecture]
+        kinds = NETWORKS[self.architecture].recurrent
         if self.rnn not in kinds:
             raise ValueError(
                 f"{self.architecture} takes rnn = {' or '.join(kinds)}, not {self.rnn}"
@@ -62,14 +65,18 @@ class Input(Section):
     """The pictures that the network takes, in pixels."""
 
     height: Side
+    """Height of the network's input, in pixels."""
     width: Side
+    """Width of the network's input, in pixels; pictures are resized to it."""
     channels: Literal[1, 3]
+    """1 for grey, 3 for RGB."""
 
 
 class OwnAlphabet(Section):
     """A user's own characters, NFC, in class order; see :meth:`Alphabet.of`."""
 
     characters: str
+    """The characters that the model can read, in class order."""
 
     @field_validator("characters")
     @classmethod
@@ -82,29 +89,42 @@ class OwnAlphabet(Section):
 class Training(Section):
     """How long and how fast to train.
 
-    The learning rate runs through one cycle, and through another, half as high, from each image
-    count in ``restarts`` (warm restarts: Loshchilov and Hutter 2017). For the share
-    ``flat_start`` of the steps, the first, characters are also looked for where an even spacing
-    puts them, ever less; see :func:`crnn_ctc.training.loss.flat_start_loss`. ``teacher``, a shipped
-    model or a model file, weighs ``distillation`` in the loss at first, ever less until the end;
-    see :class:`crnn_ctc.training.distillation.Teacher`.
+    See :mod:`crnn_ctc.training.fit`, :func:`crnn_ctc.training.loss.flat_start_loss` and
+    :class:`crnn_ctc.training.distillation.Teacher`.
     """
 
     images: Positive
+    """Training pictures in all, repeats included; images / batch_size is the number of steps."""
     restarts: Annotated[tuple[Positive, ...], Field(strict=False)] = ()
+    """Counts of pictures at which the learning rate begins another cycle, half as high as the one
+    before (warm restarts: Loshchilov and Hutter 2017)."""
     batch_size: Positive
+    """Pictures per optimiser step, over all processes."""
     learning_rate: Annotated[float, Field(gt=0, le=1)]
+    """Highest learning rate of the first cycle."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Weight decay of AdamW; norms and biases have none."""
     warmup: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of a cycle in which the learning rate rises."""
     clip_norm: Annotated[float, Field(gt=0)] = 5.0
+    """Largest norm of the gradient; a larger gradient is scaled down to it."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Decay of the exponential average of the weights; the averaged weights are exported."""
     flat_start: Share = 0.0
+    """Share of the steps, from the first, that also use a loss on evenly spaced characters, with
+    falling weight."""
     teacher: str | None = None
+    """Model whose outputs are distilled into the network: a shipped model or a model file."""
     distillation: Share = 0.0
+    """Weight of the teacher's outputs in the loss at the first step; it falls to 0."""
     precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
+    """Number format of training; auto: bf16 or fp16 where the hardware has it."""
     log_steps: Positive = 50
+    """Steps between two lines of the log."""
     checkpoint_steps: Positive = 200
+    """Steps between two checkpoints."""
     validations: Positive = 25
+    """Validations in the whole run, evenly spaced."""
 
     @property
     def steps(self) -> int:
@@ -150,20 +170,30 @@ class Recipe(Section):
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    """Name of the recipe and of its run folder."""
     description: str = ""
+    """One line for the model's card."""
     licence: str = "Apache-2.0"
+    """SPDX name of the weights' licence, for the model's card."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Seed of all random choices."""
     alphabet: Annotated[
         Annotated[Literal["DIGITS", "PLATES", "LABELS"], Tag("named")]
         | Annotated[OwnAlphabet, Tag("own")],
         Discriminator(lambda value: "own" if isinstance(value, dict | OwnAlphabet) else "named"),
     ]
-    #: what the model obeys when it reads, :func:`crnn_ctc.grammar.open_grammar`; training does not
+    """DIGITS or PLATES; a table with the key characters; or LABELS, the characters of the training
+    labels."""
     grammar: str | None = None
+    """Texts that the model may answer, such as plates or digits:5; training does not use it."""
     network: NetworkSettings
+    """The network."""
     input: Input
+    """The pictures that the network takes."""
     data: Annotated[DigitsData | PlatesData | LabelledData, Field(discriminator="kind")]
+    """The training data."""
     training: Training
+    """How long and how to train."""
 
     @property
     def characters(self) -> Alphabet:

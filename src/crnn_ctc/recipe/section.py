@@ -15,6 +15,11 @@ Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
-    """A part of a recipe: unknown keys and wrong types are errors, and nothing changes later."""
+    """A part of a recipe: unknown keys and wrong types are errors, and nothing changes later.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    The docstring below a field is what users are told of the key: see :mod:`crnn_ctc.recipe.keys`.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+    )

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from crnn_ctc.errors import InputError
+from crnn_ctc.recipe.keys import nearest
 from crnn_ctc.recipe.schema import Recipe
 
 _TAGS = {"one", "several", "weighted", "named", "own", "digits", "plates", "labelled"}
@@ -53,7 +54,7 @@ def load(source: str | Path, changes: list[str] | None = None) -> Recipe:
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{name}: {_one_line(error)}") from None
+        raise InputError(f"{name}: {_one_line(error, values)}") from None
 
 
 def _change(values: dict[str, Any], change: str) -> None:
@@ -77,13 +78,19 @@ def _change(values: dict[str, Any], change: str) -> None:
         values[last] = value  # a bare word: --set network.rnn=lstm
 
 
-def _one_line(error: ValidationError) -> str:
+def _one_line(error: ValidationError, values: dict[str, Any]) -> str:
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"] if part not in _TAGS)
     where = where or "recipe"
-    what = {
-        "extra_forbidden": "unknown key; see the shipped recipes for the known ones",
-        "missing": "is missing",
-    }.get(first["type"], first["msg"].removeprefix("Value error, "))
+    what = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        what = "is missing; see docs/recipe-keys.md"
+    elif first["type"] == "extra_forbidden":
+        data = values.get("data")
+        near = nearest(where, str(data.get("kind")) if isinstance(data, dict) else None)
+        what = (
+            f"unknown key{f' (did you mean {near}?)' if near else ''}; list all keys with: "
+            "crnn-ctc info RECIPE --keys, or see docs/recipe-keys.md"
+        )
     more = error.error_count() - 1
     return f"{where}: {what}" + (f" (and {more} more)" if more else "")

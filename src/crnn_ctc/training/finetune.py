@@ -156,7 +156,7 @@ def settle_norms(network: Network, images: Tensor) -> None:
         assert layer.running_var is not None
         layer.running_mean.copy_(mean)
         layer.running_var.copy_(variance)
-        layer.bias.copy_(mean)
+        layer.bias.add_(mean)  # it may hold that of a convolution without one
         layer.weight.copy_((variance + layer.eps).sqrt())
 
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import torch
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 from crnn_ctc.errors import InputError
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import open_session
-from crnn_ctc.net.architectures import ARCHITECTURES
+from crnn_ctc.net.architectures import network_class
 from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.reader import Reader, model_path
 from crnn_ctc.recipe import NetworkSettings
@@ -43,10 +45,10 @@ def load_network(model: str) -> tuple[Network, Card]:
         exported = onnx.load(file)
     try:
         settings = NetworkSettings.model_validate(card.recipe["network"])
-        network = ARCHITECTURES[settings.architecture](
+        network = network_class(settings.architecture)(
             card.channels, card.height, len(card.alphabet), settings.rnn
         )
-        network.load_state_dict(_state(exported, network))
+        network.load_state_dict(_state(exported, network, card))
         if "int8" not in card.metrics:  # whose sums are rounded on the way
             _compare(network.eval(), reader)
     except (ValidationError, KeyError, ValueError, IndexError, RuntimeError) as error:
@@ -75,70 +77,152 @@ def _compare(network: Network, reader: Reader) -> None:
         raise ValueError("another graph")
 
 
-def _state(model: onnx.ModelProto, network: Network) -> dict[str, Tensor]:
+def _state(model: onnx.ModelProto, network: Network, card: Card) -> dict[str, Tensor]:
     """The weights of ``model`` by the names of ``network``.
 
-    They are what the nodes compute with, not what the initialisers are called: names are the
-    exporter's own affair.
+    Nodes and layers of a kind are matched in the order that they run in, never by the names of
+    initialisers: those are the exporter's choice.
+
+    Raises:
+        ValueError: a layer has no node, a node has no layer, or the network has weights of another
+            kind.
     """
-    nodes = list(model.graph.node)
-    convolutions = [n for n in nodes if n.op_type == "Conv"]
-    recurrent = [n for n in nodes if n.op_type in _GATES]
-    (product,) = (n for n in nodes if n.op_type == "MatMul")
-    (plus,) = (n for n in nodes if n.op_type == "Add" and product.output[0] in n.input)
-    (bias,) = (name for name in plus.input if name != product.output[0])
-    values = _constants(
-        model,
-        [
-            *(name for node in convolutions for name in node.input[1:3]),
-            *(name for node in recurrent for name in node.input[1:4]),
-            product.input[1],
-            bias,
-        ],
-    )
+    graph = model.graph
+    fixed = _fixed(graph)
+    layers = _layers_as_run(network, card)
+    weights: dict[str, str] = {}  # of a parameter: the value of the graph that holds it
+
+    convolutions = _nodes(graph, {"Conv"}, fixed)
+    for node, (name, layer) in zip(convolutions, _of(layers, nn.Conv2d), strict=True):
+        weights[f"{name}.weight"] = node.input[1]
+        if len(node.input) > 2:  # without a bias of its own, it has its norm's
+            place = name if layer.bias is not None else _norm_after(name, layers)
+            weights[f"{place}.bias"] = node.input[2]
+    products = _nodes(graph, {"MatMul", "Gemm"}, fixed)
+    turned = set()
+    for node, (name, layer) in zip(products, _of(layers, nn.Linear), strict=True):
+        weights[f"{name}.weight"] = node.input[1]
+        if node.op_type == "MatMul" or not _settings(node).get("transB"):
+            turned.add(f"{name}.weight")
+        if layer.bias is not None:
+            weights[f"{name}.bias"] = _bias(node, graph, fixed)
+    scalings = _nodes(graph, {"LayerNormalization"}, fixed)
+    for node, (name, _) in zip(scalings, _of(layers, nn.LayerNorm), strict=True):
+        weights[f"{name}.weight"], weights[f"{name}.bias"] = node.input[1:3]
+    recurrent = _nodes(graph, set(_GATES), fixed)
+    stacks = [
+        (name, depth) for name, rnn in _of(layers, nn.RNNBase) for depth in range(rnn.num_layers)
+    ]
+    parts = [name for node in recurrent for name in node.input[1:4]]
+
+    values = _constants(model, [*weights.values(), *parts])
     state = network.state_dict()
-    layers = dict(network.named_modules())  # in the order that they run in
-    places = [name for name, layer in layers.items() if isinstance(layer, nn.Conv2d)]
-    for node, name in zip(convolutions, places, strict=True):
-        state[f"{name}.weight"] = values[node.input[1]]
-        state[f"{name}.bias"] = values[node.input[2]]
-    for name, norm in layers.items():
+    for name, norm in layers:
         if isinstance(norm, nn.BatchNorm2d):  # the rest of it is so in a fresh network
             state[f"{name}.running_var"].fill_(1 - norm.eps)
-    for layer, node in enumerate(recurrent):
-        state |= _recurrent(node, layer, *(values[name] for name in node.input[1:4]))
-    state["fc.weight"], state["fc.bias"] = values[product.input[1]].T, values[bias]
-    return state
+    found = {
+        name: values[value].T if name in turned else values[value]
+        for name, value in weights.items()
+    }
+    for node, (name, depth) in zip(recurrent, stacks, strict=True):
+        found |= _recurrent(node, name, depth, *(values[part] for part in node.input[1:4]))
+    norms = {name for name, layer in layers if isinstance(layer, nn.BatchNorm2d)}
+    for name, _ in network.named_parameters():
+        if name not in found and name.rpartition(".")[0] not in norms:
+            raise ValueError(f"{name} is not in the graph")
+    return state | found
+
+
+def _layers_as_run(network: Network, card: Card) -> list[tuple[str, nn.Module]]:
+    """Modules without children and their names, in the order that a picture passes them."""
+    order: list[tuple[str, nn.Module]] = []
+    hooks = [
+        module.register_forward_pre_hook(lambda m, _, name=name: order.append((name, m)))
+        for name, module in network.named_modules()
+        if not list(module.children())
+    ]
+    with torch.inference_mode():
+        network.eval()(torch.zeros(1, card.channels, card.height, card.width))
+    for hook in hooks:
+        hook.remove()
+    return order
+
+
+def _of(layers: list[tuple[str, nn.Module]], kind: type[nn.Module]) -> list[tuple[str, Any]]:
+    return [(name, layer) for name, layer in layers if isinstance(layer, kind)]
+
+
+def _norm_after(name: str, layers: list[tuple[str, nn.Module]]) -> str:
+    """The name of the batch norm that follows a convolution."""
+    place = [known for known, _ in layers].index(name) + 1
+    if place == len(layers) or not isinstance(layers[place][1], nn.BatchNorm2d):
+        raise ValueError(f"{name}: a bias that no layer has")
+    return layers[place][0]
+
+
+def _fixed(graph: onnx.GraphProto) -> set[str]:
+    """Names of the values that depend on no picture."""
+    fixed = {tensor.name for tensor in graph.initializer}
+    for node in graph.node:  # in the order that they run in
+        if all(name in fixed for name in node.input if name):
+            fixed.update(node.output)
+    return fixed
+
+
+def _nodes(graph: onnx.GraphProto, operators: set[str], fixed: set[str]) -> list[onnx.NodeProto]:
+    """The nodes that apply weights to what depends on the picture, in the order that they run."""
+    return [
+        node
+        for node in graph.node
+        if node.op_type in operators and node.input[1] in fixed and node.output[0] not in fixed
+    ]
+
+
+def _bias(product: onnx.NodeProto, graph: onnx.GraphProto, fixed: set[str]) -> str:
+    """The value that is added to a product of matrices.
+
+    Raises:
+        ValueError: there is not exactly one.
+    """
+    if product.op_type == "Gemm":
+        return str(product.input[2])
+    (plus,) = (n for n in graph.node if n.op_type == "Add" and product.output[0] in n.input)
+    (bias,) = (str(name) for name in plus.input if name in fixed)
+    return bias
+
+
+def _settings(node: onnx.NodeProto) -> dict[str, Any]:
+    return {a.name: helper.get_attribute_value(a) for a in node.attribute}
 
 
 def _recurrent(
-    node: onnx.NodeProto, layer: int, inner: Tensor, hidden: Tensor, bias: Tensor
+    node: onnx.NodeProto, name: str, depth: int, inner: Tensor, hidden: Tensor, bias: Tensor
 ) -> dict[str, Tensor]:
-    """One bidirectional layer, as torch names and orders its gates.
+    """One recurrent layer, as torch names and orders its gates.
 
     Args:
         node: the GRU or LSTM.
-        layer: its number.
-        inner: W, (2, gates * size, inputs).
-        hidden: R, (2, gates * size, size).
-        bias: both biases, (2, 2 * gates * size).
+        name: the module's name.
+        depth: number of the layer within the module, from 0.
+        inner: W, (directions, gates * size, inputs).
+        hidden: R, (directions, gates * size, size).
+        bias: both biases, (directions, 2 * gates * size).
     """
-    settings = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    if node.op_type == "GRU" and settings.get("linear_before_reset") != 1:
-        raise ValueError("a GRU that torch has not")
+    if node.op_type == "GRU" and _settings(node).get("linear_before_reset") != 1:
+        raise ValueError("torch has no such GRU")
     gates = list(_GATES[node.op_type])
 
     def ordered(weights: Tensor) -> Tensor:
         return weights.reshape(len(gates), -1, weights.shape[-1])[gates].reshape(weights.shape)
 
     state = {}
-    for direction, suffix in enumerate(("", "_reverse")):
-        end = f"l{layer}{suffix}"
+    for direction, suffix in enumerate(("", "_reverse")[: len(inner)]):
+        end = f"l{depth}{suffix}"
         of_inner, of_hidden = bias[direction].chunk(2)
-        state[f"rnn.weight_ih_{end}"] = ordered(inner[direction])
-        state[f"rnn.weight_hh_{end}"] = ordered(hidden[direction])
-        state[f"rnn.bias_ih_{end}"] = ordered(of_inner[:, None])[:, 0]
-        state[f"rnn.bias_hh_{end}"] = ordered(of_hidden[:, None])[:, 0]
+        state[f"{name}.weight_ih_{end}"] = ordered(inner[direction])
+        state[f"{name}.weight_hh_{end}"] = ordered(hidden[direction])
+        state[f"{name}.bias_ih_{end}"] = ordered(of_inner[:, None])[:, 0]
+        state[f"{name}.bias_hh_{end}"] = ordered(of_hidden[:, None])[:, 0]
     return state
 
 

@@ -174,7 +174,7 @@ def test_tar_shards(tmp_path: Path) -> None:
     ]
     assert [item.content for item in found[1]] == [plate.read_bytes() for plate in PLATES[:3]]
     assert 1 <= len(found[2]) <= 3
-    assert "cannot be read to its end" in str(found[2][-1].error)
+    assert "cannot be read to its end" in str(found[2][-1].content)
     assert found[2][0].content == PLATES[0].read_bytes()
 
 

@@ -163,18 +163,14 @@ class Worker:
     def _rows(self, shard: Shard) -> Iterator[dict[str, Any]]:
         waiting = items(shard)
         while batch := list(islice(waiting, self._job.batch_size)):
-            contents = [item.content for item in batch if item.content is not None]
-            readings = self._reader.read(contents, self._job.batch_size)
-            for item in batch:
-                yield _row(item, None if item.content is None else next(readings))
+            readings = self._reader.read([item.content for item in batch], self._job.batch_size)
+            yield from map(_row, batch, readings)
 
 
-def _row(item: Item, reading: Reading | None) -> dict[str, Any]:
-    error = item.error
-    if reading is None:
-        reading = Reading.failed("")
-    elif reading.error is not None:
-        error = item.name + reading.error.removeprefix("picture")  # all that it knew of the file
+def _row(item: Item, reading: Reading) -> dict[str, Any]:
+    error = reading.error
+    if error is not None and not isinstance(item.content, InputError):
+        error = item.name + error.removeprefix("picture")  # the reader had no name for the bytes
     return {
         "path": item.name,
         "text": reading.text,

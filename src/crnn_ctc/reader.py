@@ -20,7 +20,7 @@ from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import MAX_PIXELS, ChannelOrder, Source, fit, load_each, open_picture
 from crnn_ctc.model_file.card import KEY, Card
-from crnn_ctc.model_file.runtime import Runtime, RuntimeName, open_runtime
+from crnn_ctc.model_file.runtime import CPU, Runtime
 from crnn_ctc.reading import Character, Reading, TrackReading
 from crnn_ctc.recognize import Seen, look, recognize
 from crnn_ctc.stream import batches
@@ -53,17 +53,17 @@ class Reader:
         grammar: what a text may be, by name (:func:`crnn_ctc.grammar.open_grammar`); ``none`` for
             any; None for what the model's card says.
         alternatives: how many other texts each reading gives; every picture is then searched.
-        runtime: what computes the network: ``onnxruntime``, or ``openvino`` with the extra of that
-            name; the readings are the same.
+        device: where the network is computed: ``cpu``, ``cuda``, ``directml``, ``coreml`` or
+            ``openvino``, with the build of ONNX Runtime that has it; ``auto`` for the first of
+            ``cuda``, ``directml`` and ``coreml`` that works here, else the CPU.
         min_confidence: from 0 to 1; a reading whose :attr:`Reading.probability` is lower is not
             accepted. 0 accepts whatever is read.
         channel_order: of the arrays that are read: ``rgb``, or ``bgr`` as OpenCV has it.
         max_pixels: of a picture, width times height; larger ones are refused, not decoded.
 
     Raises:
-        InputError: no such model, not a model file of this package, no such grammar or runtime, or
-            a least confidence that is not from 0 to 1.
-        MissingExtraError: the runtime is not installed.
+        InputError: no such model, not a model file of this package, no such grammar, channel
+            order or device here, or a least confidence that is not from 0 to 1.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Reader:
         threads: int = 1,
         grammar: str | None = None,
         alternatives: int = 0,
-        runtime: RuntimeName = "onnxruntime",
+        device: str = CPU,
         min_confidence: float = 0.0,
         channel_order: ChannelOrder = "rgb",
         max_pixels: int = MAX_PIXELS,
@@ -80,8 +80,8 @@ class Reader:
         if not 0 <= min_confidence <= 1:
             raise InputError(f"least confidence {min_confidence}: give one from 0 to 1")
         self.min_confidence = min_confidence
-        self._opened = (_lasting(model), threads, runtime)
-        self.runtime, self.card = _open(model, threads, runtime)
+        self._opened = (_lasting(model), threads, device)
+        self.runtime, self.card = _open(model, threads, device)
         self._decode = decoder_for(self.card, grammar=grammar, alternatives=alternatives)
         self._alternatives = alternatives
         self._channel_order = _checked(channel_order)
@@ -289,17 +289,17 @@ def _lasting(model: str | Path) -> str | Path:
 def _open_once(
     model: str | Path,
     threads: int,
-    runtime: str,
+    device: str,
     written: int,  # noqa: ARG001  a file that was written again is another model
 ) -> tuple[Runtime, Card]:
     """A model that unpickled readers share: a process pool pickles its reader with every task."""
-    return _open(model, threads, runtime)
+    return _open(model, threads, device)
 
 
-def _open(model: str | Path, threads: int, runtime: str) -> tuple[Runtime, Card]:
+def _open(model: str | Path, threads: int, device: str) -> tuple[Runtime, Card]:
     name = str(model)
     with model_path(model) as path:
-        opened = open_runtime(str(path), threads, runtime)
+        opened = Runtime(str(path), threads, device)
     card = Card.from_json(opened.metadata(KEY), name)
     takes = [("images", "uint8", (card.height, card.width, card.channels))]
     gives = [("log_probs", (card.steps, len(card.alphabet)))]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crnn_ctc.cli.bulk import Engine, read_bulk
-from crnn_ctc.cli.models import Runtime
+from crnn_ctc.cli.models import Device
 from crnn_ctc.cli.output import counted
 from crnn_ctc.cli.printers import Format, printer_for
 from crnn_ctc.cli.progress import track as progress
@@ -54,9 +54,7 @@ def predict(
     ] = True,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 32,
     threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
-    runtime: Annotated[
-        Runtime, typer.Option(help="What computes the network.")
-    ] = Runtime.ONNXRUNTIME,
+    device: Device = "cpu",
     grammar: Annotated[
         str | None,
         typer.Option(
@@ -118,7 +116,7 @@ def predict(
         def job(folder: Place) -> Job:
             from crnn_ctc.bulk.work import Job
 
-            return Job(folder, model, grammar, runtime.value, threads, min_confidence, batch_size)
+            return Job(folder, model, grammar, device, threads, min_confidence, batch_size)
 
         if read_bulk(paths, out, engine, workers, shard_size, job):
             raise typer.Exit(REFUSED)
@@ -131,7 +129,7 @@ def predict(
         threads,
         grammar,
         alternatives,
-        runtime=runtime.value,
+        device=device,
         min_confidence=min_confidence,
     )
     plates = spells_plates(reader.card.alphabet)

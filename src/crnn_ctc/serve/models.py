@@ -8,7 +8,7 @@ from pathlib import Path
 
 from crnn_ctc.errors import InputError
 from crnn_ctc.model_file.card import Card
-from crnn_ctc.model_file.runtime import RuntimeName
+from crnn_ctc.model_file.runtime import CPU
 from crnn_ctc.plates.text import spells_plates
 from crnn_ctc.reader import Reader, Reading, shipped
 from crnn_ctc.serve.batching import Batcher
@@ -102,7 +102,7 @@ def open_models(
     limits: Limits,
     metrics: Metrics,
     threads: int = 1,
-    runtime: RuntimeName = "onnxruntime",
+    device: str = CPU,
     min_confidence: float = 0.0,
 ) -> dict[str, ServedModel]:
     """Models by name, the first of which answers when none is named.
@@ -112,7 +112,7 @@ def open_models(
         limits: of the service.
         metrics: to count in.
         threads: see :class:`crnn_ctc.reader.Reader`, as for the others.
-        runtime: that computes them.
+        device: that computes them.
         min_confidence: of what is accepted, where a request does not say.
 
     Raises:
@@ -126,7 +126,7 @@ def open_models(
         reader = Reader(
             model,
             threads,
-            runtime=runtime,
+            device=device,
             min_confidence=min_confidence,
             max_pixels=limits.pixels,
         )

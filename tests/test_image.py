@@ -74,6 +74,16 @@ def test_what_is_no_picture_by_its_type(tmp_path: Path) -> None:
         load(closed)
 
 
+def test_a_pil_image_of_a_broken_file(picture: Image.Image) -> None:
+    content = encoded(picture)
+    with Image.open(io.BytesIO(content[: len(content) // 2])) as image:
+        with pytest.raises(InputError, match="picture: a broken picture"):
+            load(image)
+    image.close()
+    with pytest.raises(InputError, match="picture: a broken picture"):
+        load(image)
+
+
 def test_an_item_for_each_source(picture: Image.Image) -> None:
     failed = InputError("no signal")
     items = list(load_each([picture, b"text", None, failed, picture]))  # type: ignore[list-item]

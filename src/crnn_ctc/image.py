@@ -78,12 +78,14 @@ def open_picture(
     """
     if isinstance(source, np.ndarray):
         return _from_array(source, max_pixels, channel_order)
-    if isinstance(source, Image.Image):
-        return _to_rgb(source, "picture", max_pixels)
-    name, content = _content(source)
-    if not content:
-        raise InputError(f"{name}: an empty file (0 bytes); copy it again")
+    name, content = "picture", b""
+    if not isinstance(source, Image.Image):
+        name, content = _content(source)
+        if not content:
+            raise InputError(f"{name}: an empty file (0 bytes); copy it again")
     try:
+        if isinstance(source, Image.Image):  # its file is perhaps still to be decoded
+            return _to_rgb(source, name, max_pixels)
         with warnings.catch_warnings():
             # about odd files, and about sizes above Pillow's limit: ours is lower
             warnings.simplefilter("ignore")
@@ -190,12 +192,20 @@ def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
 
 def _to_rgb(image: Image.Image, name: str, max_pixels: int) -> Image.Image:
     _check_size(*image.size, name, max_pixels)
-    image = ImageOps.exif_transpose(image)
+    if image.format != "JPEG" or not image.info.keys().isdisjoint(_TURNED_BY):
+        image = ImageOps.exif_transpose(image)
+    if image.mode == "RGB" and not image.has_transparency_data:
+        image.load()
+        return image
     if image.mode.startswith("I;16") or image.mode in {"I", "F"}:
         return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
     if image.has_transparency_data:
         return _on_white(image.convert("RGBA"))
     return image.convert("RGB")
+
+
+_TURNED_BY = {"exif", "xmp"}
+"""Entries of a JPEG file that may say that it is to be turned; looking through none takes time."""
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -232,7 +242,9 @@ def _from_array(
     raw = mode.replace("RGB", "BGR") if channel_order == "bgr" else mode
     content = np.ascontiguousarray(array)
     image = Image.frombuffer(mode, (width, height), content, "raw", raw, 0, 1)
-    return _on_white(image) if mode == "RGBA" else image.convert("RGB")
+    if mode == "RGBA":
+        return _on_white(image)
+    return image if mode == "RGB" else image.convert("RGB")
 
 
 def fit(

@@ -70,6 +70,8 @@ class Seen:
             end: one past the last.
             steps: T.
         """
+        if not self.two_rows:
+            return 0, start / steps, end / steps
         row, middle = self.place((start + end) / 2, steps)
         # half the run to each side of its middle: it may reach over the end of its row
         half = self.scale(row) * (end - start) / 2 / steps

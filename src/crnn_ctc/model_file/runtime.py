@@ -95,8 +95,10 @@ class Runtime:
         Raises:
             InputError: the graph cannot be computed, which opening it does not always tell.
         """
-        with _only_models(self._model):
+        try:
             out = self._session.run(["log_probs"], {"images": images})[0]
+        except Exception as error:  # ONNX Runtime's errors share no base but Exception
+            raise _no_model(self._model, error) from None
         return np.asarray(out, np.float32)
 
 
@@ -185,12 +187,16 @@ def _tensor(value: Any) -> Tensor:
 
 @contextmanager
 def _only_models(name: str) -> Iterator[None]:
-    """Say in one line why a file cannot be opened, or what was opened not be computed."""
+    """Say in one line why a file cannot be opened."""
     try:
         yield
     except Exception as error:  # ONNX Runtime's errors share no base but Exception
-        lines = str(error).strip().splitlines()
-        reason = lines[0][:160] if lines else type(error).__name__
-        raise InputError(
-            f"{name}: not a model file ({reason}); give a file that crnn-ctc export wrote"
-        ) from None
+        raise _no_model(name, error) from None
+
+
+def _no_model(name: str, error: Exception) -> InputError:
+    lines = str(error).strip().splitlines()
+    reason = lines[0][:160] if lines else type(error).__name__
+    return InputError(
+        f"{name}: not a model file ({reason}); give a file that crnn-ctc export wrote"
+    )

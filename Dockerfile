@@ -1,7 +1,7 @@
 # The service; tests/test_container.py builds it where there is a container engine.
 #
 #   docker build -t crnn-ctc .
-#   docker build -t crnn-ctc --build-arg EXTRAS=serve,openvino .
+#   docker build -t crnn-ctc --build-arg EXTRAS=serve,ray .
 #   docker run --rm -p 127.0.0.1:8000:8000 --read-only --cap-drop ALL --memory 2g crnn-ctc
 #   docker run --rm -p 8000:8000 --stop-timeout 30 -e CRNN_CTC_API_KEYS crnn-ctc --min-confidence 0.9
 FROM python:3.13-slim

@@ -22,7 +22,6 @@ from timing import Row, report
 HERE = Path(__file__).parents[1]
 PACKAGES = {
     "crnn-ctc": [str(HERE)],
-    "crnn-ctc[openvino]": [f"{HERE}[openvino]"],
     "agentclpr 1.1.0": ["agentclpr==1.1.0"],
     "rapidocr_onnxruntime 1.4.4": ["rapidocr_onnxruntime==1.4.4"],
     "fast-plate-ocr 1.1.0, without weights": ["fast-plate-ocr[onnx]==1.1.0"],

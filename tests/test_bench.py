@@ -104,7 +104,7 @@ def test_bench_of_several_models_on_ones_own_pictures(tmp_path: Path) -> None:
         (["--data", "missing.csv"], "missing.csv: no such file"),
         (["--data", "text.png"], "text.png: not a picture"),
         (["--data", "none.csv"], "none.csv: lists no pictures"),
-        (["--runtime", "tensorrt"], "tensorrt"),
+        (["--device", "tpu"], "device 'tpu': give one of auto, cpu, cuda"),
         (["--threads", "0"], "--threads"),
     ],
 )

@@ -175,7 +175,7 @@ def test_tar_shards(tmp_path: Path) -> None:
     ]
     assert [item.content for item in found[1]] == [plate.read_bytes() for plate in PLATES[:3]]
     assert 1 <= len(found[2]) <= 3
-    assert "cannot be read to its end" in str(found[2][-1].error)
+    assert "cannot be read to its end" in str(found[2][-1].content)
     assert found[2][0].content == PLATES[0].read_bytes()
 
 
@@ -194,16 +194,14 @@ def test_parquet_shards(tmp_path: Path) -> None:
     (source / "5.parquet").write_bytes(b"PAR1 but no more")
     found = [list(items(shard)) for shard in shards([place(str(source))], 100)]
     at = str(source)
-    assert [(item.name, item.content) for item in found[0]] == [
-        (f"{at}/1.parquet#0/x", jpeg(0)),
-        (f"{at}/1.parquet#1/y", None),
-    ]
-    assert found[0][1].error == f"{at}/1.parquet#1/y: no picture in this row"
-    assert found[1] == [(f"{at}/2.parquet#0/z.jpg", jpeg(0), None)]
-    assert found[2][0] == (f"{at}/there.jpg", jpeg(1), None)
-    assert str(found[2][1].error).startswith(f"{at}/gone.jpg: cannot be read")
-    assert "4.parquet: no column of pictures" in str(found[3][0].error)
-    assert "5.parquet: cannot be read to its end" in str(found[4][0].error)
+    assert found[0][0] == (f"{at}/1.parquet#0/x", jpeg(0))
+    assert found[0][1].name == f"{at}/1.parquet#1/y"
+    assert str(found[0][1].content) == f"{at}/1.parquet#1/y: no picture in this row"
+    assert found[1] == [(f"{at}/2.parquet#0/z.jpg", jpeg(0))]
+    assert found[2][0] == (f"{at}/there.jpg", jpeg(1))
+    assert str(found[2][1].content).startswith(f"{at}/gone.jpg: cannot be read")
+    assert "4.parquet: no column of pictures" in str(found[3][0].content)
+    assert "5.parquet: cannot be read to its end" in str(found[4][0].content)
     # pictures that lie beside are one more shard
     assert [item.name for item in found[5]] == [f"{at}/there.jpg"]
 

@@ -136,13 +136,6 @@ def test_a_graph_that_none_of_ours_is(name: str, tmp_path: Path) -> None:
     refused(changed(change), tmp_path / "x.onnx", "not a model of crnn-ctc", says)
 
 
-def test_openvino_is_given_no_such_file_either(tmp_path: Path) -> None:
-    pytest.importorskip("openvino")
-    (tmp_path / "x.onnx").write_bytes(changed(outside("/etc/passwd")))
-    with pytest.raises(InputError, match="weights in other files"):
-        Reader(tmp_path / "x.onnx", runtime="openvino")
-
-
 def test_another_format_in_onnx_clothes(tmp_path: Path) -> None:
     """ONNX Runtime goes by bytes 4 to 7; here they stand in the name of a producer."""
     content = b"\x08\x0a\x12\x08ORTM" + b"\0" * 4 + GOOD

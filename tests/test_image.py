@@ -11,7 +11,7 @@ from PIL import Image
 from crnn_ctc import InputError
 from crnn_ctc.data.digits import Digits
 from crnn_ctc.data.sequences import protocol
-from crnn_ctc.image import fit, fit_two_rows, load
+from crnn_ctc.image import fit, fit_two_rows, load, load_each
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -30,10 +30,66 @@ def test_every_kind_of_source_is_the_same_picture(picture: Image.Image, tmp_path
     path = tmp_path / "车牌 照片.png"  # paths with Chinese characters and spaces
     picture.save(path)
     expected = np.asarray(picture)
-    for source in (path, str(path), path.read_bytes(), picture, expected):
-        got = load(source)
-        assert got.dtype == np.uint8
-        np.testing.assert_array_equal(got, expected)
+    content = path.read_bytes()
+    written = io.BytesIO()
+    picture.save(written, "PNG")  # its position is at its end
+    with path.open("rb") as file:
+        sources = [
+            path, str(path), content, bytearray(content), memoryview(content), io.BytesIO(content),
+            written, file, picture, expected, np.asfortranarray(expected),
+        ]  # fmt: skip
+        for source in (*sources, written, file):
+            got = load(source)
+            assert got.dtype == np.uint8
+            np.testing.assert_array_equal(got, expected)
+
+
+def test_arrays(picture: Image.Image) -> None:
+    rgb = np.asarray(picture)
+    np.testing.assert_array_equal(load(rgb[..., ::-1], channel_order="bgr"), rgb)
+    grey = rgb[..., 0]
+    for array in (grey, grey[..., None]):
+        for order in ("rgb", "bgr"):
+            got = load(array, channel_order=order)  # type: ignore[arg-type]
+            np.testing.assert_array_equal(got, np.repeat(grey[..., None], 3, 2))
+    opaque = np.dstack([rgb, np.full_like(grey, 255)])
+    np.testing.assert_array_equal(load(opaque), rgb)
+    clear = np.dstack([rgb, np.zeros_like(grey)])
+    assert (load(clear) == 255).all()
+    blue_first = opaque[..., [2, 1, 0, 3]]
+    np.testing.assert_array_equal(load(blue_first, channel_order="bgr"), rgb)
+    np.testing.assert_array_equal(load(rgb[::-1, 4:-4]), rgb[::-1, 4:-4])  # a view
+
+
+def test_what_is_no_picture_by_its_type(tmp_path: Path) -> None:
+    for value in (None, 5, [1, 2], object()):
+        with pytest.raises(TypeError, match="is not a picture: give a path"):
+            load(value)  # type: ignore[arg-type]
+    (tmp_path / "x.txt").write_text("text")
+    with (tmp_path / "x.txt").open() as file, pytest.raises(TypeError, match="'rb'"):
+        load(file)  # type: ignore[arg-type]
+    closed = (tmp_path / "x.txt").open("rb")
+    closed.close()
+    with pytest.raises(InputError, match=r"x\.txt: cannot be read"):
+        load(closed)
+
+
+def test_a_pil_image_of_a_broken_file(picture: Image.Image) -> None:
+    content = encoded(picture)
+    with Image.open(io.BytesIO(content[: len(content) // 2])) as image:
+        with pytest.raises(InputError, match="picture: a broken picture"):
+            load(image)
+    image.close()
+    with pytest.raises(InputError, match="picture: a broken picture"):
+        load(image)
+
+
+def test_an_item_for_each_source(picture: Image.Image) -> None:
+    failed = InputError("no signal")
+    items = list(load_each([picture, b"text", None, failed, picture]))  # type: ignore[list-item]
+    assert [isinstance(item, Image.Image) for item in items] == [True, False, False, False, True]
+    assert items[3] is failed
+    assert "not a picture" in str(items[1])
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WebP", "GIF", "PPM", "JPEG"])
@@ -125,7 +181,7 @@ def test_too_small(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize(
     "array",
-    [np.zeros((9, 9), np.float32), np.zeros((9, 9, 4), np.uint8), np.zeros(9, np.uint8)],
+    [np.zeros((9, 9), np.float32), np.zeros((9, 9, 5), np.uint8), np.zeros(9, np.uint8)],
 )
 def test_arrays_of_another_kind(array: NDArray[np.generic]) -> None:
     with pytest.raises(InputError, match="give uint8"):

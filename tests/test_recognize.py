@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.decode.decoder import Decoder
+from crnn_ctc.errors import InputError
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.recognize import Seen, recognize
 
@@ -37,12 +39,18 @@ class ByUpperLeft:
         return np.log(out / out.sum(-1, keepdims=True))
 
 
-def picture(height: int, corner: tuple[int, int, int], upper: tuple[int, int, int]) -> np.ndarray:  # type: ignore[type-arg]
+def picture(height: int, corner: tuple[int, int, int], upper: tuple[int, int, int]) -> Image.Image:
     """A corner that one row begins with, and what an upper row, further in, begins with."""
     image = np.zeros((height, 200, 3), np.uint8)
     image[: height // 2, :20] = corner
     image[: height // 2, 26:60] = upper
-    return image
+    return Image.fromarray(image)
+
+
+def read(model: ByUpperLeft, *pictures: Image.Image) -> list[Seen]:
+    found = recognize(model, Decoder(ALPHABET), pictures)
+    assert all(isinstance(one, Seen) for one in found)
+    return found  # type: ignore[return-value]
 
 
 RED, BLUE, BLACK = (255, 0, 0), (0, 0, 255), (0, 0, 0)
@@ -66,7 +74,7 @@ def test_the_way_in_which_a_text_is_more_probable_counts(
     two_rows: bool,
 ) -> None:
     model = ByUpperLeft()
-    (seen,) = recognize(model, Decoder(ALPHABET), [picture(height, corner, upper)])
+    (seen,) = read(model, picture(height, corner, upper))
     assert (seen.decoded.text, seen.two_rows) == (text, two_rows)
     assert model.shown == [1 if height == 60 else 2]
 
@@ -74,15 +82,26 @@ def test_the_way_in_which_a_text_is_more_probable_counts(
 def test_pictures_keep_their_order_and_go_through_the_network_together() -> None:
     model = ByUpperLeft()
     pictures = [picture(60, RED, BLACK), picture(100, BLACK, BLUE), picture(60, BLACK, BLACK)]
-    seen = recognize(model, Decoder(ALPHABET), pictures)
-    assert [s.decoded.text for s in seen] == ["a", "b", ""]
+    assert [seen.decoded.text for seen in read(model, *pictures)] == ["a", "b", ""]
     assert model.shown == [4]
-    assert recognize(model, Decoder(ALPHABET), []) == []
+    assert read(model) == []
+
+
+def test_errors_keep_their_places_and_the_network_does_not_see_them() -> None:
+    model, failed = ByUpperLeft(), [InputError("one"), InputError("two")]
+    pictures = [failed[0], picture(60, RED, BLACK), failed[1], picture(60, BLUE, BLACK)]
+    found = recognize(model, Decoder(ALPHABET), pictures)
+    assert [one.decoded.text if isinstance(one, Seen) else one for one in found] == [
+        failed[0], "a", failed[1], "b",
+    ]  # fmt: skip
+    assert model.shown == [2]
+    assert recognize(model, Decoder(ALPHABET), failed) == failed
+    assert model.shown == [2]  # not asked
 
 
 def test_a_model_of_one_row_is_shown_one_row() -> None:
     model = ByUpperLeft(replace(CARD, two_rows=False))
-    (seen,) = recognize(model, Decoder(ALPHABET), [picture(100, BLUE, RED)])
+    (seen,) = read(model, picture(100, BLUE, RED))
     assert (seen.decoded.text, seen.two_rows, model.shown) == ("b", False, [1])
 
 

@@ -16,6 +16,10 @@ class InputError(ValueError):
         super().__init__(_UNPRINTABLE.sub(_escaped, message))
 
 
+class NotAPictureError(InputError, TypeError):
+    """What was given as a picture is of a type that holds none."""
+
+
 def _escaped(found: re.Match[str]) -> str:
     return ascii(found[0])[1:-1]
 
@@ -24,7 +28,13 @@ class MissingExtraError(InputError):
     """A feature needs packages that the base install leaves out."""
 
     def __init__(self, feature: str, extra: str, module: str | None) -> None:
+        self._made_of = (feature, extra, module)
         super().__init__(
             f"{feature} needs {module or extra}, which is not installed; "
             f'install it with: pip install "crnn-ctc[{extra}]"'
         )
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str | None]]:
+        # by default pickle calls the class with the message alone, which a process pool never
+        # recovers from
+        return type(self), self._made_of

@@ -7,16 +7,29 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from crnn_ctc.errors import InputError
+from crnn_ctc.errors import InputError, NotAPictureError
 
-Source = str | Path | bytes | Image.Image | NDArray[np.uint8]
-"""What a picture may be given as: a path, the bytes of a file, a PIL image, or an array."""
+Source = (
+    str
+    | os.PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | IO[bytes]
+    | Image.Image
+    | NDArray[np.uint8]
+)
+"""What a picture may be given as: a path, a file's bytes, a file opened in binary mode, a PIL image
+or an array, uint8 (H, W) or (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) RGBA."""
+
+ChannelOrder = Literal["rgb", "bgr"]
+"""Of an array's channels: ``bgr`` is that of OpenCV. An alpha channel is always the last."""
 
 Ink = Literal["light", "any"]
 """``light``: light text on black, and other grounds are brought to that; ``any``: as it is."""
@@ -46,22 +59,101 @@ def names_picture(name: str) -> bool:
     return suffix.lower() in SUFFIXES and not name.startswith(".")
 
 
-def load(source: Source) -> NDArray[np.uint8]:
-    """A picture as RGB, uint8 (H, W, 3), upright by its EXIF.
+def open_picture(
+    source: Source, max_pixels: int = MAX_PIXELS, channel_order: ChannelOrder = "rgb"
+) -> Image.Image:
+    """A picture in mode RGB, upright by its EXIF.
 
     Grey, palette, CMYK, 16-bit and transparent pictures are converted; transparency is laid on
-    white, as viewers show it. Arrays are uint8 (H, W), (H, W, 1) or RGB (H, W, 3).
+    white, as viewers show it.
+
+    Args:
+        source: see :data:`Source`.
+        max_pixels: width times height; larger pictures are refused before they are decoded.
+        channel_order: of arrays with 3 or 4 channels; other sources know their own.
 
     Raises:
+        NotAPictureError: an object of another type, such as None.
         InputError: no such file, not a picture, cut short, too large or too small.
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source)
-    name = str(source) if isinstance(source, (str, Path)) else "picture"
-    if isinstance(source, Image.Image):
-        return _to_rgb(source, name)
+        return _from_array(source, max_pixels, channel_order)
+    name, content = "picture", b""
+    if not isinstance(source, Image.Image):
+        name, content = _content(source)
+        if not content:
+            raise InputError(f"{name}: an empty file (0 bytes); copy it again")
     try:
-        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        if isinstance(source, Image.Image):  # its file is perhaps still to be decoded
+            return _to_rgb(source, name, max_pixels)
+        with warnings.catch_warnings():
+            # about odd files, and about sizes above Pillow's limit: ours is lower
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                return _to_rgb(image, name, max_pixels)
+    except UnidentifiedImageError:
+        raise InputError(f"{name}: not a picture; give PNG, JPEG, WebP, BMP or TIFF") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{name}: {_too_large(max_pixels)}") from None
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # Pillow's decoders raise many kinds of errors on broken files
+        raise InputError(f"{name}: a broken picture ({error}); copy it again") from None
+
+
+def load(
+    source: Source, max_pixels: int = MAX_PIXELS, channel_order: ChannelOrder = "rgb"
+) -> NDArray[np.uint8]:
+    """A picture as RGB, uint8 (H, W, 3); see :func:`open_picture`."""
+    return np.asarray(open_picture(source, max_pixels, channel_order), np.uint8)
+
+
+def load_each(
+    sources: Iterable[Source | InputError],
+    max_pixels: int = MAX_PIXELS,
+    channel_order: ChannelOrder = "rgb",
+) -> Iterator[Image.Image | InputError]:
+    """One item for each source, in order: its picture, or why it cannot be read.
+
+    Arguments as :func:`open_picture`. An error among the sources, of a picture that could not be
+    fetched, is passed on.
+    """
+    for source in sources:
+        if isinstance(source, InputError):
+            yield source
+            continue
+        try:
+            yield open_picture(source, max_pixels, channel_order)
+        except InputError as error:
+            yield error
+
+
+def is_source(value: object) -> bool:
+    """Whether a value is one picture, by its type: not a list of pictures."""
+    if isinstance(value, np.ndarray):
+        return value.ndim < 4
+    kinds = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image)
+    return isinstance(value, kinds) or hasattr(value, "read")
+
+
+def _content(source: object) -> tuple[str, bytes]:
+    """A name for messages, and the bytes of the file."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return "picture", bytes(source)
+    if isinstance(source, io.BytesIO):
+        return "picture", source.getvalue()
+    if hasattr(source, "read"):
+        return _content_of_file(source)
+    if not isinstance(source, (str, os.PathLike)):
+        hint = "; cv2.imread gives None for a file that it cannot read" if source is None else ""
+        raise NotAPictureError(
+            f"{type(source).__name__} is not a picture: give a path, a file opened in binary mode, "
+            f"its bytes, a PIL image or a uint8 array{hint}"
+        )
+    name = os.fspath(source)
+    name = os.fsdecode(name) if isinstance(name, bytes) else name
+    try:
+        return name, Path(name).read_bytes()
     except FileNotFoundError:
         raise InputError(f"{name}: no such file; check the path") from None
     except IsADirectoryError:
@@ -69,65 +161,56 @@ def load(source: Source) -> NDArray[np.uint8]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{name}: cannot be read ({reason}); check the path") from None
-    if not content:
-        raise InputError(f"{name}: an empty file (0 bytes); copy it again")
+
+
+def _content_of_file(file: Any) -> tuple[str, bytes]:
+    name = getattr(file, "name", "picture")
+    name = name if isinstance(name, str) else "picture"
     try:
-        with warnings.catch_warnings():
-            # of what is odd in a file, and of sizes that are over our own limit anyway
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                return _to_rgb(image, name)
-    except UnidentifiedImageError:
-        raise InputError(f"{name}: not a picture; give PNG, JPEG, WebP, BMP or TIFF") from None
-    except Image.DecompressionBombError:
-        raise InputError(f"{name}: {_TOO_LARGE}") from None
-    except InputError:
-        raise
-    # Pillow's decoders raise many kinds of errors on broken files, SyntaxError among them
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError) as error:
-        raise InputError(f"{name}: a broken picture ({error}); copy it again") from None
+        if file.seekable():  # whoever wrote the file has left it at its end
+            file.seek(0)
+        content = file.read()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{name}: cannot be read ({error}); open it again") from None
+    if not isinstance(content, bytes):
+        raise NotAPictureError(f"{name}: a file opened as text; open it in binary mode, 'rb'")
+    return name, content
 
 
-def load_each(
-    sources: Iterable[Source], errors: dict[int, str]
-) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """The pictures that can be read, each with its place among ``sources``; see :func:`load`.
-
-    Args:
-        sources: pictures.
-        errors: what is wrong with each of the others is put here, by its place.
-    """
-    for place, source in enumerate(sources):
-        try:
-            image = load(source)
-        except InputError as error:
-            errors[place] = str(error)
-        else:
-            yield place, image
+def _too_large(max_pixels: int) -> str:
+    return f"over the limit of {max_pixels / 1e6:g} megapixels; crop it to the text"
 
 
-_TOO_LARGE = f"over the limit of {MAX_PIXELS // 1_000_000} megapixels; crop it to the text"
-
-
-def _check_size(width: int, height: int, name: str) -> None:
-    if width * height > MAX_PIXELS:
-        raise InputError(f"{name}: {width}x{height} pixels, {_TOO_LARGE}")
+def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise InputError(f"{name}: {width}x{height} pixels, {_too_large(max_pixels)}")
     if min(width, height) < MIN_SIDE:
         raise InputError(
             f"{name}: {width}x{height} pixels hold no text; give at least {MIN_SIDE}x{MIN_SIDE}"
         )
 
 
-def _to_rgb(image: Image.Image, name: str) -> NDArray[np.uint8]:
-    _check_size(*image.size, name)
-    image = ImageOps.exif_transpose(image)
+def _to_rgb(image: Image.Image, name: str, max_pixels: int) -> Image.Image:
+    _check_size(*image.size, name, max_pixels)
+    if image.format != "JPEG" or not image.info.keys().isdisjoint(_TURNED_BY):
+        image = ImageOps.exif_transpose(image)
+    if image.mode == "RGB" and not image.has_transparency_data:
+        image.load()
+        return image
     if image.mode.startswith("I;16") or image.mode in {"I", "F"}:
-        return _from_array(_eight_bits(np.asarray(image)))
+        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        ground = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(ground, image)
-    return np.asarray(image.convert("RGB"), np.uint8)
+        return _on_white(image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+_TURNED_BY = {"exif", "xmp"}
+"""Entries of a JPEG file that may say that it is to be turned; looking through none takes time."""
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    ground = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(ground, image).convert("RGB")
 
 
 def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
@@ -140,19 +223,32 @@ def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     return np.asarray(np.rint(scaled).clip(0, 255), np.uint8)
 
 
-def _from_array(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if array.ndim == 2:
-        array = array[..., None]
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] not in {1, 3}:
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+"""Pillow's modes of arrays, by their number of channels."""
+
+
+def _from_array(
+    array: NDArray[np.uint8], max_pixels: int, channel_order: ChannelOrder
+) -> Image.Image:
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if array.dtype != np.uint8 or array.ndim not in {2, 3} or channels not in _MODES:
         raise InputError(
-            f"array of {array.dtype} {array.shape}: give uint8 (H, W), (H, W, 1) or RGB (H, W, 3)"
+            f"array of {array.dtype} {array.shape}: give uint8 (H, W), (H, W, 1), (H, W, 3) or "
+            "(H, W, 4)"
         )
-    _check_size(array.shape[1], array.shape[0], "array")
-    return np.broadcast_to(array, (*array.shape[:2], 3))
+    height, width = array.shape[:2]
+    _check_size(width, height, "array", max_pixels)
+    mode = _MODES[channels]
+    raw = mode.replace("RGB", "BGR") if channel_order == "bgr" else mode
+    content = np.ascontiguousarray(array)
+    image = Image.frombuffer(mode, (width, height), content, "raw", raw, 0, 1)
+    if mode == "RGBA":
+        return _on_white(image)
+    return image if mode == "RGB" else image.convert("RGB")
 
 
 def fit(
-    image: NDArray[np.uint8], height: int, width: int, channels: int, ink: Ink = "any"
+    image: Image.Image | NDArray[np.uint8], height: int, width: int, channels: int, ink: Ink = "any"
 ) -> NDArray[np.uint8]:
     """A picture as a model takes it. Training, evaluation and reading all come through here.
 
@@ -162,7 +258,7 @@ def fit(
     bit for bit.
 
     Args:
-        image: RGB, uint8 (H, W, 3).
+        image: RGB: a Pillow image, or uint8 (H, W, 3).
         height: of the result, in pixels.
         width: of the result, in pixels.
         channels: 1 for grey, 3 for RGB.
@@ -171,7 +267,7 @@ def fit(
     Returns:
         uint8 (height, width, channels).
     """
-    picture = Image.fromarray(image)
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
     if channels == 1:
         picture = picture.convert("L")
     if picture.size != (width, height):
@@ -193,13 +289,13 @@ UPPER_SHARE = 1 / 3
 
 
 def fit_two_rows(
-    image: NDArray[np.uint8], height: int, width: int, channels: int, ink: Ink = "any"
+    image: Image.Image | NDArray[np.uint8], height: int, width: int, channels: int, ink: Ink = "any"
 ) -> NDArray[np.uint8]:
     """A picture of two rows as a model for one row takes it: the upper row left of the lower.
 
     Arguments and result as :func:`fit`; the rows are at ``UPPER_ROW`` and ``LOWER_ROW``.
     """
-    picture = Image.fromarray(image)
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
     left = round(width * UPPER_SHARE)
     parts = [
         picture.resize((wide, height), Image.Resampling.BILINEAR, _box(picture.size, row))

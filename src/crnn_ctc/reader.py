@@ -5,25 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import replace
+from functools import lru_cache
 from importlib.resources import as_file, files
-from itertools import islice
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc import image as pictures
 from crnn_ctc.decode import Alternative
 from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.errors import InputError
-from crnn_ctc.image import Source
+from crnn_ctc.image import MAX_PIXELS, ChannelOrder, Source, fit, load_each, open_picture
 from crnn_ctc.model_file.card import KEY, Card
-from crnn_ctc.model_file.runtime import Runtime, RuntimeName, open_runtime
+from crnn_ctc.model_file.runtime import CPU, Runtime
 from crnn_ctc.reading import Character, Reading, TrackReading
 from crnn_ctc.recognize import Seen, look, recognize
+from crnn_ctc.stream import batches
 
 __all__ = [
     "Alternative",
@@ -53,15 +53,17 @@ class Reader:
         grammar: what a text may be, by name (:func:`crnn_ctc.grammar.open_grammar`); ``none`` for
             any; None for what the model's card says.
         alternatives: how many other texts each reading gives; every picture is then searched.
-        runtime: what computes the network: ``onnxruntime``, or ``openvino`` with the extra of that
-            name; the readings are the same.
+        device: where the network is computed: ``cpu``, ``cuda``, ``directml``, ``coreml`` or
+            ``openvino``, with the build of ONNX Runtime that has it; ``auto`` for the first of
+            ``cuda``, ``directml`` and ``coreml`` that works here, else the CPU.
         min_confidence: from 0 to 1; a reading whose :attr:`Reading.probability` is lower is not
             accepted. 0 accepts whatever is read.
+        channel_order: of the arrays that are read: ``rgb``, or ``bgr`` as OpenCV has it.
+        max_pixels: of a picture, width times height; larger ones are refused, not decoded.
 
     Raises:
-        InputError: no such model, not a model file of this package, no such grammar or runtime, or
-            a least confidence that is not from 0 to 1.
-        MissingExtraError: the runtime is not installed.
+        InputError: no such model, not a model file of this package, no such grammar, channel
+            order or device here, or a least confidence that is not from 0 to 1.
     """
 
     def __init__(
@@ -70,65 +72,104 @@ class Reader:
         threads: int = 1,
         grammar: str | None = None,
         alternatives: int = 0,
-        runtime: RuntimeName = "onnxruntime",
+        device: str = CPU,
         min_confidence: float = 0.0,
+        channel_order: ChannelOrder = "rgb",
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         if not 0 <= min_confidence <= 1:
             raise InputError(f"least confidence {min_confidence}: give one from 0 to 1")
         self.min_confidence = min_confidence
-        self.runtime, self.card = _open(model, threads, runtime)
+        self._opened = (_lasting(model), threads, device)
+        self.runtime, self.card = _open(model, threads, device)
         self._decode = decoder_for(self.card, grammar=grammar, alternatives=alternatives)
         self._alternatives = alternatives
+        self._channel_order = _checked(channel_order)
+        self._max_pixels = max_pixels
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "runtime"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        model = self._opened[0]
+        written = model.stat().st_mtime_ns if isinstance(model, Path) and model.exists() else 0
+        self.runtime, card = _open_once(*self._opened, written)
+        if card != self.card:
+            raise InputError(f"{model}: another model than the reader was made with; make it again")
 
     def giving(self, alternatives: int) -> Reader:
         """A reader of the same model, opened once for both, with other texts in each reading."""
-        other = copy(self)
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
         other._decode = self._decode.giving(alternatives)
         other._alternatives = alternatives
         return other
 
-    def __call__(self, source: Source) -> Reading:
+    def __call__(self, source: Source, channel_order: ChannelOrder | None = None) -> Reading:
         """Read one picture.
+
+        Args:
+            source: the picture, see :data:`crnn_ctc.image.Source`.
+            channel_order: of an array; None for the reader's.
 
         Raises:
             InputError: the picture cannot be read.
+            TypeError: an object of another type, such as None.
         """
         started = time.perf_counter()
-        image = pictures.load(source)
-        seen = recognize(self, self._decode, [image])[0]
-        return self._reading(seen, image.shape[1], (time.perf_counter() - started) * 1e3)
+        picture = open_picture(source, self._max_pixels, self._order(channel_order))
+        (seen,) = recognize(self, self._decode, [picture])
+        assert isinstance(seen, Seen)
+        return Reading(**self._fields(seen, (time.perf_counter() - started) * 1e3))
 
-    def read(self, sources: Iterable[Source], batch_size: int = 32) -> Iterator[Reading]:
+    def read(
+        self,
+        sources: Iterable[Source | InputError],
+        batch_size: int = 32,
+        channel_order: ChannelOrder | None = None,
+    ) -> Iterator[Reading]:
         """Read many pictures, one reading each, in order.
 
-        A picture that cannot be read yields a reading with its ``error``; the rest is read. No more
-        than ``batch_size`` pictures are in memory at once.
+        A picture that cannot be read yields a reading with its ``error``; the rest is read. A list,
+        or whatever else has a length, is read in batches of ``batch_size``. From an iterator, such
+        as a generator of a camera's frames, a batch is what has arrived, up to ``batch_size``:
+        nothing waits for a batch to fill. The iterator is asked in a thread of its own, which is at
+        most ``batch_size`` pictures ahead.
+
+        Args:
+            sources: pictures, see :data:`crnn_ctc.image.Source`; or errors, which become the
+                ``error`` of their reading.
+            batch_size: the most pictures that go through the network together.
+            channel_order: of arrays; None for the reader's.
+
+        Raises:
+            InputError: the batch size is below 1.
+            TypeError: one picture instead of several, or nothing that can be iterated.
         """
-        if batch_size < 1:
-            raise InputError(f"batch size {batch_size}: give 1 or more")
-        waiting = iter(sources)
-        while batch := list(islice(waiting, batch_size)):
-            yield from self._read_batch(batch)
+        waiting = batches(sources, batch_size)
+        return self._read(waiting, self._order(channel_order))
 
-    def _read_batch(self, sources: list[Source]) -> list[Reading]:
-        started = time.perf_counter()
-        widths: list[int] = []
-        errors: dict[int, str] = {}
+    def _read(
+        self, waiting: Iterable[list[Source | InputError]], channel_order: ChannelOrder
+    ) -> Iterator[Reading]:
+        for batch in waiting:
+            started = time.perf_counter()
+            pictures = load_each(batch, self._max_pixels, channel_order)
+            found = recognize(self, self._decode, pictures)
+            ms = (time.perf_counter() - started) * 1e3 / len(batch)
+            for seen in found:
+                if isinstance(seen, InputError):
+                    yield Reading.failed(str(seen), ms)
+                else:
+                    yield Reading(**self._fields(seen, ms))
 
-        def images() -> Iterator[NDArray[np.uint8]]:
-            for _, image in pictures.load_each(sources, errors):
-                widths.append(image.shape[1])
-                yield image
-
-        seen = recognize(self, self._decode, images())
-        ms = (time.perf_counter() - started) * 1e3 / len(sources)
-        good = (self._reading(s, width, ms) for s, width in zip(seen, widths, strict=True))
-        return [
-            Reading.failed(errors[place], ms) if place in errors else next(good)
-            for place in range(len(sources))
-        ]
-
-    def read_track(self, sources: Iterable[Source], batch_size: int = 32) -> TrackReading:
+    def read_track(
+        self,
+        sources: Iterable[Source | InputError],
+        batch_size: int = 32,
+        channel_order: ChannelOrder | None = None,
+    ) -> TrackReading:
         """Read one plate from several pictures of it, frames of a video say, in any order.
 
         What the pictures say together, by their probabilities: see
@@ -136,54 +177,51 @@ class Reader:
         in the reading.
 
         Args:
-            sources: pictures of the same plate.
-            batch_size: pictures in memory at once.
+            sources: pictures of the same plate, as for :meth:`read`.
+            batch_size: the most pictures that go through the network together.
+            channel_order: of arrays; None for the reader's.
 
         Raises:
             InputError: there are no pictures, or none of them can be read.
+            TypeError: one picture instead of several, or nothing that can be iterated.
         """
         started = time.perf_counter()
-        if batch_size < 1:
-            raise InputError(f"batch size {batch_size}: give 1 or more")
-        errors: dict[int, str] = {}
+        order = self._order(channel_order)
+        decode = self._decode.giving(max(CANDIDATES, self._alternatives))
+        errors: list[str] = []
         places: list[int] = []
-        widths: list[int] = []
         seen: list[Seen] = []
         log_probs: list[NDArray[np.float32]] = []
-        decode = self._decode.giving(max(CANDIDATES, self._alternatives))
-        waiting = pictures.load_each(sources, errors)
-        while batch := list(islice(waiting, batch_size)):
-            places += [place for place, _ in batch]
-            widths += [image.shape[1] for _, image in batch]
-            for one, of_one in look(self, decode, [image for _, image in batch]):
-                seen.append(one)
-                log_probs.append(of_one)
+        for batch in batches(sources, batch_size):
+            for found in look(self, decode, load_each(batch, self._max_pixels, order)):
+                if isinstance(found, InputError):
+                    errors.append(str(found))
+                else:
+                    places.append(len(errors) + len(seen))
+                    seen.append(found[0])
+                    log_probs.append(found[1])
         if not seen:
-            first = errors[min(errors)] if errors else "a track without pictures; give some"
+            first = errors[0] if errors else "a track without pictures; give some"
             others = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
             raise InputError(first + others)
         fused, best = fuse_track(
             decode, [one.decoded for one in seen], log_probs, self._alternatives
         )
         ms = (time.perf_counter() - started) * 1e3
-        reading = self._reading(replace(seen[best], decoded=fused), widths[best], ms)
         return TrackReading(
-            reading.text,
-            reading.confidence,
-            reading.characters,
-            ms,
-            alternatives=reading.alternatives,
-            mass=reading.mass,
-            accepted=reading.accepted,
+            **self._fields(replace(seen[best], decoded=fused), ms),
             frames=len(seen),
             best=places[best],
-            skipped=tuple(errors[place] for place in sorted(errors)),
+            skipped=tuple(errors),
         )
+
+    def _order(self, given: ChannelOrder | None) -> ChannelOrder:
+        return self._channel_order if given is None else _checked(given)
 
     def fit(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """RGB uint8 (H, W, 3) as the model takes it; see :func:`crnn_ctc.image.fit`."""
         card = self.card
-        return pictures.fit(image, card.height, card.width, card.channels, card.ink)
+        return fit(image, card.height, card.width, card.channels, card.ink)
 
     def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The network alone: uint8 (N, H, W, C) to float32 (N, T, K).
@@ -201,20 +239,28 @@ class Reader:
             )
         return out
 
-    def _reading(self, seen: Seen, width: int, ms: float) -> Reading:
-        decoded, steps = seen.decoded, self.card.steps
+    def _fields(self, seen: Seen, ms: float) -> dict[str, Any]:
+        """The fields of a :class:`Reading`."""
+        decoded, steps, width = seen.decoded, self.card.steps, seen.width
         characters = []
         for text, span in zip(decoded.text, decoded.spans, strict=True):
             row, start, end = seen.extent(span.start, span.end, steps)
             characters.append(Character(text, span.confidence, start * width, end * width, row))
-        return Reading(
-            decoded.text,
-            decoded.confidence,
-            tuple(characters),
-            ms,
-            alternatives=decoded.alternatives,
-            mass=decoded.mass,
-        ).judged(self.min_confidence)
+        return {
+            "text": decoded.text,
+            "confidence": decoded.confidence,
+            "characters": tuple(characters),
+            "ms": ms,
+            "alternatives": decoded.alternatives,
+            "mass": decoded.mass,
+            "accepted": decoded.confidence * decoded.mass >= self.min_confidence,
+        }
+
+
+def _checked(order: ChannelOrder) -> ChannelOrder:
+    if order not in get_args(ChannelOrder):
+        raise InputError(f"channel order {order!r}: give {' or '.join(get_args(ChannelOrder))}")
+    return order
 
 
 @contextmanager
@@ -234,10 +280,26 @@ def model_path(model: str | Path) -> Iterator[Path]:
         raise InputError(f"{name}: no such model; give a file or one of: {', '.join(shipped())}")
 
 
-def _open(model: str | Path, threads: int, runtime: str) -> tuple[Runtime, Card]:
+def _lasting(model: str | Path) -> str | Path:
+    """A model's name that means the same in another process, whatever its working directory."""
+    return model if str(model) in shipped() else Path(model).absolute()
+
+
+@lru_cache(8)
+def _open_once(
+    model: str | Path,
+    threads: int,
+    device: str,
+    written: int,  # noqa: ARG001  a file that was written again is another model
+) -> tuple[Runtime, Card]:
+    """A model that unpickled readers share: a process pool pickles its reader with every task."""
+    return _open(model, threads, device)
+
+
+def _open(model: str | Path, threads: int, device: str) -> tuple[Runtime, Card]:
     name = str(model)
     with model_path(model) as path:
-        opened = open_runtime(str(path), threads, runtime)
+        opened = Runtime(str(path), threads, device)
     card = Card.from_json(opened.metadata(KEY), name)
     takes = [("images", "uint8", (card.height, card.width, card.channels))]
     gives = [("log_probs", (card.steps, len(card.alphabet)))]

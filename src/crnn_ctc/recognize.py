@@ -1,4 +1,8 @@
-"""Pictures to decoded texts: fitted, through the network, decoded. All reading does this."""
+"""Pictures to decoded texts: fitted, through the network, decoded. All reading does this.
+
+A picture that cannot be read is an item like the others: its place in a stream is taken by the
+:class:`crnn_ctc.errors.InputError` that says why.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,11 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from crnn_ctc.decode import Decoded
 from crnn_ctc.decode.decoder import Decoder
+from crnn_ctc.errors import InputError
 from crnn_ctc.image import LOWER_ROW, UPPER_ROW, UPPER_SHARE, fit, fit_two_rows
 from crnn_ctc.model_file.card import Card
 
@@ -37,10 +43,12 @@ class Seen:
     Attributes:
         decoded: the text; its spans are in time steps.
         two_rows: whether the picture was read as two rows.
+        width: of the picture, in pixels.
     """
 
     decoded: Decoded
     two_rows: bool = False
+    width: int = 1
 
     def place(self, step: float, steps: int) -> tuple[int, float]:
         """Where a time step lies: its row from the top, and x as a share of the picture's width.
@@ -62,6 +70,8 @@ class Seen:
             end: one past the last.
             steps: T.
         """
+        if not self.two_rows:
+            return 0, start / steps, end / steps
         row, middle = self.place((start + end) / 2, steps)
         # half the run to each side of its middle: it may reach over the end of its row
         half = self.scale(row) * (end - start) / 2 / steps
@@ -77,8 +87,8 @@ class Seen:
 
 
 def recognize(
-    model: Recognizer, decode: Decoder, images: Iterable[NDArray[np.uint8]]
-) -> list[Seen]:
+    model: Recognizer, decode: Decoder, pictures: Iterable[Image.Image | InputError]
+) -> list[Seen | InputError]:
     """Read pictures, one result each, in order.
 
     A model that knows two rows is shown each picture that may have them both ways, and the way in
@@ -87,42 +97,53 @@ def recognize(
     Args:
         model: to read with.
         decode: how to read its output.
-        images: RGB, uint8 (H, W, 3), of any size; each is let go before the next is asked for.
+        pictures: in mode RGB, of any size, or errors, which are passed on; each picture is let go
+            before the next is asked for.
     """
-    return [seen for seen, _ in look(model, decode, images)]
+    return [one if isinstance(one, InputError) else one[0] for one in look(model, decode, pictures)]
 
 
 def look(
-    model: Recognizer, decode: Decoder, images: Iterable[NDArray[np.uint8]]
-) -> list[tuple[Seen, NDArray[np.float32]]]:
+    model: Recognizer, decode: Decoder, pictures: Iterable[Image.Image | InputError]
+) -> list[tuple[Seen, NDArray[np.float32]] | InputError]:
     """As :func:`recognize`, each with the log-probabilities that it was read from.
 
     Returns:
-        N results, each with float32 (T, K): of the way of looking that counts.
+        N results: errors, or pairs of what was seen and float32 (T, K), of the way of looking that
+        counts.
     """
     card = model.card
     size = (card.height, card.width, card.channels, card.ink)
     fitted: list[NDArray[np.uint8]] = []
-    both: list[bool] = []
-    for image in images:
-        fitted.append(fit(image, *size))
-        both.append(card.two_rows and image.shape[1] < TWO_ROW_ASPECT * image.shape[0])
-        if both[-1]:
-            fitted.append(fit_two_rows(image, *size))
+    shown: list[tuple[int, bool] | InputError] = []  # the width, and whether both ways
+    for picture in pictures:
+        if isinstance(picture, InputError):
+            shown.append(picture)
+            continue
+        width, height = picture.size
+        both = card.two_rows and width < TWO_ROW_ASPECT * height
+        fitted.append(fit(picture, *size))
+        if both:
+            fitted.append(fit_two_rows(picture, *size))
+        shown.append((width, both))
     if not fitted:
-        return []
+        return [one for one in shown if isinstance(one, InputError)]
     log_probs = model.log_probs(np.stack(fitted))
     looks = zip(decode(log_probs), log_probs, strict=True)
-    seen = []
-    for may_be_two in both:
+    found: list[tuple[Seen, NDArray[np.float32]] | InputError] = []
+    for one in shown:
+        if isinstance(one, InputError):
+            found.append(one)
+            continue
+        width, both = one
         decoded, rows = next(looks)
-        one = (Seen(decoded), rows)
-        if may_be_two:
+        best = (Seen(decoded, width=width), rows)
+        if both:
             decoded, rows = next(looks)
-            two = (Seen(decoded, two_rows=True), rows)
-            one = max(one, two, key=lambda way: _probability(way[0]))
-        seen.append(one)
-    return seen
+            other = (Seen(decoded, two_rows=True, width=width), rows)
+            best = max(best, other, key=lambda way: _probability(way[0]))
+        found.append(best)
+    return found
 
 
 def _probability(seen: Seen) -> float:

@@ -29,14 +29,12 @@ class Item(NamedTuple):
     """One picture.
 
     Attributes:
-        name: what to call it.
-        content: of its file; None where there is an error.
-        error: why it could not be had.
+        name: for messages and the ``path`` column.
+        content: bytes of its file, or why it could not be fetched.
     """
 
     name: str
-    content: bytes | None
-    error: str | None = None
+    content: bytes | InputError
 
 
 def items(shard: Shard) -> Iterator[Item]:
@@ -48,11 +46,11 @@ def items(shard: Shard) -> Iterator[Item]:
     try:
         yield from (_rows if first.path.lower().endswith(PARQUET) else _members)(first)
     except InputError as error:
-        yield Item(first.shown, None, str(error))
+        yield Item(first.shown, error)
     # pyarrow's and tarfile's errors on broken files have no base but these
     except (OSError, EOFError, tarfile.TarError, pyarrow.ArrowException, ValueError) as error:
         said = f"{first.shown}: cannot be read to its end ({one_line(error)}); copy it again"
-        yield Item(first.shown, None, said)
+        yield Item(first.shown, InputError(said))
 
 
 def _read(file: Place) -> Item:
@@ -61,13 +59,13 @@ def _read(file: Place) -> Item:
             return _whole(file.shown, stream)
     except (OSError, pyarrow.ArrowException) as error:
         said = f"{file.shown}: cannot be read ({one_line(error)}); check the path"
-        return Item(file.shown, None, said)
+        return Item(file.shown, InputError(said))
 
 
 def _whole(name: str, stream: IO[bytes]) -> Item:
     content = stream.read(LARGEST + 1)
     if len(content) > LARGEST:
-        return Item(name, None, f"{name}: larger than {LARGEST >> 20} MB; is it a picture?")
+        return Item(name, InputError(f"{name}: larger than {LARGEST >> 20} MB; is it a picture?"))
     return Item(name, content)
 
 
@@ -116,10 +114,10 @@ def _row(
         try:
             return _read(place(name) if "://" in name else file.folder / name)
         except InputError as error:
-            return Item(name, None, str(error))
+            return Item(name, error)
     shown = f"{file.shown}#{number}" + (f"/{name}" if name else "")
     if value is None:
-        return Item(shown, None, f"{shown}: no picture in this row")
+        return Item(shown, InputError(f"{shown}: no picture in this row"))
     return Item(shown, value)
 
 

@@ -17,7 +17,7 @@ from crnn_ctc.bulk.parts import put
 from crnn_ctc.bulk.places import Place
 from crnn_ctc.bulk.shards import Shard
 from crnn_ctc.errors import InputError
-from crnn_ctc.model_file.runtime import RuntimeName
+from crnn_ctc.model_file.runtime import CPU
 from crnn_ctc.reader import Reader, model_path
 from crnn_ctc.reading import Reading
 
@@ -54,7 +54,7 @@ class Job:
         out: folder of the parts.
         model: a shipped model's name or a file, which every worker has.
         grammar: see :class:`crnn_ctc.Reader`.
-        runtime: likewise.
+        device: likewise.
         threads: of a worker's network.
         min_confidence: below it, a reading is not accepted.
         batch_size: pictures that a worker reads at once.
@@ -63,7 +63,7 @@ class Job:
     out: Place
     model: str = "plates-tiny"
     grammar: str | None = None
-    runtime: RuntimeName = "onnxruntime"
+    device: str = CPU
     threads: int = 1
     min_confidence: float = 0.0
     batch_size: int = 32
@@ -78,7 +78,7 @@ class Job:
             self.model,
             self.threads,
             self.grammar,
-            runtime=self.runtime,
+            device=self.device,
             min_confidence=self.min_confidence,
         )
 
@@ -163,18 +163,14 @@ class Worker:
     def _rows(self, shard: Shard) -> Iterator[dict[str, Any]]:
         waiting = items(shard)
         while batch := list(islice(waiting, self._job.batch_size)):
-            contents = [item.content for item in batch if item.content is not None]
-            readings = self._reader.read(contents, self._job.batch_size)
-            for item in batch:
-                yield _row(item, None if item.content is None else next(readings))
+            readings = self._reader.read([item.content for item in batch], self._job.batch_size)
+            yield from map(_row, batch, readings)
 
 
-def _row(item: Item, reading: Reading | None) -> dict[str, Any]:
-    error = item.error
-    if reading is None:
-        reading = Reading.failed("")
-    elif reading.error is not None:
-        error = item.name + reading.error.removeprefix("picture")  # all that it knew of the file
+def _row(item: Item, reading: Reading) -> dict[str, Any]:
+    error = reading.error
+    if error is not None and not isinstance(item.content, InputError):
+        error = item.name + error.removeprefix("picture")  # the reader had no name for the bytes
     return {
         "path": item.name,
         "text": reading.text,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crnn_ctc.cli.models import Runtime
 from crnn_ctc.cli.output import write_json
 from crnn_ctc.cli.progress import track
 from crnn_ctc.errors import InputError
@@ -36,9 +35,14 @@ def bench(
         ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
-    runtimes: Annotated[
-        list[Runtime] | None,
-        typer.Option("--runtime", help="What computes the network; may be repeated."),
+    devices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--device",
+            metavar="NAME",
+            help="Where the network is computed: cpu, cuda, directml, coreml, openvino, or auto; "
+            "may be repeated.",
+        ),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 9,
     json_file: Annotated[
@@ -55,10 +59,10 @@ def bench(
     from crnn_ctc.reader import Reader
 
     names = models or ["plates-tiny"]
-    kinds = runtimes or [Runtime.ONNXRUNTIME]
+    kinds = devices or ["cpu"]
     readers: dict[str, Reader] = {}
     for name, kind in product(names, kinds):
-        reader = Reader(name, threads, runtime=kind.value)
+        reader = Reader(name, threads, device=kind)
         readers[_contender(name, reader, len(kinds))] = reader
     first = next(iter(readers.values()))
     sources = _pictures(data, first)
@@ -68,7 +72,8 @@ def bench(
     facts: dict[str, Any] = {
         "version": __version__,
         "models": names,
-        "runtimes": sorted({f"{r.runtime.name} {r.runtime.version}" for r in readers.values()}),
+        "runtime": f"ONNX Runtime {first.runtime.version}",
+        "devices": sorted({reader.runtime.device for reader in readers.values()}),
         "threads": threads,
         "processor": processor(),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
@@ -87,9 +92,9 @@ _PICTURES = 128
 """Different ones: as many as are read, or so."""
 
 
-def _contender(name: str, reader: Reader, runtimes: int) -> str:
+def _contender(name: str, reader: Reader, devices: int) -> str:
     known = name if name == reader.card.name else Path(name).name
-    return f"{known}, {reader.runtime.name}" if runtimes > 1 else known
+    return f"{known}, {reader.runtime.device}" if devices > 1 else known
 
 
 def _pictures(data: Path | None, reader: Reader) -> list[Source]:
@@ -153,7 +158,7 @@ def _summary(speeds: list[Speed], facts: dict[str, Any]) -> str:
     memory = facts["peak_memory_mb"]
     tail = [
         f"{memory:.0f} MB at most" if memory else "",
-        " and ".join(facts["runtimes"]),
+        f"{facts['runtime']} on {' and '.join(facts['devices'])}",
         f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}",
         facts["processor"],
         facts["system"],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crnn_ctc.cli.extras import needs
-from crnn_ctc.cli.models import Runtime
+from crnn_ctc.cli.models import Device
 from crnn_ctc.cli.output import REFUSED, counted
 from crnn_ctc.cli.progress import track
 from crnn_ctc.errors import InputError
@@ -53,7 +53,7 @@ def bulk(
     ] = SHARD,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures per inference batch.")] = 32,
     threads: Annotated[int, typer.Option(min=1, help="Inference threads of each worker.")] = 1,
-    runtime: Annotated[Runtime, typer.Option(help="Inference runtime.")] = Runtime.ONNXRUNTIME,
+    device: Device = "cpu",
     grammar: Annotated[
         str | None,
         typer.Option(
@@ -81,7 +81,7 @@ def bulk(
         raise InputError("bulk reads files, folders and URIs, not standard input; leave - away")
     run = _engine(engine)
     found_at, folder = [place(source) for source in sources], place(out)
-    how = Job(folder, model, grammar, runtime.value, threads, min_confidence, batch_size)
+    how = Job(folder, model, grammar, device, threads, min_confidence, batch_size)
     how.reader()  # a model that cannot be opened fails here, once, and leaves no folder behind
     prepare(folder, found_at)
     listed = 0

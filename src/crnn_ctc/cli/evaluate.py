@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crnn_ctc.cli.extras import needs
-from crnn_ctc.cli.models import Runtime, open_model
+from crnn_ctc.cli.models import Device, open_model
 from crnn_ctc.cli.output import check_writable, write_json, write_text
 from crnn_ctc.cli.progress import track
 from crnn_ctc.errors import InputError
@@ -77,9 +77,7 @@ def evaluate(
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 64,
     threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
-    runtime: Annotated[
-        Runtime, typer.Option(help="What computes a model file; torch computes run folders.")
-    ] = Runtime.ONNXRUNTIME,
+    device: Device = "cpu",
     decode: Annotated[
         Decode | None,
         typer.Option(
@@ -112,7 +110,7 @@ def evaluate(
         decode.value if decode else None,
         against.value if against else None,
         grammar,
-        runtime,
+        device,
     )
     without = None if negatives is None else pictures_without_text(negatives)
     cards = [contender.model.card for contender in contenders]
@@ -173,7 +171,7 @@ def open_contenders(
     decode: Method | None = None,
     against: Method | None = None,
     grammar: str | None = None,
-    runtime: Runtime = Runtime.ONNXRUNTIME,
+    device: str = "cpu",
 ) -> list[Contender]:
     """One contender, or the two that are to be compared.
 
@@ -183,7 +181,7 @@ def open_contenders(
         decode: how to read the output; see :func:`decoder_for`.
         against: a second way of reading that of one model.
         grammar: by name, of every way that obeys one.
-        runtime: that computes model files.
+        device: that computes model files.
 
     Raises:
         InputError: there are not one or two, they are the same, or one cannot be used.
@@ -203,7 +201,7 @@ def open_contenders(
             f"{models[0]}: named twice; name another model, or compare two ways of decoding with "
             "--against"
         )
-    opened = [open_model(name, threads, runtime) for name in models]
+    opened = [open_model(name, threads, device) for name in models]
     decoders = [decoder_for(model.card, decode, grammar) for model in opened]
     if against is not None:
         opened *= 2

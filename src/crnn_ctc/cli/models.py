@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from crnn_ctc.cli.extras import needs
 
@@ -12,20 +13,22 @@ if TYPE_CHECKING:
     from crnn_ctc.recognize import Recognizer
 
 
-class Runtime(StrEnum):
-    """What computes a network; see :mod:`crnn_ctc.model_file.runtime`."""
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Where the network is computed: cpu, cuda, directml, coreml, openvino, or auto.",
+    ),
+]
 
-    ONNXRUNTIME = "onnxruntime"
-    OPENVINO = "openvino"
 
-
-def open_model(name: str, threads: int = 1, runtime: Runtime = Runtime.ONNXRUNTIME) -> Recognizer:
+def open_model(name: str, threads: int = 1, device: str = "cpu") -> Recognizer:
     """A model to evaluate or describe; torch is loaded for run folders alone.
 
     Args:
         name: as a user gives it.
         threads: that compute a model file.
-        runtime: that computes a model file; torch computes run folders.
+        device: that computes a model file; torch computes run folders.
 
     Raises:
         InputError: no such model, or not one of ours.
@@ -36,4 +39,4 @@ def open_model(name: str, threads: int = 1, runtime: Runtime = Runtime.ONNXRUNTI
         return Trained(Path(name))
     from crnn_ctc.reader import Reader
 
-    return Reader(name, threads, runtime=runtime.value)
+    return Reader(name, threads, device=device)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from crnn_ctc.cli.extras import needs
-from crnn_ctc.cli.models import Runtime
+from crnn_ctc.cli.models import Device
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -38,9 +38,7 @@ def serve(
             "Requests may say otherwise.",
         ),
     ] = 0.0,
-    runtime: Annotated[
-        Runtime, typer.Option(help="What computes the networks.")
-    ] = Runtime.ONNXRUNTIME,
+    device: Device = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Of each network.")] = 1,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures read at once.")] = 8,
     queue: Annotated[
@@ -84,7 +82,7 @@ def serve(
         limits,
         metrics,
         threads,
-        runtime.value,
+        device,
         min_confidence,
     )
     listening = listen(host, port)

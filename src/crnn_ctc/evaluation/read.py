@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crnn_ctc.decode.decoder import Decoder
+from crnn_ctc.errors import InputError
 from crnn_ctc.image import load_each
 from crnn_ctc.recognize import Recognizer, Seen, recognize
 
@@ -109,14 +110,12 @@ def read_pictures(
     decoder = decoder or Decoder(model.card.alphabet)
     waiting = iter(pictures)
     while batch := list(islice(waiting, batch_size)):
-        errors: dict[int, str] = {}
-        images = load_each((picture.source for picture in batch), errors)
-        seen = iter(recognize(model, decoder, (image for _, image in images)))
-        for place, picture in enumerate(batch):
-            if place in errors:
-                yield Read(picture, None, errors[place])
+        found = recognize(model, decoder, load_each(picture.source for picture in batch))
+        for picture, seen in zip(batch, found, strict=True):
+            if isinstance(seen, InputError):
+                yield Read(picture, None, str(seen))
             else:
-                yield Read(picture, next(seen))
+                yield Read(picture, seen)
 
 
 def read_fitted(

@@ -1,20 +1,43 @@
-"""What computes a model's graph: ONNX Runtime, or OpenVINO where that is installed."""
+"""What computes a model's graph: ONNX Runtime, on the CPU or another device."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.errors import InputError, MissingExtraError
+from crnn_ctc.errors import InputError
 from crnn_ctc.model_file.guard import read_model
 
-RuntimeName = Literal["onnxruntime", "openvino"]
+
+class Device(NamedTuple):
+    """A kind of device.
+
+    Attributes:
+        provider: the execution provider of ONNX Runtime that computes on it.
+        package: the build of ONNX Runtime that has the provider.
+    """
+
+    provider: str
+    package: str
+
+
+CPU, AUTO = "cpu", "auto"
+
+DEVICES = {
+    CPU: Device("CPUExecutionProvider", "onnxruntime"),
+    "cuda": Device("CUDAExecutionProvider", "onnxruntime-gpu"),
+    "directml": Device("DmlExecutionProvider", "onnxruntime-directml"),
+    "coreml": Device("CoreMLExecutionProvider", "onnxruntime for macOS"),
+    "openvino": Device("OpenVINOExecutionProvider", "onnxruntime-openvino"),
+}
+"""What can compute a graph, by the name that users give."""
+
+_AUTO = ("cuda", "directml", "coreml")
 
 
 @dataclass(frozen=True)
@@ -32,23 +55,39 @@ class Tensor:
     shape: tuple[int, ...]
 
 
-class Runtime(Protocol):
-    """One model, ready to compute.
+class Runtime:
+    """A model file, opened in ONNX Runtime.
+
+    Args:
+        model: the file.
+        threads: intra-op threads on the CPU.
+        device: that computes; see :func:`open_session`.
 
     Attributes:
-        name: of the library.
-        version: of the library.
+        device: that computes, ``auto`` resolved.
+        version: of ONNX Runtime.
         inputs: of the graph.
         outputs: of the graph.
+
+    Raises:
+        InputError: not a model, one that holds what ours do not, or no such device.
     """
 
-    name: str
-    version: str
-    inputs: list[Tensor]
-    outputs: list[Tensor]
+    def __init__(self, model: str, threads: int, device: str = CPU) -> None:
+        import onnxruntime
+
+        self._model = model
+        self._session = open_session(read_model(model), threads, model, device=device)
+        self.device = device_of(self._session)
+        self.version: str = onnxruntime.__version__
+        with _only_models(model):
+            self.inputs = [_tensor(value) for value in self._session.get_inputs()]
+            self.outputs = [_tensor(value) for value in self._session.get_outputs()]
 
     def metadata(self, key: str) -> str | None:
         """An entry of the file's metadata; None where there is none."""
+        value = self._session.get_modelmeta().custom_metadata_map.get(key)
+        return None if value is None else str(value)
 
     def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (N, H, W, C) to float32 (N, T, K); threads may call it side by side.
@@ -56,72 +95,71 @@ class Runtime(Protocol):
         Raises:
             InputError: the graph cannot be computed, which opening it does not always tell.
         """
-
-
-def open_runtime(model: str, threads: int, runtime: str = "onnxruntime") -> Runtime:
-    """A model file, on the CPU.
-
-    Args:
-        model: the file.
-        threads: that compute.
-        runtime: see :data:`RuntimeName`.
-
-    Raises:
-        InputError: not a model, one that holds what ours do not, or no such runtime.
-        MissingExtraError: the runtime is not installed.
-    """
-    if runtime == "onnxruntime":
-        return OnnxRuntime(model, threads)
-    if runtime == "openvino":
-        return OpenVino(model, threads)
-    raise InputError(f"runtime {runtime!r}: give onnxruntime or openvino")
-
-
-class OnnxRuntime:
-    """ONNX Runtime; see :func:`open_runtime`."""
-
-    name = "ONNX Runtime"
-
-    def __init__(self, model: str, threads: int) -> None:
-        import onnxruntime
-
-        self._model = model
-        self._session = open_session(read_model(model), threads, model)
-        self.version: str = onnxruntime.__version__
-        with _only_models(model):
-            self.inputs = [_onnx_tensor(value) for value in self._session.get_inputs()]
-            self.outputs = [_onnx_tensor(value) for value in self._session.get_outputs()]
-
-    def metadata(self, key: str) -> str | None:
-        """See :class:`Runtime`."""
-        value = self._session.get_modelmeta().custom_metadata_map.get(key)
-        return None if value is None else str(value)
-
-    def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See :class:`Runtime`."""
-        with _only_models(self._model):
+        try:
             out = self._session.run(["log_probs"], {"images": images})[0]
+        except Exception as error:  # ONNX Runtime's errors share no base but Exception
+            raise _no_model(self._model, error) from None
         return np.asarray(out, np.float32)
 
 
-def open_session(content: bytes, threads: int, name: str = "model", precise: bool = False) -> Any:
-    """An ONNX Runtime session on the CPU for a model file's content.
+def open_session(
+    content: bytes,
+    threads: int,
+    name: str = "model",
+    precise: bool = False,
+    device: str = CPU,
+) -> Any:
+    """An ONNX Runtime session for a model file's content.
 
     Args:
-        content: the bytes of the file.
-        threads: intra-op threads.
+        content: bytes of the file.
+        threads: intra-op threads on the CPU.
         name: the file's name, for errors.
         precise: 8-bit products that cannot saturate, slower on processors without VNNI.
+        device: one of :data:`DEVICES`, or ``auto`` for the first of ``cuda``, ``directml`` and
+            ``coreml`` that works here, else the CPU.
 
     Raises:
-        InputError: not a model.
+        InputError: not a model, or the device is not there.
     """
+    import onnxruntime
+
+    if device not in (*DEVICES, AUTO):
+        raise InputError(f"device {device!r}: give one of {', '.join((AUTO, *DEVICES))}")
+    available = onnxruntime.get_available_providers()
+    wanted = _AUTO if device == AUTO else (device,)
+    for choice in wanted:
+        if DEVICES[choice].provider not in available:
+            continue
+        try:
+            session = _open_on(choice, content, threads, name, precise)
+        except InputError:
+            _open_on(CPU, content, threads, name, precise)  # raises where the file is at fault
+            continue
+        if device_of(session) == choice:
+            return session
+    if device == AUTO:
+        return _open_on(CPU, content, threads, name, precise)
+    known = DEVICES[device]
+    if known.provider in available:
+        raise InputError(
+            f"device {device}: {known.provider} does not start here (is there such a device, with "
+            "its driver and libraries?); give --device cpu, or auto"
+        )
+    raise InputError(
+        f"device {device} needs {known.package}, and the installed onnxruntime has no "
+        f"{known.provider}; change it with: pip uninstall onnxruntime, pip install {known.package}"
+    )
+
+
+def _open_on(device: str, content: bytes, threads: int, name: str, precise: bool) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    # errors of a provider that does not start are told by our own line
+    options.log_severity_level = 3 if device == CPU else 4
     # threads that spin while they wait slow down whatever else runs on the machine
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
@@ -129,74 +167,36 @@ def open_session(content: bytes, threads: int, name: str = "model", precise: boo
     options.add_session_config_entry("session.load_model_format", "ONNX")
     if precise:
         options.add_session_config_entry("session.x64quantprecision", "1")
+    # what a device cannot compute, the CPU does
+    providers = dict.fromkeys((DEVICES[device].provider, DEVICES[CPU].provider))
     with _only_models(name):
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=list(providers))
 
 
-def _onnx_tensor(value: Any) -> Tensor:
+def device_of(session: Any) -> str:
+    """The name in :data:`DEVICES` of what computes a session's graph."""
+    provider = session.get_providers()[0]
+    return next(name for name, device in DEVICES.items() if device.provider == provider)
+
+
+def _tensor(value: Any) -> Tensor:
     # a free size is a name, or None
     shape = tuple(size if isinstance(size, int) else -1 for size in value.shape)
     return Tensor(value.name, value.type.removeprefix("tensor(").removesuffix(")"), shape)
 
 
-class OpenVino:
-    """OpenVINO; see :func:`open_runtime`."""
-
-    name = "OpenVINO"
-
-    def __init__(self, model: str, threads: int) -> None:
-        try:
-            import openvino
-        except ModuleNotFoundError as error:
-            raise MissingExtraError("runtime openvino", "openvino", error.name) from None
-
-        content = read_model(model)
-        core = openvino.Core()
-        settings = {
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,
-            # float32 as the others have it, not bfloat16 where the processor multiplies it
-            "INFERENCE_PRECISION_HINT": "f32",
-            "CPU_DENORMALS_OPTIMIZATION": True,
-            # a thread bound to a core waits for whatever else runs there
-            "ENABLE_CPU_PINNING": False,
-        }
-        with _only_models(model):
-            graph = core.read_model(content)
-            self._compiled = core.compile_model(graph, "CPU", settings)
-            self.inputs = [_openvino_tensor(value) for value in graph.inputs]
-            self.outputs = [_openvino_tensor(value) for value in graph.outputs]
-        self._model, self._graph = model, graph
-        self._own = threading.local()
-        self.version: str = openvino.__version__.partition("-")[0]
-
-    def metadata(self, key: str) -> str | None:
-        """See :class:`Runtime`."""
-        path = ["framework", key]  # where OpenVINO puts a file's metadata
-        return str(self._graph.get_rt_info(path).value) if self._graph.has_rt_info(path) else None
-
-    def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See :class:`Runtime`."""
-        if not hasattr(self._own, "request"):  # a request computes one batch at a time
-            self._own.request = self._compiled.create_infer_request()
-        with _only_models(self._model):
-            return np.asarray(self._own.request.infer({"images": images})["log_probs"], np.float32)
-
-
-def _openvino_tensor(value: Any) -> Tensor:
-    shape = tuple(size.get_length() if size.is_static else -1 for size in value.partial_shape)
-    return Tensor(value.any_name, np.dtype(value.element_type.to_dtype()).name, shape)
-
-
 @contextmanager
 def _only_models(name: str) -> Iterator[None]:
-    """Say in one line why a runtime will not open a file, or cannot compute what it opened."""
+    """Say in one line why a file cannot be opened."""
     try:
         yield
-    except Exception as error:  # the runtimes' errors share no base but Exception
-        # OpenVINO says where in its own source it failed before it says why
-        lines = [line for line in str(error).strip().splitlines() if "Exception from" not in line]
-        reason = lines[0][:160] if lines else type(error).__name__
-        raise InputError(
-            f"{name}: not a model file ({reason}); give a file that crnn-ctc export wrote"
-        ) from None
+    except Exception as error:  # ONNX Runtime's errors share no base but Exception
+        raise _no_model(name, error) from None
+
+
+def _no_model(name: str, error: Exception) -> InputError:
+    lines = str(error).strip().splitlines()
+    reason = lines[0][:160] if lines else type(error).__name__
+    return InputError(
+        f"{name}: not a model file ({reason}); give a file that crnn-ctc export wrote"
+    )

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
-
 from crnn_ctc.errors import InputError
-from crnn_ctc.image import FORMATS
 from crnn_ctc.model_file.card import Card
-from crnn_ctc.model_file.runtime import RuntimeName
+from crnn_ctc.model_file.runtime import CPU
 from crnn_ctc.plates.text import spells_plates
 from crnn_ctc.reader import Reader, Reading, shipped
 from crnn_ctc.serve.batching import Batcher
-from crnn_ctc.serve.limits import MEGA, Limits
+from crnn_ctc.serve.limits import Limits
 from crnn_ctc.serve.metrics import Metrics
 
 MOST_ALTERNATIVES = 10
@@ -56,7 +51,6 @@ class ServedModel:
         self._searcher = reader.giving(MOST_ALTERNATIVES)
         # texts have a dot, places of characters are approximate
         self.plates = spells_plates(reader.card.alphabet)
-        self._pixels = limits.pixels
         self._metrics = metrics
         self.batcher = Batcher(self.read, limits.batch, limits.queue, f"read-{self.name}")
         metrics.waiting.labels(self.name).set_function(lambda: self.batcher.waiting)
@@ -76,21 +70,11 @@ class ServedModel:
         readings: dict[int, Reading] = {}
         for reader, searched in ((self._reader, False), (self._searcher, True)):
             places = [p for p, job in enumerate(jobs) if (job.alternatives > 0) == searched]
-            good = [p for p in places if self._may_decode(p, jobs[p], readings)]
-            found = reader.read([jobs[p].content for p in good], batch_size=len(jobs))
-            readings.update(zip(good, found, strict=True))
+            found = reader.read([jobs[p].content for p in places], batch_size=len(jobs))
+            readings.update(zip(places, found, strict=True))
         answers = [_as_asked(readings[place], job) for place, job in enumerate(jobs)]
         self._count(answers)
         return answers
-
-    def _may_decode(self, place: int, job: Job, readings: dict[int, Reading]) -> bool:
-        """Whether the picture may be decoded; if not, why is put among the readings."""
-        try:
-            check_header(job.content, self._pixels)
-        except InputError as error:
-            readings[place] = Reading.failed(str(error))
-            return False
-        return True
 
     def _count(self, readings: list[Reading]) -> None:
         self._metrics.batch.labels(self.name).observe(len(readings))
@@ -113,38 +97,12 @@ def _outcome(reading: Reading) -> str:
     return "read" if reading.text else "empty"
 
 
-def check_header(content: bytes, pixels: int) -> None:
-    """See what a picture's first bytes say of it, before anything is decoded.
-
-    Raises:
-        InputError: it has too many pixels, or no kind that is read.
-    """
-    try:
-        with warnings.catch_warnings():
-            # Pillow's own limits come later than ours
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                width, height = image.size
-    except UnidentifiedImageError:
-        raise InputError("picture: not a picture; give PNG, JPEG, WebP, BMP or TIFF") from None
-    except Image.DecompressionBombError:
-        raise InputError(f"picture: {_too_large(pixels)}") from None
-    except Exception as error:  # Pillow's parsers raise many kinds on broken files
-        raise InputError(f"picture: a broken picture ({error}); copy it again") from None
-    if width * height > pixels:
-        raise InputError(f"picture: {width}x{height} pixels, {_too_large(pixels)}")
-
-
-def _too_large(pixels: int) -> str:
-    return f"over the limit of {pixels / MEGA:g} megapixels; crop it to the text"
-
-
 def open_models(
     models: Sequence[str],
     limits: Limits,
     metrics: Metrics,
     threads: int = 1,
-    runtime: RuntimeName = "onnxruntime",
+    device: str = CPU,
     min_confidence: float = 0.0,
 ) -> dict[str, ServedModel]:
     """Models by name, the first of which answers when none is named.
@@ -154,7 +112,7 @@ def open_models(
         limits: of the service.
         metrics: to count in.
         threads: see :class:`crnn_ctc.reader.Reader`, as for the others.
-        runtime: that computes them.
+        device: that computes them.
         min_confidence: of what is accepted, where a request does not say.
 
     Raises:
@@ -165,6 +123,12 @@ def open_models(
         name = model if model in shipped() else Path(model).stem
         if name in opened:
             raise InputError(f"{model}: a second model named {name}; rename its file")
-        reader = Reader(model, threads, runtime=runtime, min_confidence=min_confidence)
+        reader = Reader(
+            model,
+            threads,
+            device=device,
+            min_confidence=min_confidence,
+            max_pixels=limits.pixels,
+        )
         opened[name] = ServedModel(reader, name, limits, metrics)
     return opened

@@ -61,8 +61,11 @@ def test_plates_are_read(name: str, tab: Tab, site: tuple[str, Path]) -> None:
         tab.run("document.querySelector('#text').textContent = ''")
         tab.give("#file", plate)
         tab.wait(f"{TEXT} !== ''")
-        assert tab.run(TEXT) == reader(plate).text
-        assert "% (best path)" in tab.run(STATUS)
+        expected = reader(plate)
+        assert tab.run(TEXT) == expected.text
+        # a browser scales pictures in its own way
+        shown = float(tab.run(STATUS).split()[0]) / 100
+        assert shown == pytest.approx(expected.confidence, abs=0.1)
     assert not [c for c in tab.complaints() if "favicon" not in c]
     assert all(a.startswith((address, "blob:", "data:")) for a in tab.addresses())
 

@@ -47,18 +47,33 @@ function preprocess(image, [height, width, channels]) {
   return new ort.Tensor("uint8", pixels, [1, height, width, channels]);
 }
 
-/** Best-path decoding of (1, T, K): repeats are merged, blanks dropped. */
-function decode({ data, dims: [, steps, classes] }, { symbols, blank }) {
-  const characters = [...symbols];
-  let text = "", confidence = 1, previous = blank;
-  for (let t = 0; t < steps; t++) {
+/** T rows of K calibrated probabilities from log-probabilities (1, T, K). */
+function calibrate({ data, dims: [, steps, classes] }, temperature) {
+  return Array.from({ length: steps }, (_, t) => {
     const row = data.subarray(t * classes, (t + 1) * classes);
-    const best = row.indexOf(Math.max(...row));
-    confidence *= Math.exp(row[best]);
-    if (best !== blank && best !== previous) text += characters[best];
-    previous = best;
+    const weights = Array.from(row, (value) => Math.exp(value / temperature));
+    const sum = weights.reduce((a, b) => a + b);
+    return weights.map((weight) => weight / sum);
+  });
+}
+
+/** Best-path decoding: classes without repeats and blanks. */
+function decode(rows, blank) {
+  const path = rows.map((row) => row.indexOf(Math.max(...row)));
+  return path.filter((label, t) => label !== blank && label !== path[t - 1]);
+}
+
+/** P(labels | picture), the sum over all alignments: CTC's forward algorithm. */
+function probability(rows, labels, blank) {
+  const states = [blank, ...labels.flatMap((label) => [label, blank])];
+  let alpha = states.map((_, s) => Number(s === 0));
+  for (const row of rows) {
+    alpha = states.map((label, s) => {
+      const skips = s > 1 && label !== blank && label !== states[s - 2];
+      return row[label] * (alpha[s] + (alpha[s - 1] ?? 0) + (skips ? alpha[s - 2] : 0));
+    });
   }
-  return { text, confidence };
+  return alpha.at(-1) + (alpha.at(-2) ?? 0);
 }
 
 /** The picture, and the plate's outline where the model finds corners, (1, 4, 2) in shares. */
@@ -86,17 +101,21 @@ attempt(async () => {
   if (!response.ok) throw new Error("model.onnx is missing: copy a model file beside this page.");
   const bytes = new Uint8Array(await response.arrayBuffer());
   const card = readCard(bytes);
+  const blank = card.alphabet.blank;
+  const characters = [...card.alphabet.symbols];
   const session = await ort.InferenceSession.create(bytes);
   const size = session.inputMetadata[0].shape.slice(1);
   const read = async () => {
     const image = await createImageBitmap(input.files[0]);
     const started = performance.now();
     const { log_probs, corners } = await session.run({ images: preprocess(image, size) });
-    const { text, confidence } = decode(log_probs, card.alphabet);
+    const rows = calibrate(log_probs, card.temperature);
+    const labels = decode(rows, blank);
+    const confidence = probability(rows, labels, blank);
     const ms = performance.now() - started;
     draw(image, corners);
-    output.textContent = text || "(no text)";
-    status.textContent = `${(100 * confidence).toFixed(1)} % (best path), ${ms.toFixed(0)} ms`;
+    output.textContent = labels.map((label) => characters[label]).join("") || "(no text)";
+    status.textContent = `${(100 * confidence).toFixed(1)} %, ${ms.toFixed(0)} ms`;
   };
   input.addEventListener("change", () => attempt(read));
   input.disabled = false;

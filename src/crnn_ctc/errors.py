@@ -26,5 +26,6 @@ class MissingExtraError(InputError):
     def __init__(self, feature: str, extra: str, module: str | None) -> None:
         super().__init__(
             f"{feature} needs {module or extra}, which is not installed; "
-            f'install it with: pip install "crnn-ctc[{extra}]"'
+            f'install it with: pip install "crnn-ctc[{extra}]", '
+            f'or in a clone: pip install ".[{extra}]"'
         )

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from conftest import EXAMPLES, run_cli
 from crnn_ctc import InputError, Reader
-from crnn_ctc.card import KEY
 from crnn_ctc.decode.ctc import greedy_texts
 from crnn_ctc.image import load
+from crnn_ctc.model_file.card import KEY
 
 onnx = pytest.importorskip("onnx", reason="needs the extra train")
 ort = pytest.importorskip("onnxruntime")
 
 from onnx import TensorProto, helper  # noqa: E402
 
-from crnn_ctc import float32  # noqa: E402
+from crnn_ctc.export import float32  # noqa: E402
 
 PICTURES = {
     "plates-nano": sorted((EXAMPLES / "plates").glob("*.jpg")),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import runpy
 import sys
-import tomllib
 import types
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -12,6 +11,11 @@ from pathlib import Path
 import pytest
 
 import crnn_ctc
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 

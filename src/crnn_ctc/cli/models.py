@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crnn_ctc.cli.extras import needs
+from crnn_ctc.cli.str_enum import StrEnum
 
 if TYPE_CHECKING:
     from crnn_ctc.recognize import Recognizer

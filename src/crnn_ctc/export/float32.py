@@ -16,12 +16,12 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, version_converter
 
-from crnn_ctc.atomic import write_atomically
-from crnn_ctc.card import Card
+from crnn_ctc.benchmark.specimens import fitted_specimens
 from crnn_ctc.errors import InputError
+from crnn_ctc.files import write_atomically
+from crnn_ctc.model_file.card import Card
+from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.reader import Reader, model_path
-from crnn_ctc.runtime import open_session
-from crnn_ctc.specimens import fitted_specimens
 
 OPSET = 17
 """ONNX opset of the file: TensorRT 8.6, OpenCV 4.8 and ncnn know it; GridSample needs 16."""

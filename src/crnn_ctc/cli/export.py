@@ -112,8 +112,8 @@ def as_float32(
     source: Path, out: Path | None, changes: dict[str, str], calibrate: Path | None, batch: int
 ) -> None:
     """Write a run folder or a model for runtimes other than ONNX Runtime."""
-    from crnn_ctc.export.to_onnx import export as export_run
     from crnn_ctc.export.float32 import OPSET, TOLERANCE, to_float32
+    from crnn_ctc.export.to_onnx import export as export_run
 
     file = out or Path(f"{source.resolve().stem}-float32.onnx")
     if source.is_dir():

@@ -13,7 +13,6 @@ else:
         """An enumeration whose members are strings."""
 
         __str__ = str.__str__
-        __format__ = str.__format__
 
 
 __all__ = ["StrEnum"]

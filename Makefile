@@ -3,6 +3,7 @@ PYTHON ?= python3
 # named exactly: a bare torch may bring gigabytes of CUDA
 TORCH ?= torch==2.13.0
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+STARTED := $(shell date +%s)
 
 .PHONY: demo test test-all lint docs format clean
 
@@ -16,6 +17,7 @@ PYTEST = OMP_NUM_THREADS=1 .venv-dev/bin/python -m pytest -n auto --dist loadsco
 
 test: lint  ## lint, types and tests
 	$(PYTEST)
+	@echo "make test: $$(($$(date +%s) - $(STARTED))) s in all"
 
 test-all: lint  ## and those that kill, fuzz or train for longer
 	$(PYTEST) -m ""
@@ -26,8 +28,8 @@ lint: .venv-dev/installed
 	.venv-dev/bin/mypy
 
 # with --quiet, --strict would count no warnings
-docs: .venv-dev/installed  ## the documentation as pages, in site/
-	NO_MKDOCS_2_WARNING=1 .venv-dev/bin/python -m mkdocs build --strict
+docs: .venv-docs/installed  ## the documentation as pages, in site/
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build --strict
 	@echo "open $(CURDIR)/site/index.html"
 
 # for reading: no torch
@@ -36,6 +38,13 @@ docs: .venv-dev/installed  ## the documentation as pages, in site/
 	.venv/bin/pip install --quiet --upgrade pip
 	.venv/bin/pip install --quiet --force-reinstall --no-deps .
 	.venv/bin/pip install --quiet .
+	@touch $@
+
+# for the documentation: no torch
+.venv-docs/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet --upgrade pip
+	.venv-docs/bin/pip install --quiet --editable ".[docs]"
 	@touch $@
 
 # for training, tests and work on the package itself
@@ -51,4 +60,4 @@ format: .venv-dev/installed
 	.venv-dev/bin/ruff format .
 
 clean:
-	rm -rf .venv .venv-dev demo build dist site
+	rm -rf .venv .venv-dev .venv-docs demo build dist site

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 import torch
@@ -81,7 +81,7 @@ def main() -> None:
         print(f"{count} processes: exact match {exact} %, CER {cer} %")
     values = {
         "name": "processes",
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": datetime.now(timezone.utc).date().isoformat(),
         "torch": torch.__version__,
         "images": options.images,
         "batch": BATCH,

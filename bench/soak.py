@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 import urllib.request
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -230,7 +230,7 @@ def main() -> None:
     gone = {s: n for s, n in counted.items() if s not in expected}
     values = {
         "name": "soak",
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": datetime.now(timezone.utc).date().isoformat(),
         "command": " ".join(["python", "bench/soak.py", *sys.argv[1:]]),
         "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
         "cores": os.cpu_count(),

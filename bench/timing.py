@@ -8,7 +8,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +80,7 @@ def report(name: str, unit: str, rows: list[Row], facts: dict[str, object] | Non
     values = {
         "name": name,
         "unit": unit,
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
         "numpy": np.__version__,
         **(facts or {}),

@@ -17,7 +17,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from itertools import product
 from pathlib import Path
 
@@ -263,7 +263,7 @@ def main() -> None:
                 print({key: value for key, value in row.items() if key != "way"})
     values = {
         "name": "tracks",
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": datetime.now(timezone.utc).date().isoformat(),
         "model": reader.card.name,
         "tracks": options.tracks,
         "seed": seed,

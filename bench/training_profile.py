@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 RECIPES = {"digits-tiny": "digits", "plates-tiny": "plates"}
@@ -164,7 +164,7 @@ def main() -> None:
     facts = {
         "name": "training_profile",
         "unit": "processor ms",
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": datetime.now(timezone.utc).date().isoformat(),
         "batch": BATCH,
         "rounds": options.rounds,
         "results": results,

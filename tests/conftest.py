@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -26,9 +27,13 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 def shared_data(name: str) -> Path:
     """A folder of the real data: absent, it skips; with CRNN_CTC_REQUIRE_DATA=1, it fails."""
     folder = SHARED / name
-    if folder.is_dir():
-        return folder
-    reason = f"real data is not here: {name} beside the project in shared/data"
+    if not folder.is_dir():
+        missing(f"real data is not here: {name} beside the project in shared/data")
+    return folder
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip, or with CRNN_CTC_REQUIRE_DATA=1 fail: what a test needs is not here."""
     if os.environ.get("CRNN_CTC_REQUIRE_DATA") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -45,10 +50,7 @@ def chromium() -> str:
     found = shutil.which("chromium")
     if found:
         return found
-    reason = "no chromium here to open pages with; install it with: apt-get install chromium"
-    if os.environ.get("CRNN_CTC_REQUIRE_DATA") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    missing("no chromium here to open pages with; install it with: apt-get install chromium")
 
 
 def idx(array: NDArray[np.uint8]) -> bytes:

@@ -210,6 +210,7 @@ def test_a_missing_extra_is_named(arguments: list[str], extra: str) -> None:
     done = run_without(TRAINING, *arguments)
     assert done.returncode == 2
     assert f'pip install "crnn-ctc[{extra}]"'.encode() in done.stderr
+    assert f'in a clone: pip install ".[{extra}]"'.encode() in done.stderr
     assert b"Traceback" not in done.stderr
 
 

@@ -12,7 +12,6 @@ import re
 import shlex
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -23,6 +22,11 @@ import typer
 
 from crnn_ctc.cli.main import app
 from pages import ROOT, Block, Page, pages
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 PAGES = pages()
 SHELL = {"sh", "console"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import tomllib
+import sys
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -13,6 +13,11 @@ import pytest
 from conftest import SMALL, run_cli, sets, write_lines
 from crnn_ctc import InputError, Reader
 from crnn_ctc.alphabet import Alphabet
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 torch = pytest.importorskip("torch")
 

@@ -76,9 +76,9 @@ def test_what_is_no_picture_by_its_type(tmp_path: Path) -> None:
 
 def test_a_pil_image_of_a_broken_file(picture: Image.Image) -> None:
     content = encoded(picture)
-    with Image.open(io.BytesIO(content[: len(content) // 2])) as image:
-        with pytest.raises(InputError, match="picture: a broken picture"):
-            load(image)
+    opened = Image.open(io.BytesIO(content[: len(content) // 2]))
+    with opened as image, pytest.raises(InputError, match="picture: a broken picture"):
+        load(image)
     image.close()
     with pytest.raises(InputError, match="picture: a broken picture"):
         load(image)

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sys
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,11 @@ pytest.importorskip("torch")
 from crnn_ctc.data.plates import PlateSource
 from crnn_ctc.data.source import open_source, with_alphabet
 from crnn_ctc.recipe import OwnAlphabet, Recipe, load
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 SMALL = (
     "input.height=32", "input.width=64", "input.channels=1", "training.images=32",

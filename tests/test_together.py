@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import time
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,11 @@ import pytest
 
 from conftest import SMALL, sets
 from test_training import rows_so_far
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 psutil = pytest.importorskip("psutil")
 torch = pytest.importorskip("torch")

@@ -6,14 +6,19 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
-import tomllib
 from pathlib import Path
 
 import pytest
 
 from conftest import SMALL, command, run_cli, sets
 from crnn_ctc import InputError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 torch = pytest.importorskip("torch")
 

@@ -31,7 +31,8 @@ class MissingExtraError(InputError):
         self._made_of = (feature, extra, module)
         super().__init__(
             f"{feature} needs {module or extra}, which is not installed; "
-            f'install it with: pip install "crnn-ctc[{extra}]"'
+            f'install it with: pip install "crnn-ctc[{extra}]", '
+            f'or in a clone: pip install ".[{extra}]"'
         )
 
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str | None]]:

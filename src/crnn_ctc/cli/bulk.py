@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +12,7 @@ from crnn_ctc.cli.extras import needs
 from crnn_ctc.cli.models import Device
 from crnn_ctc.cli.output import REFUSED, counted
 from crnn_ctc.cli.progress import track
+from crnn_ctc.cli.str_enum import StrEnum
 from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +14,7 @@ from crnn_ctc.cli.extras import needs
 from crnn_ctc.cli.models import Device, open_model
 from crnn_ctc.cli.output import check_writable, write_json, write_text
 from crnn_ctc.cli.progress import track
+from crnn_ctc.cli.str_enum import StrEnum
 from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:

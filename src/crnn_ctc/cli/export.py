@@ -1,4 +1,4 @@
-"""crnn-ctc export: a run folder in, a one-file model out; or a model file, in 8 bits."""
+"""crnn-ctc export: a run folder in, a one-file model out; or a model file, in another form."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
+from crnn_ctc.cli.str_enum import StrEnum
 from crnn_ctc.errors import InputError
+
+
+class Form(StrEnum):
+    """Forms of a model file."""
+
+    ONNX = "onnx"
+    FLOAT32 = "float32"
 
 
 def export(
@@ -17,7 +25,7 @@ def export(
         typer.Argument(
             metavar="RUN|MODEL",
             help="Folder of a training run, for the weights that did best on validation; "
-            "RUN/last for those at its end. With --int8 a model too.",
+            "RUN/last for those at its end. With --int8 or --format float32 a model too.",
         ),
     ],
     out: Annotated[
@@ -26,6 +34,17 @@ def export(
     card: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="Set description, data, licence or grammar."),
+    ] = None,
+    form: Annotated[
+        Form,
+        typer.Option(
+            "--format",
+            help="onnx: uint8 (N, H, W, C) input, any batch size. float32: (N, C, H, W) input, "
+            "fixed batch size, opset 17; for ncnn, TensorRT, MNN and OpenCV.",
+        ),
+    ] = Form.ONNX,
+    batch: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Batch size of --format float32: 1.")
     ] = None,
     half: Annotated[
         bool, typer.Option("--half", help="Store weights as float16: half the size.")
@@ -65,6 +84,13 @@ def export(
         if not equals:
             raise InputError(f"--card {entry}: write it as key=value")
         changes[key] = value
+    if form == Form.FLOAT32:
+        if half or int8 or calibrate_on or check:
+            raise InputError("--format float32: leave out --half and --int8")
+        as_float32(run, out, changes, calibrate, batch or 1)
+        return
+    if batch:
+        raise InputError("--batch belongs to --format float32; give that too")
     if int8:
         in_8_bits(run, out, changes, half, calibrate, calibrate_on, check)
         return
@@ -79,6 +105,31 @@ def export(
     print(
         f"differs from torch by at most {difference:.1e} in any probability "
         f"(limit {exporting.TOLERANCE:.0e}; batches of {', '.join(map(str, exporting.BATCHES))})"
+    )
+
+
+def as_float32(
+    source: Path, out: Path | None, changes: dict[str, str], calibrate: Path | None, batch: int
+) -> None:
+    """Write a run folder or a model for runtimes other than ONNX Runtime."""
+    from crnn_ctc.export.float32 import OPSET, TOLERANCE, to_float32
+    from crnn_ctc.export.to_onnx import export as export_run
+
+    file = out or Path(f"{source.resolve().stem}-float32.onnx")
+    if source.is_dir():
+        with tempfile.TemporaryDirectory() as folder:
+            whole = Path(folder) / f"{source.resolve().name}.onnx"
+            export_run(source, whole, changes, calibrate=calibrate)
+            card, difference = to_float32(whole, file, batch)
+    elif changes or calibrate:
+        raise InputError(f"{source}: --card and --calibrate need a run folder; give one")
+    else:
+        card, difference = to_float32(str(source), file, batch)
+    print(card.line())
+    print(f"{file}  {file.stat().st_size / 1e6:.2f} MB, batch size {batch}, opset {OPSET}")
+    print(
+        f"differs from the given model by at most {difference:.1e} in any output "
+        f"(limit {TOLERANCE:.0e})"
     )
 
 

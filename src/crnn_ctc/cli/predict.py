@@ -14,6 +14,7 @@ from crnn_ctc.cli.models import Device
 from crnn_ctc.cli.output import REFUSED, counted
 from crnn_ctc.cli.printers import Format, printer_for
 from crnn_ctc.cli.progress import track as progress
+from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,9 +7,9 @@ import json
 import sys
 import unicodedata
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Protocol
 
+from crnn_ctc.cli.str_enum import StrEnum
 from crnn_ctc.reading import Reading, TrackReading, reading_json
 
 

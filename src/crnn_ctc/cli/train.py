@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from crnn_ctc.cli.str_enum import StrEnum
 from crnn_ctc.errors import InputError
 
 _RESUME = "go on with the same command and --resume"

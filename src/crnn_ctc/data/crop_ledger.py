@@ -11,10 +11,13 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING
 
 from crnn_ctc.data.ccpd import CcpdPicture, parse_name
 from crnn_ctc.errors import InputError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 NAME = ".crops.sqlite3"
 """Of the database, in the folder of the crops."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     Discriminator,
@@ -20,6 +20,9 @@ from crnn_ctc.grammar import open_grammar
 from crnn_ctc.recipe.data import DigitsData, LabelledData, PlatesData
 from crnn_ctc.recipe.networks import NETWORKS
 from crnn_ctc.recipe.section import Positive, Section, Share, Side
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class NetworkSettings(Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
+import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,11 @@ from pydantic import ValidationError
 from crnn_ctc.errors import InputError
 from crnn_ctc.recipe.keys import nearest
 from crnn_ctc.recipe.schema import Recipe
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 _TAGS = {"one", "several", "weighted", "named", "own", "digits", "plates", "labelled"}
 """What pydantic puts into the place of an error, where no user wrote it."""

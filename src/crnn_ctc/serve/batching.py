@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+import anyio
+
 from crnn_ctc.serve.problems import Problem
 
 Job = TypeVar("Job")
@@ -93,7 +95,7 @@ class Batcher(Generic[Job, Result]):
         self._waiting.extend(zip(jobs, futures, strict=True))
         self._arrived.set()
         try:
-            async with asyncio.timeout(seconds):
+            with anyio.fail_after(seconds):
                 return list(await asyncio.gather(*futures))
         except TimeoutError:
             raise Problem(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
+import anyio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -47,7 +46,7 @@ class Drain:
     async def _drain(self, receive: Receive) -> None:
         left = self._most
         try:
-            async with asyncio.timeout(_SECONDS):
+            with anyio.fail_after(_SECONDS):
                 while left > 0:
                     message = await receive()
                     left -= len(message.get("body", b""))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
+import anyio
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -72,7 +72,7 @@ async def pictures_of(request: Request, limits: Limits) -> list[Picture]:
     """
     multipart = is_multipart(request)
     try:
-        async with asyncio.timeout(limits.seconds):
+        with anyio.fail_after(limits.seconds):
             if multipart:
                 return await _files(request, limits)
             content = b"".join([chunk async for chunk in _body(request, limits)])

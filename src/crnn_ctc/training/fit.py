@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import platform
 import signal
-import tomllib
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -52,6 +52,11 @@ from crnn_ctc.training.loss import ctc_loss, distillation_loss, flat_start_loss
 from crnn_ctc.training.memory import keep_memory
 from crnn_ctc.training.optimization import exponential_average, one_cycle, parameter_groups
 from crnn_ctc.training.run_log import Record, Silence, Window
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 VERSIONS = "versions.toml"
 

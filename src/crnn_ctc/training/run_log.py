@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from crnn_ctc.errors import InputError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Row = dict[str, Any]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from crnn_ctc.cli.str_enum import StrEnum
 
 _SHOWN = 20
 

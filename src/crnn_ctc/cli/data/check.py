@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from crnn_ctc.cli.str_enum import StrEnum
 
 
 class Known(StrEnum):

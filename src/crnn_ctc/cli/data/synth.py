@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crnn_ctc.cli.str_enum import StrEnum
 from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:

@@ -1,0 +1,193 @@
+"""A model file for other runtimes: float32 (N, C, H, W) input, fixed batch, one older opset.
+
+Mobile and embedded runtimes (ncnn, TensorRT, MNN, OpenCV's DNN) want static shapes, float input in
+planes, and few operators. ``docs/deploy.md`` lists what was tried with which.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, version_converter
+
+from crnn_ctc.benchmark.specimens import fitted_specimens
+from crnn_ctc.errors import InputError
+from crnn_ctc.files import write_atomically
+from crnn_ctc.model_file.card import Card
+from crnn_ctc.model_file.runtime import open_session
+from crnn_ctc.reader import Reader, model_path
+
+OPSET = 17
+"""ONNX opset of the file: TensorRT 8.6, OpenCV 4.8 and ncnn know it; GridSample needs 16."""
+
+_IR_VERSION = 8
+"""ONNX's file format at the time of that opset; older parsers refuse newer ones."""
+
+_HIDDEN = "hidden"
+
+TOLERANCE = 1e-4
+"""Largest difference allowed in any probability or coordinate."""
+
+
+def to_float32(model: str | Path, out: Path, batch: int = 1) -> tuple[Card, float]:
+    """Write a model file for other runtimes.
+
+    The input ``images`` becomes float32 (batch, C, H, W), pixel values from 0 to 255 as before.
+    Outputs keep their names and shapes. The card stays in the metadata.
+
+    Args:
+        model: a shipped model or a model file, in float.
+        out: the file to write, ``NAME.onnx``; its name becomes the model's.
+        batch: pictures per inference, fixed in the file.
+
+    Returns:
+        The card, and the largest difference to the given model in any output, on synthetic
+        pictures.
+
+    Raises:
+        InputError: no such model, it is quantized, its graph cannot be converted, or the result
+            computes something else.
+    """
+    if out.suffix != ".onnx":
+        raise InputError(f"{out}: name the model file NAME.onnx")
+    if batch < 1:
+        raise InputError(f"batch size {batch}: give 1 or more")
+    card = replace(Reader(model).card, name=out.stem)
+    with model_path(model) as path:
+        original = path.read_bytes()
+    graph = onnx.load_model_from_string(original)
+    if any(node.op_type == "DequantizeLinear" for node in graph.graph.node):
+        raise InputError(
+            f"{model}: is in 8 bits, which each runtime does in its own way; "
+            "give the float model that it was made of"
+        )
+    _float_planes(graph, batch)
+    try:
+        graph = _converted(_folded(graph))
+    except Exception as error:  # ONNX and ONNX Runtime raise many kinds
+        reason = str(error).strip().splitlines()[0][:160]
+        raise InputError(f"{model}: cannot be converted to opset {OPSET} ({reason})") from None
+    card.put_into(graph)
+    content = graph.SerializeToString()
+    difference = _difference(original, content, card, batch)
+    if not difference <= TOLERANCE:
+        raise InputError(
+            f"{out}: not written: it differs from {model} by {difference:.1e} "
+            f"(limit {TOLERANCE:.0e}); report this with your versions of onnx and onnxruntime"
+        )
+    write_atomically(out, content)
+    return card, difference
+
+
+def _float_planes(model: onnx.ModelProto, batch: int) -> None:
+    """Put a float32 (N, C, H, W) input in front of the uint8 (N, H, W, C) one, and fix N."""
+    graph = model.graph
+    name = graph.input[0].name
+    height, width, channels = (d.dim_value for d in graph.input[0].type.tensor_type.shape.dim[1:])
+    for node in graph.node:
+        node.input[:] = [f"{name}_uint8" if value == name else value for value in node.input]
+    head = [
+        helper.make_node("Transpose", [name], [f"{name}_rows"], perm=[0, 2, 3, 1]),
+        helper.make_node("Cast", [f"{name}_rows"], [f"{name}_uint8"], to=TensorProto.UINT8),
+    ]
+    nodes = [*head, *graph.node]
+    del graph.node[:], graph.input[:], graph.value_info[:]
+    graph.node.extend(nodes)
+    shape = (batch, channels, height, width)
+    graph.input.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    for output in graph.output:
+        output.type.tensor_type.shape.dim[0].Clear()
+        output.type.tensor_type.shape.dim[0].dim_value = batch
+
+
+def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Shapes and weights computed once, opposite transposes cancelled, casts of pixels removed."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.log_severity_level = 3
+    with tempfile.TemporaryDirectory() as folder:
+        options.optimized_model_filepath = str(Path(folder) / "folded.onnx")
+        onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        folded = onnx.load(options.optimized_model_filepath)
+    graph = folded.graph
+    pixels = {graph.input[0].name}
+    nodes = []
+    for node in graph.node:  # in order of computation
+        if node.op_type == "Cast" and node.input[0] in pixels:
+            pixels.add(node.output[0])
+        else:
+            node.input[:] = [graph.input[0].name if v in pixels else v for v in node.input]
+            nodes.append(node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return folded
+
+
+def _converted(model: onnx.ModelProto) -> onnx.ModelProto:
+    """In the opset that the runtimes know, checked."""
+    _keep_onnx_domain(model)  # ONNX Runtime lists all domains that it has, used or not
+    samplers = [node for node in model.graph.node if node.op_type == "GridSample"]
+    if samplers:
+        # onnx 1.23 has no adapter for it; a foreign domain hides a node from the converter
+        model.opset_import.append(helper.make_opsetid(_HIDDEN, 1))
+        for node in samplers:
+            node.domain = _HIDDEN
+    converted = version_converter.convert_version(model, OPSET)
+    _keep_onnx_domain(converted)
+    for node in converted.graph.node:
+        if node.domain == _HIDDEN:
+            node.domain = ""
+            _rename_mode(node)
+        _drop_new_attributes(node)
+    converted.ir_version = _IR_VERSION
+    onnx.checker.check_model(converted, full_check=True)
+    return converted
+
+
+def _drop_new_attributes(node: onnx.NodeProto) -> None:
+    """The converter leaves some behind; whether one mattered shows in the comparison."""
+    known = onnx.defs.get_schema(node.op_type, OPSET).attributes
+    kept = [attribute for attribute in node.attribute if attribute.name in known]
+    del node.attribute[:]
+    node.attribute.extend(kept)
+
+
+def _keep_onnx_domain(model: onnx.ModelProto) -> None:
+    own = [entry for entry in model.opset_import if not entry.domain]
+    del model.opset_import[:]
+    model.opset_import.extend(own)
+
+
+def _rename_mode(sampler: onnx.NodeProto) -> None:
+    """GridSample's interpolations as they were called before opset 20."""
+    names = {b"linear": b"bilinear", b"cubic": b"bicubic"}
+    for attribute in sampler.attribute:
+        if attribute.name == "mode":
+            attribute.s = names.get(attribute.s, attribute.s)
+
+
+def _difference(original: bytes, content: bytes, card: Card, batch: int) -> float:
+    """Largest difference of two models in any output, probabilities in place of logarithms."""
+    images = fitted_specimens(batch, card)
+    sessions = [open_session(file, threads=1) for file in (original, content)]
+    inputs = (images, images.transpose(0, 3, 1, 2).astype(np.float32))
+    worst = 0.0
+    for output in sessions[0].get_outputs():
+        expected, got = (
+            _comparable(output.name, session.run([output.name], {"images": values})[0])
+            for session, values in zip(sessions, inputs, strict=True)
+        )
+        worst = max(worst, float(np.abs(expected - got).max()))
+    return worst
+
+
+def _comparable(name: str, values: Any) -> Any:
+    return np.exp(values) if name == "log_probs" else values

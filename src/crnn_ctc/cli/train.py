@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from enum import StrEnum
@@ -67,6 +68,10 @@ def train(
 
     if resize is Resize.UNION and start is None:
         raise InputError("--resize union: there is no model to take characters from; give --from")
+    # of several processes one speaks
+    main = os.environ.get("RANK", "0") == "0"
+    logging.basicConfig(format="%(message)s", level=logging.WARNING if main else logging.ERROR)
+    logging.getLogger("crnn_ctc").setLevel(logging.INFO if main else logging.ERROR)
     plan = load(recipe, changes)
     folder = run or Path("runs") / plan.name
     try:

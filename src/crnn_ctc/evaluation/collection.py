@@ -10,6 +10,7 @@ from typing import Any
 
 from crnn_ctc.alphabet import PLATES
 from crnn_ctc.data.digits import SIZE, SPLITS, has_digits, load_digits
+from crnn_ctc.data.label_tally import LabelTally
 from crnn_ctc.data.labelled import normaliser, read_labelled
 from crnn_ctc.data.sequences import Protocol, protocol
 from crnn_ctc.decode.decoder import Decoder
@@ -30,6 +31,7 @@ class Collection:
         pictures: to read.
         fitted: whether they are arrays of the model's own size, to be shown to it as they are.
         facts: what else is to be written of them, by name.
+        notes: lines for people: where labels come from, and what looks wrong with them.
     """
 
     title: str
@@ -37,6 +39,7 @@ class Collection:
     pictures: Sequence[Picture]
     fitted: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def read(self, model: Recognizer, decoder: Decoder, batch_size: int) -> Iterator[Read]:
         """Each picture as ``model`` reads it, in order."""
@@ -135,15 +138,42 @@ def _labelled_pictures(
     alphabets = [card.alphabet for card in cards]
     normalise = normaliser(PLATES if PLATES in alphabets else alphabets[0])
     root = data if data.is_dir() else data.parent
+    tally = LabelTally()
     pictures = [
         Picture(_below(sample.path, root), sample.text, sample.path, sample.attributes)
-        for sample in read_labelled(data, normalise=normalise)
+        for sample in tally.watch(data, read_labelled(data, normalise=normalise))
         if (split is None or sample.attributes.get("split") == split)
         and (subset is None or in_subset(sample.attributes.get("subset", ""), subset))
     ]
     if not pictures:
         raise InputError(f"{data}: no labelled picture is of that split or subset; leave one out")
-    return Collection(title=data.resolve().name, unit="pictures", pictures=pictures)
+    warnings = tally.warnings() + [
+        line for card in cards if (line := _unspelled(card, pictures)) is not None
+    ]
+    return Collection(
+        title=data.resolve().name,
+        unit="pictures",
+        pictures=pictures,
+        notes=(*tally.sources(), *(f"warning: {line}" for line in warnings)),
+    )
+
+
+def _unspelled(card: Card, pictures: Sequence[Picture]) -> str | None:
+    """How many labels hold characters that a model does not know, and why that may be."""
+    alphabet = card.alphabet
+    wrong = [p.label for p in pictures if any(c not in alphabet for c in p.label)]
+    if not wrong:
+        return None
+    unknown = sorted({c for label in wrong for c in label if c not in alphabet})
+    shown = " ".join(map(repr, unknown[:10])) + (" ..." if len(unknown) > 10 else "")
+    line = (
+        f"{len(wrong):,} of {len(pictures):,} labels hold characters that {card.name} cannot read "
+        f"({shown}) and count as wrong"
+    )
+    for change, name in ((str.upper, "upper"), (str.lower, "lower")):
+        if all(all(c in alphabet for c in change(label)) for label in wrong):
+            return f"{line}: its alphabet has them in {name} case; write the labels so"
+    return f"{line}; its alphabet: crnn-ctc info {card.name}"
 
 
 def _below(path: Path, root: Path) -> str:

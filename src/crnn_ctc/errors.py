@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 # what ends a line, moves a terminal's cursor or cannot be written as UTF-8: names of files and
@@ -16,8 +17,26 @@ class InputError(ValueError):
         super().__init__(_UNPRINTABLE.sub(_escaped, message))
 
 
+def printable_name(name: str | os.PathLike[str]) -> str:
+    r"""A file's name as valid text.
+
+    Bytes that are not UTF-8, which Python keeps as lone surrogates (PEP 383), become ``\xNN``; in
+    a name that has any, a backslash becomes two, so that the name's bytes can be restored.
+    """
+    text = os.fspath(name)
+    if not _SURROGATE.search(text):
+        return text
+    return _SURROGATE.sub(_escaped, text.replace("\\", "\\\\"))
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 def _escaped(found: re.Match[str]) -> str:
-    return ascii(found[0])[1:-1]
+    character = found[0]
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return ascii(character)[1:-1]
 
 
 class MissingExtraError(InputError):

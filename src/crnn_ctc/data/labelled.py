@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from crnn_ctc.alphabet import PLATES, Alphabet
-from crnn_ctc.errors import InputError
+from crnn_ctc.errors import InputError, printable_name
 from crnn_ctc.image import names_picture
 
 MANIFEST = "manifest.csv"
@@ -144,17 +144,12 @@ def read_labelled(
             yield Labelled(item.path, text, item.attributes, item.listed, item.line)
         else:
             what = "the label is not UTF-8; rename the picture"
-            report(LabelError(_shown(item.listed), item.line, "bad row", what))
+            report(LabelError(printable_name(item.listed), item.line, "bad row", what))
 
 
 def _encodable(text: str) -> bool:
     """Whether it holds no bytes of a file's name that are no text (Python: lone surrogates)."""
     return not any("\ud800" <= c <= "\udfff" for c in text)
-
-
-def _shown(name: str) -> str:
-    """A file's name that can be printed and written."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _labelled_folder(root: Path, report: Callable[[LabelError], None]) -> Iterator[Labelled]:

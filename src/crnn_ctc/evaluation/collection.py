@@ -11,10 +11,10 @@ from typing import Any
 from crnn_ctc.alphabet import PLATES
 from crnn_ctc.data.digits import SIZE, SPLITS, has_digits, load_digits
 from crnn_ctc.data.label_tally import LabelTally
-from crnn_ctc.data.labelled import normaliser, read_labelled
+from crnn_ctc.data.labelled import LabelError, normaliser, read_labelled
 from crnn_ctc.data.sequences import Protocol, protocol
 from crnn_ctc.decode.decoder import Decoder
-from crnn_ctc.errors import InputError
+from crnn_ctc.errors import InputError, printable_name
 from crnn_ctc.evaluation.read import Picture, Read, read_fitted, read_pictures
 from crnn_ctc.image import names_picture
 from crnn_ctc.model_file.card import Card
@@ -31,6 +31,7 @@ class Collection:
         pictures: to read.
         fitted: whether they are arrays of the model's own size, to be shown to it as they are.
         facts: what else is to be written of them, by name.
+        faults: lines that say which labels could not be used, and why.
         notes: lines for people: where labels come from, and what looks wrong with them.
     """
 
@@ -39,6 +40,7 @@ class Collection:
     pictures: Sequence[Picture]
     fitted: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def read(self, model: Recognizer, decoder: Decoder, batch_size: int) -> Iterator[Read]:
@@ -139,9 +141,10 @@ def _labelled_pictures(
     normalise = normaliser(PLATES if PLATES in alphabets else alphabets[0])
     root = data if data.is_dir() else data.parent
     tally = LabelTally()
+    faults: list[LabelError] = []
     pictures = [
         Picture(_below(sample.path, root), sample.text, sample.path, sample.attributes)
-        for sample in tally.watch(data, read_labelled(data, normalise=normalise))
+        for sample in tally.watch(data, read_labelled(data, faults.append, normalise))
         if (split is None or sample.attributes.get("split") == split)
         and (subset is None or in_subset(sample.attributes.get("subset", ""), subset))
     ]
@@ -154,6 +157,7 @@ def _labelled_pictures(
         title=data.resolve().name,
         unit="pictures",
         pictures=pictures,
+        faults=tuple(map(str, faults)),
         notes=(*tally.sources(), *(f"warning: {line}" for line in warnings)),
     )
 
@@ -178,4 +182,5 @@ def _unspelled(card: Card, pictures: Sequence[Picture]) -> str | None:
 
 def _below(path: Path, root: Path) -> str:
     """A file as its set names it: whoever is shown that need not know where the set lies."""
-    return os.path.relpath(path, root) if path.is_relative_to(root) else path.name
+    below = os.path.relpath(path, root) if path.is_relative_to(root) else path.name
+    return printable_name(below)

@@ -65,8 +65,9 @@ def test_readings_are_utf8_whatever_the_locale(gbk: Path, form: str) -> None:
     elif form == "csv":
         names = [row["path"] for row in csv.DictReader(io.StringIO(out))]
     if names:
-        assert [Path(name).name for name in names[1:]] == ["皖A12345_0.jpg"]
-        assert restored(names[0]).endswith(b"/" + GBK)
+        good, other = sorted(names, key=lambda name: "x" in Path(name).name)
+        assert Path(good).name == "皖A12345_0.jpg"
+        assert restored(other).endswith(b"/" + GBK)
     assert out.count("苏D") >= 2
     assert "1 name not in UTF-8: such bytes are written as \\xNN" in done.stderr.decode()
 

@@ -18,18 +18,29 @@ class InputError(ValueError):
 
 
 def printable_name(name: str | os.PathLike[str]) -> str:
-    r"""A file's name as valid text.
+    r"""A file's name as valid text, whatever the locale.
 
     Bytes that are not UTF-8, which Python keeps as lone surrogates (PEP 383), become ``\xNN``; in
     a name that has any, a backslash becomes two, so that the name's bytes can be restored.
     """
     text = os.fspath(name)
-    if not _SURROGATE.search(text):
-        return text
-    return _SURROGATE.sub(_escaped, text.replace("\\", "\\\\"))
+    try:
+        content = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a lone surrogate that stands for no byte, as on Windows
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
 
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+def is_utf8(name: str) -> bool:
+    """Whether the bytes of a file's name are UTF-8."""
+    try:
+        name.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _escaped(found: re.Match[str]) -> str:

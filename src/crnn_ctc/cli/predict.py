@@ -17,7 +17,7 @@ from crnn_ctc.cli.models import Runtime
 from crnn_ctc.cli.output import counted
 from crnn_ctc.cli.printers import Format, printer_for
 from crnn_ctc.cli.progress import track as progress
-from crnn_ctc.errors import InputError, printable_name
+from crnn_ctc.errors import InputError, is_utf8
 
 if TYPE_CHECKING:
     import numpy as np
@@ -157,7 +157,7 @@ def predict(
     for named, reading, picture in readings:
         ms += reading.ms
         printer.row(named.name, reading)
-        escaped += printable_name(named.name) != named.name
+        escaped += not is_utf8(named.name)
         if reading.error is None:
             read += 1
             refused += not reading.accepted

@@ -40,6 +40,10 @@ _LOG = logging.getLogger(__name__)
 class Source(Protocol):
     """Endless training batches, each a function of the seed and its step alone."""
 
+    @property
+    def pictures(self) -> int:
+        """How many labelled pictures the batches are drawn from; synthetic ones do not count."""
+
     def batch(self, step: int, size: int, part: slice = ...) -> tuple[NDArray[np.uint8], list[str]]:
         """Images uint8 (n, H, W, C) and n texts: the ``part`` of batch ``step``."""
 
@@ -83,6 +87,31 @@ def with_alphabet(recipe: Recipe, folder: Path) -> Recipe:
                 raise InputError(f"{sample.where}: label {sample.text!r}: {error}") from None
     found = OwnAlphabet(characters="".join(sorted(characters)))
     return recipe.model_copy(update={"alphabet": found})
+
+
+def with_images(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe, where it counts in epochs with the number of images that this makes.
+
+    Raises:
+        InputError: the labels cannot be read, or the recipe's data are digits.
+    """
+    epochs = recipe.training.epochs
+    if epochs is None:
+        return recipe
+    if isinstance(recipe.data, DigitsData):
+        raise InputError(
+            f"recipe {recipe.name}: training.epochs counts labelled pictures; rows of digits are "
+            "put together anew: set training.images"
+        )
+    form = normaliser(None if recipe.alphabet == "LABELS" else recipe.characters)
+    pictures = sum(
+        1
+        for name in _names(recipe.data.train)
+        for _ in read_labelled(folder / name, normalise=form)
+    )
+    images = max(1, round(epochs * pictures))
+    training = recipe.training.model_copy(update={"images": images, "epochs": None})
+    return recipe.model_copy(update={"training": training})
 
 
 def _digits(recipe: Recipe, data: DigitsData, folder: Path) -> tuple[Source, Validation]:

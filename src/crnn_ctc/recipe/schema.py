@@ -82,6 +82,9 @@ class OwnAlphabet(Section):
 class Training(Section):
     """How long and how fast to train.
 
+    ``images`` is how many pictures are seen in all; or ``epochs``, how often each training picture
+    is. ``patience`` ends the run after so many validations without a better one; 0 never does.
+
     The learning rate runs through one cycle, and through another, half as high, from each image
     count in ``restarts`` (warm restarts: Loshchilov and Hutter 2017). For the share
     ``flat_start`` of the steps, the first, characters are also looked for where an even spacing
@@ -90,7 +93,9 @@ class Training(Section):
     see :class:`crnn_ctc.training.distillation.Teacher`.
     """
 
-    images: Positive
+    images: Positive | None = None
+    epochs: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    patience: Annotated[int, Field(ge=0)] = 0
     restarts: Annotated[tuple[Positive, ...], Field(strict=False)] = ()
     batch_size: Positive
     learning_rate: Annotated[float, Field(gt=0, le=1)]
@@ -108,7 +113,16 @@ class Training(Section):
 
     @property
     def steps(self) -> int:
-        """Optimiser steps of the whole run."""
+        """Optimiser steps of the whole run.
+
+        Raises:
+            InputError: the recipe counts in epochs, and the pictures were not counted yet.
+        """
+        if self.images is None:
+            raise InputError(
+                "training.epochs: how many steps that makes is known once train has counted the "
+                "pictures; ask about the run folder, or set training.images"
+            )
         return max(1, self.images // self.batch_size)
 
     def guessed(self, step: int) -> float:
@@ -136,8 +150,14 @@ class Training(Section):
         return self
 
     @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.images is None) == (self.epochs is None):
+            raise ValueError("set images, how many are seen in all, or epochs, and not both")
+        return self
+
+    @model_validator(mode="after")
     def _cycles_follow(self) -> Self:
-        if any(a >= b for a, b in pairwise(self.cycles)):
+        if self.images is not None and any(a >= b for a, b in pairwise(self.cycles)):
             raise ValueError("restarts must rise, each by a batch or more")
         return self
 

@@ -168,7 +168,7 @@ def test_from_a_folder_of_pictures_to_a_model_file(lines: Path, tmp_path: Path) 
     write_lines(lines / "train", ("q",))  # another alphabet: another network
     done = run_cli(*command, "--resume")
     assert done.returncode == 2
-    assert "another recipe (alphabet differ" in done.stderr.decode()
+    assert "begun with 9 training pictures, there are 10 now" in done.stderr.decode()
 
     model = tmp_path / "own.onnx"
     done = run_cli("export", run, "--out", model)

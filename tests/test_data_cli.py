@@ -47,7 +47,7 @@ def test_a_sound_set_has_no_findings(tmp_path: Path) -> None:
     manifest = write_set(
         tmp_path / "数 据", {"a.png": "皖AY0D83", "b.png": "皖AD00518", "c.png": "危险品"}
     )
-    code, lines, values = check(manifest, "--steps", "10")
+    code, lines, values = check(manifest, "--steps", "10", "--alphabet", "PLATES")
     assert (code, lines) == (0, ["3 pictures: 0 errors, 0 warnings"])
     assert values["findings"] == []
 
@@ -76,13 +76,13 @@ def test_each_kind_of_fault_is_found_with_file_and_line(tmp_path: Path) -> None:
     for name in ("twin.png", "wrong-twin.png", "leak.png"):
         picture(0).save(tmp_path / name)
     (tmp_path / "cut.png").write_bytes(b"not a picture")
-    code, lines, values = check(manifest, "--steps", "10")
+    code, lines, values = check(manifest, "--steps", "10", "--alphabet", "PLATES")
     assert code == 2
     expected = [
         (3, "error", "unreadable picture", "cut.png"),
         (4, "error", "unknown character", "'O'"),
         (5, "error", "too few steps", "11 time steps"),
-        (6, "error", "empty label", ""),
+        (6, "warning", "no text", ""),
         (7, "warning", "duplicate", f"{manifest}:2"),
         (8, "error", "duplicate, other label", "'皖AY0D83'"),
         (9, "warning", "plate in two splits", "in train"),
@@ -99,15 +99,15 @@ def test_each_kind_of_fault_is_found_with_file_and_line(tmp_path: Path) -> None:
     for line, (number, severity, kind, says) in zip(found, expected, strict=True):
         assert line.startswith(f"{manifest}:{number}: {severity}: {kind}: ")
         assert says in line
-    assert lines[-1] == "14 pictures: 7 errors, 7 warnings"
+    assert lines[-1] == "14 pictures: 6 errors, 8 warnings"
     kinds = Counter(kind for _, _, kind, _ in expected)
     assert values["by_kind"] == dict(sorted(kinds.items()))
     assert [f["line"] for f in values["findings"]] == [n for n, *_ in expected]  # type: ignore
-    assert (values["pictures"], values["errors"], values["warnings"]) == (14, 7, 7)
+    assert (values["pictures"], values["errors"], values["warnings"]) == (14, 6, 8)
 
 
 def test_warnings_alone_have_exit_code_0(tmp_path: Path) -> None:
-    code, lines, _ = check(write_set(tmp_path, {"a.png": "皖a·Y0D83"}))
+    code, lines, _ = check(write_set(tmp_path, {"a.png": "皖a·Y0D83"}), "--alphabet", "PLATES")
     assert code == 0
     assert lines[-1] == "1 pictures: 0 errors, 1 warnings"
 
@@ -126,11 +126,71 @@ def test_steps_and_alphabet_are_the_users(tmp_path: Path) -> None:
     assert found == {"5": [("2", "too few steps"), *others], "6": others}
 
 
+def test_the_labels_of_ones_own_text_are_right(tmp_path: Path) -> None:
+    rows = {f"{i}.png": f"B{i % 10}-40{i:02}" for i in range(30)}
+    rows |= {"lower.png": "b7-4093", "space.png": "B7 -4093", "none.png": ""}
+    manifest = write_set(tmp_path, rows)
+    code, lines, values = check(manifest)
+    assert code == 0
+    assert values["by_kind"] == {"no text": 1, "rare character": 2}
+    found = {line.split(": ")[0]: line for line in lines if "rare character" in line}
+    assert "'b' stands 1 times" in found[f"{manifest}:32"]
+    assert "'B' stands 31 times" in found[f"{manifest}:32"]
+    assert "a stray space?" in found[f"{manifest}:33"]
+
+
+def test_an_alphabet_in_a_file(tmp_path: Path) -> None:
+    manifest = write_set(tmp_path, {"a.png": "B7-4093", "b.png": "C7-4093"})
+    (tmp_path / "characters.txt").write_text("0123456789\nB-\n", "utf-8")
+    code, lines, _ = check(manifest, "--alphabet", tmp_path / "characters.txt")
+    assert code == 2
+    assert f"{manifest}:3: error: unknown character: 'C7-4093': 'C' not in the alphabet" in lines
+    done = run_cli("data", "check", manifest, "--alphabet", "plates")
+    assert done.returncode == 2
+    assert b"--alphabet plates: No such file or directory; give one of LABELS" in done.stderr
+
+
+def test_every_command_says_where_labels_come_from(tmp_path: Path) -> None:
+    manifest = write_set(tmp_path / "set", {"img_1.png": "皖AY0D83", "img_2.png": "皖AY0D84"})
+    for arguments in (
+        ("data", "check", tmp_path),
+        ("data", "stats", tmp_path),
+        ("evaluate", "plates-nano", tmp_path),
+    ):
+        done = run_cli(*arguments)
+        assert done.returncode == 0, done.stderr
+        assert f"labels: 2 from column label of {manifest}\n" in done.stderr.decode()
+        assert b"warning" not in done.stderr
+    manifest.unlink()
+    for arguments in (
+        ("data", "check", tmp_path / "set"),
+        ("data", "stats", tmp_path / "set"),
+        ("evaluate", "plates-nano", tmp_path / "set"),
+    ):
+        done = run_cli(*arguments)
+        assert done.returncode == 0, done.stderr
+        said = done.stderr.decode()
+        assert f"labels: 2 from file names (LABEL_n) in {tmp_path / 'set'}\n" in said
+        assert "warning: all 2 labels are 'img'" in said.replace("IMG", "img")
+
+
+def test_stats_count_labels_as_training_reads_them(tmp_path: Path) -> None:
+    manifest = write_set(tmp_path, {"a.png": "a·b c", "b.png": "a·b c"})
+    done = run_cli("data", "stats", manifest)
+    assert done.returncode == 0
+    lines = done.stdout.decode().splitlines()
+    assert "lengths: 5 2" in lines
+    assert "characters:   2  a 2  b 2  c 2  · 2" in lines
+    assert not any(line.startswith("provinces") for line in lines)
+    done = run_cli("data", "stats", manifest, "--alphabet", "PLATES")
+    assert "lengths: 3 2" in done.stdout.decode().splitlines()
+
+
 def test_folders_are_checked_by_name(tmp_path: Path) -> None:
     for i, name in enumerate(("train/皖AY0D83_0.png", "val/皖AY0D83_0.png", "val/皖AY0D8_1.png")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         picture(i).save(tmp_path / name)
-    code, lines, values = check(tmp_path / "train", tmp_path / "val")
+    code, lines, values = check(tmp_path / "train", tmp_path / "val", "--alphabet", "PLATES")
     assert code == 0
     assert values["by_kind"] == {"plate in two splits": 1, "suspicious label": 1}
     assert any(

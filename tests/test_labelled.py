@@ -13,6 +13,7 @@ from PIL import Image, ImageFilter
 
 from conftest import shared_data
 from crnn_ctc.alphabet import PLATES
+from crnn_ctc.data.label_tally import LabelTally
 from crnn_ctc.data.labelled import LabelError, plate_label, read_labelled
 from crnn_ctc.data.near_duplicates import difference_hash, near_pairs
 from crnn_ctc.errors import InputError
@@ -71,15 +72,82 @@ def test_pictures_may_lie_in_a_folder_named_as_the_manifest(tmp_path: Path) -> N
     assert [(p.text, p.attributes["split"]) for p in read_labelled(tmp_path)] == [("B", "test")]
 
 
+def test_a_table_beside_or_among_pictures_wins_over_their_names(tmp_path: Path) -> None:
+    touch(tmp_path, "train/img_1.jpg", "train/img_2.jpg", "val/X_1.jpg", "test/img_1.jpg")
+    (tmp_path / "train.csv").write_text("file,label\nimg_1.jpg,A\nimg_2.jpg,B\n")
+    (tmp_path / "val.csv").write_text("name,score\nX_1.jpg,3\n")  # labels nothing
+    (tmp_path / "test" / "gold.tsv").write_text("label\tfile\nC\timg_1.jpg\n")
+
+    def found(folder: Path) -> list[tuple[str, str, str]]:
+        return [
+            (p.path.relative_to(tmp_path).as_posix(), p.text, p.attributes.get("split", ""))
+            for p in read_labelled(folder)
+        ]
+
+    train = [("train/img_1.jpg", "A", "train"), ("train/img_2.jpg", "B", "train")]
+    assert found(tmp_path / "train") == train
+    assert found(tmp_path / "val") == [("val/X_1.jpg", "X", "val")]
+    assert found(tmp_path) == [("test/img_1.jpg", "C", ""), *train, ("val/X_1.jpg", "X", "val")]
+    # what is in the folder goes before what is beside it
+    (tmp_path / "train" / "manifest.csv").write_text("file,label\nimg_2.jpg,D\n")
+    assert found(tmp_path / "train") == [("train/img_2.jpg", "D", "")]
+    assert ("train/img_2.jpg", "D", "") in found(tmp_path)
+
+
+def test_a_table_beside_pictures_that_is_not_utf8_is_refused_not_passed_over(
+    tmp_path: Path,
+) -> None:
+    touch(tmp_path, "train/img_1.jpg")
+    (tmp_path / "train.csv").write_bytes("file,label\nimg_1.jpg,皖A12345\n".encode("gbk"))
+    with pytest.raises(InputError, match=r"train\.csv: not UTF-8"):
+        list(read_labelled(tmp_path / "train"))
+
+
+def test_manifests_with_windows_separators(tmp_path: Path) -> None:
+    touch(tmp_path, "im/深/0.png", "train/im/1.png", "a\\b.png")
+    (tmp_path / "train.csv").write_text(
+        "file,label\nim\\深\\0.png,A\nim\\1.png,B\na\\b.png,C\n", "utf-8"
+    )
+    found = [p.path.relative_to(tmp_path).as_posix() for p in read_labelled(tmp_path / "train.csv")]
+    # where a file has that very name, it is meant
+    assert found == ["im/深/0.png", "train/im/1.png", "a\\b.png"]
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["img_1", "img_2"], "all 2 labels are 'img'"),
+        ([f"IMG{n}" for n in range(3)], "3 of 3 labels look like names of files"),
+        ([f"20240131_12301{n}_x" for n in range(3)] + ["A7_0"], "3 of 4 labels look like"),
+        ([f"{n:05}" for n in range(7, 15)], "count up from '00007'"),
+        (["A7_0", "A7_1", "B8_0"], None),
+        ([f"{n}" for n in (31415, 16180, 27182, 90210, 47624)], None),
+    ],
+)
+def test_labels_that_are_no_labels_are_noticed(
+    tmp_path: Path, names: list[str], says: str | None
+) -> None:
+    touch(tmp_path, *(f"{name}.jpg" for name in names))
+    tally = LabelTally()
+    assert len(list(tally.watch(tmp_path, read_labelled(tmp_path)))) == len(names)
+    assert tally.sources() == [f"labels: {len(names)} from file names (LABEL_n) in {tmp_path}"]
+    if says is None:
+        assert tally.warnings() == []
+    else:
+        (line,) = tally.warnings()
+        assert says in line
+        assert "write a table" in line
+
+
 def test_a_bad_row_is_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
     manifest = tmp_path / "labels.csv"
     manifest.write_text(
         'file,label\na.jpg,A\nb.jpg\nc.jpg,"C\nC"\nd.jpg,D,x\n,E\nf.jpg, \ng.jpg,G\n'
     )
     reported: list[LabelError] = []
-    assert [p.text for p in read_labelled(manifest, reported.append)] == ["A", "C\nC", "G"]
+    assert [p.text for p in read_labelled(manifest, reported.append)] == ["A", "C\nC", "", "G"]
     assert [(e.line, e.kind) for e in reported] == [
-        (3, "bad row"), (6, "bad row"), (7, "bad row"), (8, "empty label"),
+        (3, "bad row"), (6, "bad row"), (7, "bad row"),
     ]  # fmt: skip
     assert str(reported[0]).startswith(f"{manifest}:3: 1 fields")
     copy = pickle.loads(pickle.dumps(reported[0]))

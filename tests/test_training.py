@@ -125,7 +125,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
     run = tmp_path / "stopped"
     with start(small_emnist, run) as process:
         assert process.stderr is not None
-        while b"train step 10" not in process.stderr.readline():
+        while b"step 10 of" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(number)
         message = process.stderr.read().decode()

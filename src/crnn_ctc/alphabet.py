@@ -107,8 +107,13 @@ class Alphabet:
         return [c for t, c in enumerate(path) if c != self.blank and (t == 0 or path[t - 1] != c)]
 
     def steps_needed(self, text: str) -> int:
-        """The fewest time steps T that can spell ``text``: its length, and a blank a repeat."""
-        return len(text) + sum(a == b for a, b in pairwise(text))
+        """The fewest time steps T that can spell ``text``; see :func:`steps_needed`."""
+        return steps_needed(text)
+
+
+def steps_needed(text: str) -> int:
+    """The fewest time steps T that can spell ``text``: its length, and a blank a repeat."""
+    return len(text) + sum(a == b for a, b in pairwise(text))
 
 
 DIGITS = Alphabet("0123456789#", blank=10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 # what ends a line, moves a terminal's cursor or cannot be written as UTF-8: names of files and
@@ -16,12 +17,41 @@ class InputError(ValueError):
         super().__init__(_UNPRINTABLE.sub(_escaped, message))
 
 
+def printable_name(name: str | os.PathLike[str]) -> str:
+    r"""A file's name as valid text, whatever the locale.
+
+    Bytes that are not UTF-8, which Python keeps as lone surrogates (PEP 383), become ``\xNN``; in
+    a name that has any, a backslash becomes two, so that the name's bytes can be restored.
+    """
+    text = os.fspath(name)
+    try:
+        content = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a lone surrogate that stands for no byte, as on Windows
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+
+
+def is_utf8(name: str) -> bool:
+    """Whether the bytes of a file's name are UTF-8."""
+    try:
+        name.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        return False
+    return True
+
+
 class NotAPictureError(InputError, TypeError):
     """What was given as a picture is of a type that holds none."""
 
 
 def _escaped(found: re.Match[str]) -> str:
-    return ascii(found[0])[1:-1]
+    character = found[0]
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return ascii(character)[1:-1]
 
 
 class MissingExtraError(InputError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import pyarrow
@@ -11,7 +12,7 @@ from pyarrow import parquet
 
 from crnn_ctc.bulk.places import Place, one_line, place
 from crnn_ctc.bulk.shards import PARQUET, Shard, is_packed
-from crnn_ctc.errors import InputError
+from crnn_ctc.errors import InputError, printable_name
 from crnn_ctc.image import names_picture
 
 CONTENT = ("image", "bytes", "content", "picture", "jpg", "png")
@@ -55,6 +56,9 @@ def items(shard: Shard) -> Iterator[Item]:
 
 def _read(file: Place) -> Item:
     try:
+        if file.local:
+            with Path(file.path).open("rb") as opened:
+                return _whole(file.shown, opened)
         with file.system.open_input_stream(file.path, compression=None) as stream:
             return _whole(file.shown, stream)
     except (OSError, pyarrow.ArrowException) as error:
@@ -79,7 +83,7 @@ def _members(file: Place) -> Iterator[Item]:
                 continue
             opened = archive.extractfile(member)
             assert opened is not None
-            yield _whole(f"{file.shown}/{member.name}", opened)
+            yield _whole(f"{file.shown}/{printable_name(member.name)}", opened)
 
 
 def _rows(file: Place) -> Iterator[Item]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pyarrow
 from pyarrow import fs
 
-from crnn_ctc.errors import InputError
+from crnn_ctc.errors import InputError, printable_name
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,13 @@ class Place:
 
     def __truediv__(self, name: str) -> Place:
         """What lies in this folder."""
-        return Place(self.system, posixpath.join(self.path, name), posixpath.join(self.shown, name))
+        shown = posixpath.join(self.shown, printable_name(name))
+        return Place(self.system, posixpath.join(self.path, name), shown)
+
+    @property
+    def local(self) -> bool:
+        """Whether it lies on this machine, where names may be any bytes; pyarrow wants UTF-8."""
+        return isinstance(self.system, fs.LocalFileSystem)
 
     @property
     def folder(self) -> Place:
@@ -44,6 +51,10 @@ class Place:
         Raises:
             InputError: it cannot be asked.
         """
+        if self.local:
+            if Path(self.path).is_dir():
+                return fs.FileType.Directory
+            return fs.FileType.File if Path(self.path).exists() else fs.FileType.NotFound
         try:
             return self.system.get_file_info(self.path).type
         except (OSError, pyarrow.ArrowException) as error:
@@ -58,7 +69,7 @@ def place(name: str) -> Place:
     """
     if "://" not in name:
         path = str(Path(name).absolute())
-        return Place(fs.LocalFileSystem(), path, name.rstrip("/") or "/")
+        return Place(fs.LocalFileSystem(), path, printable_name(name.rstrip("/") or "/"))
     shown = re.sub(r"://[^/@]*@", "://", name.partition("?")[0]).rstrip("/")
     try:
         system, path = fs.FileSystem.from_uri(name)
@@ -90,18 +101,27 @@ def walk(folder: Place) -> Iterator[Place]:
         InputError: a folder cannot be listed.
     """
     try:
-        found = folder.system.get_file_info(fs.FileSelector(folder.path))
+        found = _list(folder)
     except (OSError, pyarrow.ArrowException) as error:
         raise InputError(f"{folder.shown}: cannot be listed ({one_line(error)})") from None
-    found.sort(key=lambda info: info.base_name)
-    names = [(info.base_name, info.type) for info in found if info.base_name[:1] not in {".", ""}]
+    names = sorted((name, kind) for name, kind in found if name[:1] not in {".", ""})
     del found
-    for name, kind in names:
-        if kind is fs.FileType.File:
+    for name, is_folder in names:
+        if not is_folder:
             yield folder / name
-    for name, kind in names:
-        if kind is fs.FileType.Directory:
+    for name, is_folder in names:
+        if is_folder:
             yield from walk(folder / name)
+
+
+def _list(folder: Place) -> list[tuple[str, bool]]:
+    """Names in a folder, each with whether it is a folder itself."""
+    if folder.local:
+        with os.scandir(folder.path) as entries:
+            return [(e.name, e.is_dir()) for e in entries if e.is_dir() or e.is_file()]
+    found = folder.system.get_file_info(fs.FileSelector(folder.path))
+    kinds = (fs.FileType.File, fs.FileType.Directory)
+    return [(i.base_name, i.type is fs.FileType.Directory) for i in found if i.type in kinds]
 
 
 def one_line(error: BaseException) -> str:

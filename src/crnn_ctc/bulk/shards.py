@@ -38,7 +38,7 @@ class Shard:
     def digest(self) -> str:
         """Of what is in it, by names: whether a file there is its own."""
         names = "\n".join(file.path for file in self.files)
-        return hashlib.sha256(names.encode()).hexdigest()[:16]
+        return hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def shards(sources: Sequence[Place], size: int) -> Iterator[Shard]:

@@ -115,6 +115,8 @@ def evaluate(
     without = None if negatives is None else pictures_without_text(negatives)
     cards = [contender.model.card for contender in contenders]
     collection = open_collection(data, cards, protocol.value, split, subset)
+    for note in collection.notes:
+        print(note, file=sys.stderr)
     found = [read_and_measure(c, collection, without, batch_size) for c in contenders]
     results = [result for result, _ in found]
     for line in dict.fromkeys(line for result in results for line in result.errors):

@@ -68,10 +68,12 @@ def recipe_info(name: str, layers: bool) -> None:
     print(replace(card, metrics={}).line())
     print_card(replace(card, metrics={}))
     plan = recipe.training
-    print(
-        f"training      {plan.images:,} pictures in {plan.steps:,} steps of {plan.batch_size}, "
-        f"learning rate {plan.learning_rate:g}"
-    )
+    if plan.epochs is None:
+        length = f"{plan.images:,} pictures in {plan.steps:,} steps of {plan.batch_size}"
+    else:
+        length = f"each picture {plan.epochs:g} times in steps of {plan.batch_size}"
+    early = f", at most {plan.patience} validations without a better one" if plan.patience else ""
+    print(f"training      {length}, learning rate {plan.learning_rate:g}{early}")
     if layers:
         print_layers(recipe.model_dump())
 

@@ -8,6 +8,7 @@ import typer
 
 from crnn_ctc import __version__
 from crnn_ctc.cli import bench, bulk, calibrate, evaluate, export, info, predict, serve, train
+from crnn_ctc.cli.console import use_utf8
 from crnn_ctc.cli.data import app as data
 from crnn_ctc.errors import InputError
 
@@ -47,6 +48,7 @@ def options(
 
 def run() -> None:
     """Run the command line: what a user got wrong is one line and exit code 2."""
+    use_utf8()
     try:
         app()
     except InputError as error:

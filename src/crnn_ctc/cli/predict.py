@@ -14,7 +14,7 @@ from crnn_ctc.cli.models import Device
 from crnn_ctc.cli.output import REFUSED, counted
 from crnn_ctc.cli.printers import Format, printer_for
 from crnn_ctc.cli.progress import track as progress
-from crnn_ctc.errors import InputError
+from crnn_ctc.errors import InputError, is_utf8
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +37,9 @@ def predict(
     output: Annotated[
         Format, typer.Option("--format", help="table, text (texts alone), json or csv.")
     ] = Format.TABLE,
+    bom: Annotated[
+        bool, typer.Option("--bom", help="Begin CSV with a byte order mark, for Excel.")
+    ] = False,
     save: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write annotated pictures here.")
     ] = None,
@@ -81,6 +84,8 @@ def predict(
     from crnn_ctc.plates.text import spells_plates, with_dot
     from crnn_ctc.reader import Reader
 
+    if bom and output is not Format.CSV:
+        raise InputError("--bom goes with --format csv; leave it out, or add --format csv")
     reader = Reader(
         model,
         threads,
@@ -92,9 +97,9 @@ def predict(
     plates = spells_plates(reader.card.alphabet)
     show = with_dot if dot and plates else str
     album = Album(save, show, places=not plates) if save else None
-    read = failed = refused = 0
+    read = failed = refused = escaped = 0
     ms = 0.0
-    printer = printer_for(output, show, judged=min_confidence > 0)
+    printer = printer_for(output, show, judged=min_confidence > 0, bom=bom)
     keep = album is not None
     if track:
         readings = read_tracks(reader, tracks(paths), batch_size, keep)
@@ -105,6 +110,7 @@ def predict(
     for named, reading, picture in readings:
         ms += reading.ms
         printer.row(named.name, reading)
+        escaped += not is_utf8(named.name)
         if reading.error is None:
             read += 1
             refused += not reading.accepted
@@ -123,6 +129,11 @@ def predict(
     if failed:
         summary += f"; {failed} could not be read"
     print(summary, file=sys.stderr)
+    if escaped:
+        print(
+            f"{counted(escaped, 'name')} not in UTF-8: such bytes are written as \\xNN",
+            file=sys.stderr,
+        )
     if album:
         print(album.summary(), file=sys.stderr)
     if failed or (album and album.error):

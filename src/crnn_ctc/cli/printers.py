@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from crnn_ctc.cli.str_enum import StrEnum
+from crnn_ctc.errors import printable_name
 from crnn_ctc.reading import Reading, TrackReading, reading_json
 
 
@@ -32,19 +33,22 @@ class Printer(Protocol):
         """What stands after the last."""
 
 
-def printer_for(form: Format, show: Callable[[str], str], judged: bool) -> Printer:
+def printer_for(
+    form: Format, show: Callable[[str], str], judged: bool, bom: bool = False
+) -> Printer:
     """The printer of a form.
 
     Args:
         form: which.
         show: a text as people write it.
         judged: whether readings may be refused.
+        bom: whether CSV begins with a byte order mark, by which Excel knows UTF-8.
     """
     if form is Format.TABLE:
         return Table(show, judged)
     if form is Format.JSON:
         return Json(show)
-    return Text(show) if form is Format.TEXT else Csv(show)
+    return Text(show) if form is Format.TEXT else Csv(show, bom)
 
 
 class Table:
@@ -71,7 +75,7 @@ class Table:
             mass = "" if reading.error else f"{100 * reading.mass:.2f} %"
             answer = "" if reading.error else "accepted" if reading.accepted else "REFUSED"
             confidence = f"{confidence:>10} {mass:>9}  {answer:<8}"
-        print(f"{text:<{12 - wide}}  {confidence:>10}  {reading.ms:7.2f}  {name}")
+        print(f"{text:<{12 - wide}}  {confidence:>10}  {reading.ms:7.2f}  {printable_name(name)}")
 
     def end(self) -> None:
         """Nothing more."""
@@ -109,7 +113,7 @@ class Json:
 
     def row(self, name: str, reading: Reading) -> None:
         """One object."""
-        values = {"path": name, **reading_json(reading, self._show)}
+        values = {"path": printable_name(name), **reading_json(reading, self._show)}
         if isinstance(reading, TrackReading):
             values |= {"frames": reading.frames, "best": reading.best}
             values["skipped"] = list(reading.skipped)
@@ -126,10 +130,13 @@ class Csv:
 
     Args:
         show: a text as people write it.
+        bom: whether to begin with a byte order mark.
     """
 
-    def __init__(self, show: Callable[[str], str]) -> None:
+    def __init__(self, show: Callable[[str], str], bom: bool = False) -> None:
         self._show = show
+        if bom:
+            print("\ufeff", end="")
         self._writer = csv.writer(sys.stdout, lineterminator="\n")
         judged = ["mass", "accepted"]
         self._writer.writerow(["path", "text", "confidence", "ms", "error", "display", *judged])
@@ -140,7 +147,7 @@ class Csv:
         shown = self._show(reading.text)
         judged = [f"{reading.mass:.6f}", str(reading.accepted).lower()]
         error = reading.error or ""
-        self._writer.writerow([name, reading.text, *numbers, error, shown, *judged])
+        self._writer.writerow([printable_name(name), reading.text, *numbers, error, shown, *judged])
 
     def end(self) -> None:
         """Nothing more."""

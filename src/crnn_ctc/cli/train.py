@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shlex
 import sys
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
@@ -64,13 +67,21 @@ def train(
     with needs("train", "training"):
         from crnn_ctc.recipe import load
         from crnn_ctc.training.fit import Interrupted, fit
+        from crnn_ctc.training.run_start import ChangedRunError
 
     if resize is Resize.UNION and start is None:
         raise InputError("--resize union: there is no model to take characters from; give --from")
+    # of several processes one speaks
+    main = os.environ.get("RANK", "0") == "0"
+    logging.basicConfig(format="%(message)s", level=logging.WARNING if main else logging.ERROR)
+    logging.getLogger("crnn_ctc").setLevel(logging.INFO if main else logging.ERROR)
     plan = load(recipe, changes)
     folder = run or Path("runs") / plan.name
     try:
         best = fit(plan, data, folder, resume, start, resize.value)
+    except ChangedRunError as error:
+        again = train_on(recipe, data, folder, changes)
+        raise InputError(f"{error}; or begin a new run with its weights: {again}") from None
     except Interrupted as stop:
         if str(stop):
             print(f"{stop}; {_RESUME}", file=sys.stderr)
@@ -81,4 +92,16 @@ def train(
         ) from error
     if best is not None:
         print(f"best exact match on the validation set: {100 * best:.2f} %", file=sys.stderr)
-        print(f"next: crnn-ctc export {folder}", file=sys.stderr)
+        print(f"next: crnn-ctc export {shlex.quote(str(folder))}", file=sys.stderr)
+        if resume:
+            again = train_on(recipe, data, folder, changes)
+            print(f"to train on, with more pictures say: {again}", file=sys.stderr)
+
+
+def train_on(recipe: str, data: Path, run: Path, changes: list[str] | None) -> str:
+    """The command that begins a new run with the weights of ``run``."""
+    number = next(n for n in count(2) if not Path(f"{run}-{n}").exists())
+    words = ["crnn-ctc", "train", recipe, "--data", str(data), "--from", str(run)]
+    words += ["--run", f"{run}-{number}"]
+    words += [word for change in changes or [] for word in ("--set", change)]
+    return shlex.join(words)

@@ -176,7 +176,8 @@ class CcpdPicture:
         dataset: which of the two.
         split: the official one; ``unlisted`` for folders that no split file names, as
             ``ccpd_weather`` in CCPD2019.
-        subset: one of ``SUBSETS``, or what follows ``ccpd_`` in the folder's name.
+        subset: one of ``SUBSETS``, or what follows ``ccpd_`` in the folder's name; empty in a
+            folder of pictures alone, where only ``green`` is known.
         source: ``path`` below the dataset, the dataset's name before it, with ``/``.
         listed: file and line that name it, or its own path.
     """
@@ -197,7 +198,8 @@ def find_pictures(folder: Path) -> Iterator[CcpdPicture]:
     those of one folder at most are held in memory, and only where no split file lists them.
 
     Args:
-        folder: CCPD2019 or CCPD2020, or what holds one or both.
+        folder: CCPD2019 or CCPD2020, or what holds one or both; or a folder of their pictures, at
+            any depth, which no split names.
 
     Raises:
         InputError: there is no such folder, no CCPD in it, or its split files are missing.
@@ -216,9 +218,26 @@ def find_pictures(folder: Path) -> Iterator[CcpdPicture]:
             yield from _pictures_2020(root)
             break
     if not found:
+        yield from _loose_pictures(folder)
+
+
+def _loose_pictures(folder: Path) -> Iterator[CcpdPicture]:
+    """Pictures with CCPD's names in a folder of another layout; green ones by their plates."""
+    found = False
+    for path in sorted(p for p in folder.rglob("*") if names_picture(p.name)):
+        try:
+            green = len(parse_name(path.name).plate) == 8
+            found = True
+        except InputError:
+            green = False
+        dataset: Dataset = "CCPD2020" if green else "CCPD2019"
+        source = path.relative_to(folder).as_posix()
+        yield _picture(path, dataset, "unlisted", "green" if green else "", source, str(path))
+    if not found:
         raise InputError(
             f"{folder}: holds neither CCPD2019 (ccpd_base, ..., splits) nor CCPD2020 "
-            "(ccpd_green/train, val, test); name the unpacked folder"
+            "(ccpd_green/train, val, test), nor pictures with CCPD's names; name the unpacked "
+            "folder"
         )
 
 

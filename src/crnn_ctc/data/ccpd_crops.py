@@ -1,32 +1,67 @@
-"""Plates cut out of CCPD's pictures, by several processes, and taken up again after a kill."""
+"""Plates cut out of CCPD's pictures, by several processes, and taken up again after a kill.
+
+A crop's name follows from its source picture, so a crop whose file is there is done.
+"""
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crnn_ctc.data.ccpd import CcpdName, parse_name
-from crnn_ctc.data.crop_ledger import Ledger, Made, Task
+from crnn_ctc.data.ccpd import CcpdName, CcpdPicture, parse_name
 from crnn_ctc.data.processes import in_order
 from crnn_ctc.errors import InputError
+from crnn_ctc.files import write_atomically
 from crnn_ctc.image import MIN_SIDE, load
 
 Crop = Literal["box", "corners", "jitter"]
 
+MANIFEST = ("file", "label", "colour", "width", "height", "subset", "split", "source")
+"""Columns of ``manifest.csv``."""
+
+SETTINGS = ".crops.json"
+"""What the crops of a folder depend on, in it."""
+
+_COLOURS = {"CCPD2019": "blue", "CCPD2020": "green"}
+"""Plate colour by dataset; single plates may differ."""
+
 _PARTS = ".parts"
 """Folder of files that are being written."""
 
-_CHUNK = 16  # pictures a process is sent at once: some 0.2 s of work
+_CHUNK = 16
+"""Pictures sent to a process at once: some 0.2 s of work."""
+
 _QUALITY = 95
+
+
+@dataclass(frozen=True)
+class Made:
+    """The outcome for one crop.
+
+    Attributes:
+        source: name of the picture within its set.
+        row: the crop's row in the manifest; None where there is no crop.
+        reason: why there is no crop; None where there is one.
+        found: whether the crop was there before.
+    """
+
+    source: str
+    row: tuple[str | int, ...] | None = None
+    reason: str | None = None
+    found: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,45 +69,65 @@ class Cropper:
     """Makes crops; the same for a picture in any process.
 
     Args:
-        folder: of the crops.
-        crop: ``box``: what the bounding box holds; ``corners``: straightened by the four corners;
+        folder: folder of the crops.
+        crop: ``box``: what the bounding box holds; ``corners``: rectified by the four corners;
             ``jitter``: the same with corners moved at random.
-        seed: of the jitter.
+        seed: seed of the jitter.
     """
 
     folder: Path
     crop: Crop
     seed: int
 
-    def all(self, tasks: tuple[Task, ...]) -> list[Made]:
-        """Make crops; what cannot be made is said and stops none of the others."""
-        return [self.make(task) for task in tasks]
+    def all(self, tasks: tuple[tuple[CcpdPicture, int], ...]) -> list[Made]:
+        """Make crops of pictures, each with the number of its copy; a failure stops no other."""
+        return [self.make(picture, copy) for picture, copy in tasks]
 
-    def make(self, task: Task) -> Made:
-        """Make one crop and put it in its place in one piece.
+    def make(self, picture: CcpdPicture, copy: int) -> Made:
+        """Make one crop and put it in its place in one piece; or find it there.
 
         Raises:
             InputError: the folder cannot be written.
         """
         try:
-            name = parse_name(task.source)
-            crop = self.cut(load(task.path), name, task)
+            name = parse_name(picture.source)
         except InputError as error:
-            return Made(task.id, reason=str(error))
-        target = self.folder / task.file
+            return Made(picture.source, reason=f"{picture.listed}: {error}")
+        if not name.complete:
+            reason = f"{picture.listed}: a character of {name.plate} is not known to CCPD"
+            return Made(picture.source, reason=reason)
+        target = self.folder / crop_name(picture, name.plate, copy)
+        size = _size(target)
+        found = size is not None
+        if size is None:
+            try:
+                crop = self.cut(load(picture.path), name, picture, copy)
+            except InputError as error:
+                return Made(picture.source, reason=str(error))
+            self._write(Image.fromarray(crop), target)
+            size = (crop.shape[1], crop.shape[0])
+        row = (
+            target.relative_to(self.folder).as_posix(), name.plate, _COLOURS[picture.dataset],
+            *size, picture.subset, picture.split, picture.source,
+        )  # fmt: skip
+        return Made(picture.source, row, found=found)
+
+    def _write(self, crop: Image.Image, target: Path) -> None:
         # the process id: what a killed run left behind may still be writing the same crop
-        part = self.folder / _PARTS / f"{task.id}-{os.getpid()}.jpg"
+        part = self.folder / _PARTS / f"{target.stem}-{os.getpid()}.jpg"
         try:
-            Image.fromarray(crop).save(part, quality=_QUALITY, subsampling=0)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            crop.save(part, quality=_QUALITY, subsampling=0)
             part.replace(target)
         except OSError as error:
             raise InputError(
                 f"{target}: cannot be written ({error.strerror or error}); "
                 "free space and run it again: it goes on where it stopped"
             ) from None
-        return Made(task.id, crop.shape[1], crop.shape[0])
 
-    def cut(self, image: NDArray[np.uint8], name: CcpdName, task: Task) -> NDArray[np.uint8]:
+    def cut(
+        self, image: NDArray[np.uint8], name: CcpdName, picture: CcpdPicture, copy: int
+    ) -> NDArray[np.uint8]:
         """The plate, uint8 (h, w, 3), of a picture, uint8 (H, W, 3).
 
         Raises:
@@ -88,7 +143,7 @@ class Cropper:
         inside = max(0, min(right, width) - left) * max(0, min(bottom, height) - top)
         if 2 * inside < (right - left) * (bottom - top):
             raise InputError(
-                f"{task.path}: {width}x{height} pixels, but its plate is at {left},{top} to "
+                f"{picture.path}: {width}x{height} pixels, but its plate is at {left},{top} to "
                 f"{right},{bottom}; the picture was resized: take the original"
             )
         if self.crop == "box":
@@ -98,44 +153,149 @@ class Cropper:
             from crnn_ctc.data.rectify import jittered, rectified
 
             if self.crop == "jitter":
-                file = Path(task.source).name
+                file = Path(picture.source).name
                 # the first copy is what --copies 1 makes
-                corners = jittered(corners, self.seed, f"{file}#{task.copy}" if task.copy else file)
+                corners = jittered(corners, self.seed, f"{file}#{copy}" if copy else file)
             found = rectified(image, corners)
         if found is None:
-            raise InputError(f"{task.path}: its plate is under {MIN_SIDE} pixels; leave it out")
+            raise InputError(f"{picture.path}: its plate is under {MIN_SIDE} pixels; leave it out")
         return found
 
 
-def make_crops(ledger: Ledger, cropper: Cropper, workers: int) -> Iterator[Made]:
-    """Make all pending crops of ``ledger``; each is recorded there before it comes out.
+def crop_name(picture: CcpdPicture, plate: str, copy: int) -> str:
+    """Where a crop goes: ``CCPD2019/train/PLATE_HASH.jpg``, the hash being that of its source."""
+    digest = blake2b(picture.source.encode(errors="surrogateescape"), digest_size=6).hexdigest()
+    number = f"-{copy}" if copy else ""
+    return f"{picture.dataset}/{picture.split}/{plate}_{digest}{number}.jpg"
 
-    At most four chunks a process are under way, however many crops there are.
+
+def _size(path: Path) -> tuple[int, int] | None:
+    """Width and height of a crop in pixels; None where there is none."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except OSError:
+        return None
+
+
+@dataclass
+class Summary:
+    """What a run made.
+
+    Attributes:
+        folders: number of crops in each folder.
+        rejected: pictures without a crop, and why.
+        found: crops that were there before.
+        listed_twice: pictures that stand in two splits; the first counts.
+    """
+
+    folders: Counter[str] = field(default_factory=Counter)
+    rejected: dict[str, str] = field(default_factory=dict)
+    found: int = 0
+    listed_twice: int = 0
+
+
+def prepare(folder: Path, settings: dict[str, str]) -> None:
+    """Make the folder of the crops, or check that its crops were made with the same settings.
+
+    Raises:
+        InputError: it cannot be written, holds other pictures, or crops made with other settings.
+    """
+    file = folder / SETTINGS
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = None
+    try:
+        if known is None:
+            if any(folder.glob("CCPD*")):
+                raise InputError(f"{folder}: holds other pictures already; choose an empty folder")
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, json.dumps(settings).encode())
+        shutil.rmtree(folder / _PARTS, ignore_errors=True)
+        # what a killed run left behind may be writing there still
+        (folder / _PARTS).mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written ({error.strerror or error}); choose another folder"
+        ) from None
+    for name, value in settings.items():
+        if known is not None and known.get(name) != value:
+            raise InputError(
+                f"{folder}: its crops were made with {name} {known.get(name)}, not {value}; "
+                "choose another folder"
+            )
+
+
+def make_crops(
+    pictures: Iterable[CcpdPicture], cropper: Cropper, copies: int, workers: int, summary: Summary
+) -> Iterator[Made]:
+    """Make the crops of pictures that are not there yet, then the tables.
+
+    ``manifest.csv`` has a row for each crop; ``rejected.csv`` the pictures that gave none, where
+    there are any. At most four chunks a process are under way, however many pictures there are.
 
     Args:
-        ledger: what is to do.
+        pictures: pictures of CCPD, in order.
         cropper: makes a crop.
+        copies: crops a picture.
         workers: processes; 1 makes the crops in this one.
+        summary: filled while the crops are made.
 
     Raises:
         InputError: the folder cannot be written, or a process died.
     """
-    parts = cropper.folder / _PARTS
-    shutil.rmtree(parts, ignore_errors=True)
+    folder = cropper.folder
+    tasks = _tasks(pictures, copies, summary)
+    chunks = iter(lambda: tuple(islice(tasks, _CHUNK)), ())  # ends at the first empty chunk
+    manifest = folder / ".manifest.csv.part"
     try:
-        # what a killed run left behind may be writing there still
-        parts.mkdir(exist_ok=True)
-        for folder in ledger.planned_folders():
-            (cropper.folder / folder).mkdir(parents=True, exist_ok=True)
+        with manifest.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(MANIFEST)
+            for made in in_order(cropper.all, chunks, workers, folder):
+                for one in made:
+                    if one.row is None:
+                        summary.rejected.setdefault(one.source, one.reason or "")
+                    else:
+                        writer.writerow(one.row)
+                        summary.folders[str(one.row[0]).rpartition("/")[0]] += 1
+                        summary.found += one.found
+                    yield one
+        manifest.replace(folder / "manifest.csv")
+        rejected = folder / "rejected.csv"
+        if summary.rejected:
+            with rejected.open(
+                "w", encoding="utf-8", newline="", errors="backslashreplace"
+            ) as file:
+                _write_rejected(file, summary.rejected)
+        else:
+            rejected.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
-            f"{cropper.folder}: cannot be written ({error.strerror or error}); "
-            "choose another folder"
+            f"{error.filename}: cannot be written ({error.strerror or error}); free space and run "
+            "it again: it goes on where it stopped"
         ) from None
-    tasks = ledger.pending()
-    # ends at the first empty chunk
-    chunks = iter(lambda: tuple(islice(tasks, _CHUNK)), ())
-    for made in in_order(cropper.all, chunks, workers, cropper.folder):
-        ledger.record(made)
-        yield from made
-    shutil.rmtree(parts, ignore_errors=True)
+    shutil.rmtree(folder / _PARTS, ignore_errors=True)
+
+
+def _tasks(
+    pictures: Iterable[CcpdPicture], copies: int, summary: Summary
+) -> Iterator[tuple[CcpdPicture, int]]:
+    """Each picture once for each copy; one that an earlier split lists is left out."""
+    seen: set[bytes] = set()  # digests: names of all pictures would be several times as large
+    for picture in pictures:
+        source = picture.source.encode(errors="surrogateescape")
+        digest = blake2b(source, digest_size=8).digest()
+        if digest in seen:
+            summary.listed_twice += 1
+            continue
+        seen.add(digest)
+        for copy in range(copies):
+            yield picture, copy
+
+
+def _write_rejected(file: IO[str], rejected: dict[str, str]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(("source", "reason"))
+    writer.writerows(sorted(rejected.items()))

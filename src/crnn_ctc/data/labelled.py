@@ -7,22 +7,25 @@ import os
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Literal
 
 from crnn_ctc.alphabet import PLATES, Alphabet
-from crnn_ctc.errors import InputError
+from crnn_ctc.errors import InputError, printable_name
 from crnn_ctc.image import names_picture
 
 MANIFEST = "manifest.csv"
-"""A folder that holds this file is read by it."""
+"""The table that goes before all others in its folder."""
 
 SPLITS = frozenset({"train", "val", "valid", "validation", "dev", "test"})
 """Names of folders and manifests that say which split their pictures are of."""
 
 _TABLES = frozenset({".csv", ".tsv", ".txt"})
 
-Fault = Literal["bad row", "empty label"]
+_FOUND_TABLES = frozenset({".csv", ".tsv"})
+"""Suffixes of the tables that are looked for beside pictures; others are read where named."""
+
+Fault = Literal["bad row"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class Labelled:
     """A picture and what stands in it.
 
     Attributes:
-        path: of the picture; whether it can be read is not known yet.
-        text: what stands in it.
+        path: picture file; whether it can be read is not known yet.
+        text: the label; empty where the picture shows no text.
         attributes: other columns of the manifest, such as colour and subset; ``split``, where it is
             no column, is the name of the folder or manifest if that is the name of a split.
         listed: what names the picture: a manifest, or the picture's own path.
@@ -106,15 +109,21 @@ def read_labelled(
 ) -> Iterator[Labelled]:
     """The labelled pictures of a folder or a manifest, one at a time, in order.
 
-    - A folder, at any depth: the label is the file's name up to its last ``_``, or all of it.
-      A folder that holds ``manifest.csv`` is read by that.
+    One rule for training, evaluation and the data tools:
+
     - A manifest, CSV or TSV in UTF-8: columns ``file`` and ``label``, others are attributes. Labels
-      are text: ``00123`` stays ``00123``. Files are relative to the manifest, or to the folder
-      beside it that has its name (``train/`` for ``train.csv``).
+      are text: ``00123`` stays ``00123``; an empty label is a picture without text. Files are
+      relative to the manifest, or to the folder beside it that has its name (``train/`` for
+      ``train.csv``).
+    - A folder, at any depth: tables with the columns ``file`` and ``label`` win over file names. A
+      table labels the folder of its name beside it (``train.csv`` for ``train/``), else the folder
+      that it is in; ``manifest.csv`` wins over other tables of its folder.
+    - A folder without such a table: the label is the file's name up to its last ``_``, or all of
+      it.
 
     Args:
         source: the folder or the manifest.
-        report: told of rows that cannot be used; the rest goes on. Raises them if not given.
+        report: called with each row that cannot be used; the rest goes on. By default it raises.
         normalise: applied to each label, such as :func:`plate_label`.
 
     Raises:
@@ -122,8 +131,7 @@ def read_labelled(
             column; or what ``report`` raises.
     """
     if source.is_dir():
-        manifest = source / MANIFEST
-        found = _rows(manifest, report) if manifest.is_file() else _folder(source)
+        found = _labelled_folder(source, report)
     elif source.suffix.lower() in _TABLES:
         found = _rows(source, report)
     elif not source.exists():
@@ -132,20 +140,11 @@ def read_labelled(
         raise InputError(f"{source}: neither a folder nor a .csv or .tsv file; name one")
     for item in found:
         text = normalise(item.text)
-        if not _encodable(text):
-            what = "the label is not UTF-8; rename the picture"
-            report(LabelError(_shown(item.listed), item.line, "bad row", what))
-        elif text:
+        if _encodable(text):
             yield Labelled(item.path, text, item.attributes, item.listed, item.line)
         else:
-            report(
-                LabelError(
-                    item.listed,
-                    item.line,
-                    "empty label",
-                    "the label is empty; write it or leave it out",
-                )
-            )
+            what = "the label is not UTF-8; rename the picture"
+            report(LabelError(printable_name(item.listed), item.line, "bad row", what))
 
 
 def _encodable(text: str) -> bool:
@@ -153,27 +152,90 @@ def _encodable(text: str) -> bool:
     return not any("\ud800" <= c <= "\udfff" for c in text)
 
 
-def _shown(name: str) -> str:
-    """A file's name that can be printed and written."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _folder(root: Path) -> Iterator[Labelled]:
-    """Pictures below a folder; only the names of one folder at a time are held in memory."""
+def _labelled_folder(root: Path, report: Callable[[LabelError], None]) -> Iterator[Labelled]:
+    """Pictures below a folder, and whether there are any."""
+    resolved = root.resolve()
+    beside = _table_beside(resolved) if not _tables(root) else None
+    if beside is not None:
+        # named as the user named the folder: messages show paths as they were given
+        yield from _rows(root.parent / beside.name if root.name else beside, report)
+        return
     empty = True
-    above = _split(root.resolve().parts[-1:])
-    for folder, folders, files in os.walk(root):
-        folders.sort()
-        split = _split(PurePath(folder).relative_to(root).parts) or above
-        attributes = {"split": split} if split else {}
-        for file in sorted(files):
-            if names_picture(file):
-                empty = False
-                stem = os.path.splitext(file)[0]  # noqa: PTH122  a Path a picture costs more
-                path = Path(folder, file)
-                yield Labelled(path, stem.rpartition("_")[0] or stem, attributes, str(path))
-    if empty:
+    for item in _folder(root, _split(resolved.parts[-1:]), report):
+        empty = False
+        yield item
+    if empty and not _tables(root):
         raise InputError(f"{root}: holds no pictures; name a folder of TEXT_n.jpg, or a .csv file")
+
+
+def _folder(folder: Path, split: str, report: Callable[[LabelError], None]) -> Iterator[Labelled]:
+    """Pictures below a folder; only the names of one folder at a time are held in memory."""
+    tables = _tables(folder)
+    own = [table for table in tables if not table.with_suffix("").is_dir()]
+    if own:
+        for table in [folder / MANIFEST] if folder / MANIFEST in own else tables:
+            yield from _rows(table, report)
+        return
+    attributes = {"split": split} if split else {}
+    folders: list[str] = []
+    pictures: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif names_picture(entry.name):
+                pictures.append(entry.name)
+    for name in sorted(pictures):
+        stem = os.path.splitext(name)[0]  # noqa: PTH122  a Path a picture costs more
+        path = folder / name
+        yield Labelled(path, stem.rpartition("_")[0] or stem, attributes, str(path))
+    labelled = {table.stem: table for table in tables}
+    for name in sorted(folders):
+        inside = folder / name
+        if name in labelled and not _tables(inside):
+            yield from _rows(labelled[name], report)
+        else:
+            yield from _folder(inside, _split((name,)) or split, report)
+
+
+def _tables(folder: Path) -> list[Path]:
+    """The tables in a folder that label pictures, by name."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in _FOUND_TABLES
+        and not path.name.startswith(".")
+        and _labels_pictures(path)
+    )
+
+
+def _table_beside(folder: Path) -> Path | None:
+    """The table that has a folder's name and labels pictures."""
+    found = (folder.with_name(f"{folder.name}{suffix}") for suffix in sorted(_FOUND_TABLES))
+    return next((path for path in found if path.is_file() and _labels_pictures(path)), None)
+
+
+def _labels_pictures(table: Path) -> bool:
+    """Whether a table's first line names the columns ``file`` and ``label``."""
+    try:
+        with table.open("rb") as file:
+            # any encoding that holds ASCII: what is not UTF-8 is refused when it is read
+            header = file.readline(_MOST_HEADER).decode("latin-1")
+    except OSError:
+        return False
+    return {"file", "label"} <= set(_columns(header.removeprefix("\u00ef\u00bb\u00bf")))
+
+
+_MOST_HEADER = 1 << 16
+"""Bytes; no first line of a table of labels is longer."""
+
+
+def _columns(header: str) -> list[str]:
+    delimiter = "\t" if "\t" in header else ","
+    try:
+        return [c.strip().lower() for c in next(csv.reader([header], delimiter=delimiter), [])]
+    except csv.Error:
+        return []
 
 
 def _split(parts: tuple[str, ...]) -> str:
@@ -185,11 +247,10 @@ def _rows(manifest: Path, report: Callable[[LabelError], None]) -> Iterator[Labe
     try:
         with manifest.open(encoding="utf-8-sig", newline="") as file:
             header = file.readline()
-            delimiter = "\t" if "\t" in header else ","
-            names = [c.strip().lower() for c in next(csv.reader([header], delimiter=delimiter), [])]
+            names = _columns(header)
             _check_header(manifest, names)
             split = _split((manifest.stem,))
-            rows = csv.reader(file, delimiter=delimiter)
+            rows = csv.reader(file, delimiter="\t" if "\t" in header else ",")
             line = 1
             for row in rows:
                 line = rows.line_num + 1  # the header was read before
@@ -238,8 +299,12 @@ def _row(
         return LabelError(listed, line, "bad row", "names no file; write it or leave the line out")
     if split:
         values.setdefault("split", split)
-    path = manifest.parent / name
-    beside = manifest.parent / manifest.stem / name
-    if not path.exists() and beside.exists():
-        path = beside
-    return Labelled(path, text, values, listed, line)
+    return Labelled(_picture_path(manifest, name), text, values, listed, line)
+
+
+def _picture_path(manifest: Path, name: str) -> Path:
+    """Where a manifest's picture is; a name in the way of Windows is read where it has to be."""
+    names = [name, name.replace("\\", "/")] if "\\" in name else [name]
+    folders = (manifest.parent, manifest.parent / manifest.stem)
+    candidates = [folder / each for each in names for folder in folders]
+    return next((path for path in candidates if path.exists()), candidates[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -11,19 +13,29 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.alphabet import PLATES, Alphabet
-from crnn_ctc.data.labelled import LabelError, Labelled, plate_label, read_labelled
+from crnn_ctc.alphabet import PLATES, Alphabet, steps_needed
+from crnn_ctc.data.label_tally import RARE, LabelTally
+from crnn_ctc.data.labelled import LabelError, Labelled, normaliser, read_labelled
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import load
 
 Kind = Literal[
-    "bad row", "empty label", "unreadable picture", "unknown character", "too few steps",
+    "bad row", "no text", "rare character", "unreadable picture", "unknown character",
+    "too few steps",
     "duplicate, other label", "duplicate in another split", "duplicate", "plate in two splits",
     "suspicious label",
 ]  # fmt: skip
 
-WARNINGS: frozenset[Kind] = frozenset({"duplicate", "plate in two splits", "suspicious label"})
+WARNINGS: frozenset[Kind] = frozenset(
+    {"duplicate", "no text", "plate in two splits", "rare character", "suspicious label"}
+)
 """Kinds that training survives; all others are errors."""
+
+_COMMON = 4 * RARE
+"""Times that the most frequent character must stand in the labels before others count as rare."""
+
+_MOST_RARE = 20
+"""Rare characters that are named one by one."""
 
 _LENGTHS = {7, 8}
 _SIGNS = {"危险品"}  # on their own board, with no number
@@ -59,20 +71,24 @@ class Finding:
 class Linter:
     """Looks through labelled pictures, once. It keeps a hash of each: some 700 bytes a picture.
 
-    Labels of plates are judged as training reads them, after :func:`plate_label`.
+    Labels are judged as training reads them: see :func:`~crnn_ctc.data.labelled.normaliser`.
 
     Args:
-        alphabet: that the labels are to be spelled in.
+        alphabet: the labels must be spelled in it; None for that of the labels themselves, in which
+            any character is right but the rare ones are named.
         steps: T of the network; None leaves lengths unchecked.
 
     Attributes:
         pictures: how many were looked at.
+        tally: where the labels come from.
     """
 
-    def __init__(self, alphabet: Alphabet = PLATES, steps: int | None = None) -> None:
+    def __init__(self, alphabet: Alphabet | None = None, steps: int | None = None) -> None:
         self._alphabet = alphabet
         self._steps = steps
-        self._normalise = plate_label if alphabet == PLATES else str.strip
+        self._normalise = normaliser(alphabet)
+        self._first: dict[str, tuple[str, int, str]] = {}
+        self.tally = LabelTally()
         self._seen: dict[bytes, tuple[str, str, str]] = {}
         self._split_of: dict[str, tuple[str, str]] = {}
         self.pictures = 0
@@ -85,7 +101,7 @@ class Linter:
         """
         faults: list[LabelError] = []
         # labels are taken raw: normalising them is one of the findings
-        for item in read_labelled(source, faults.append, str):
+        for item in self.tally.watch(source, read_labelled(source, faults.append, str)):
             self.pictures += 1
             yield [*self._faults(faults), *self._picture(item)]
         yield self._faults(faults)
@@ -103,8 +119,10 @@ class Linter:
         text = self._normalise(item.text)
         here = item.where
         if not text:
-            yield finding("empty label", "the label is blank; write it or leave it out")
+            yield finding("no text", "the label is empty: trained as a picture without text")
         else:
+            for character in text:
+                self._first.setdefault(character, (item.listed, item.line, item.text))
             for kind, message in self._label(item.text, text):
                 yield finding(kind, message)
             split = item.attributes.get("split", "")
@@ -122,13 +140,16 @@ class Linter:
         )
 
     def _label(self, raw: str, text: str) -> Iterator[tuple[Kind, str]]:
-        unknown = sorted({c for c in text if c not in self._alphabet})
         plates = self._alphabet == PLATES
+        if self._alphabet is None:
+            unknown = sorted({c for c in text if unicodedata.category(c) == "Cc"})
+        else:
+            unknown = sorted({c for c in text if c not in self._alphabet})
         if unknown:
             hint = "; plates have no I and O: 1 and 0?" if plates and {*unknown} & {*"IO"} else ""
             names = " ".join(f"{c!r}" for c in unknown)
             yield "unknown character", f"{raw!r}: {names} not in the alphabet{hint}"
-        needed = self._alphabet.steps_needed(text)
+        needed = steps_needed(text)
         if self._steps is not None and needed > self._steps:
             yield (
                 "too few steps",
@@ -139,6 +160,24 @@ class Linter:
             yield "suspicious label", f"{raw!r} is read as {text!r}"
         if plates and len(text) not in _LENGTHS and text not in _SIGNS:
             yield "suspicious label", f"{raw!r}: {len(text)} characters, plates have 7 or 8"
+
+    def rare(self) -> Iterator[Finding]:
+        """Characters that hardly any label holds, once all are read: mistyped ones, mostly.
+
+        Only of the labels' own alphabet, and where the set is large enough to say so.
+        """
+        counts = self.tally.characters
+        if self._alphabet is not None or max(counts.values(), default=0) < _COMMON:
+            return
+        rare = sorted((n, c) for c, n in counts.items() if n < RARE and c in self._first)
+        for n, character in rare[:_MOST_RARE]:
+            listed, line, label = self._first[character]
+            message = f"{character!r} stands {n} times in all labels, first in {label!r}"
+            yield Finding(listed, line, "rare character", f"{message}{_hint(character, counts)}")
+        if len(rare) > _MOST_RARE:
+            listed, line, _ = self._first[rare[_MOST_RARE][1]]
+            message = f"{len(rare) - _MOST_RARE} more characters are as rare"
+            yield Finding(listed, line, "rare character", message)
 
     def _twins(
         self, item: Labelled, here: str, text: str, image: NDArray[np.uint8]
@@ -158,3 +197,16 @@ class Linter:
             yield "duplicate in another split", f"the same pixels as {where} ({other_split})"
         else:
             yield "duplicate", f"the same pixels as {where}"
+
+
+def _hint(character: str, counts: Counter[str]) -> str:
+    """What a rare character may have been meant to be; empty where nothing comes to mind."""
+    if character.isspace():
+        return ": a stray space?"
+    swapped = character.swapcase()
+    if swapped != character and counts[swapped] >= _COMMON:
+        return f": {swapped!r} stands {counts[swapped]} times"
+    composed = unicodedata.normalize("NFKC", character)
+    if composed != character and counts[composed] >= _COMMON:
+        return f": a wide form of {composed!r}?"
+    return ""

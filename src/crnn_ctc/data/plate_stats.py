@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path, PurePath
 
 import numpy as np
 
-from crnn_ctc.data.labelled import LabelError, plate_label, read_labelled
+from crnn_ctc.data.label_tally import LabelTally
+from crnn_ctc.data.labelled import LabelError, read_labelled, text_label
 from crnn_ctc.data.near_duplicates import NEAR, difference_hash, near_pairs
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import SUFFIXES, load
@@ -45,6 +46,8 @@ class Statistics:
     """Counts over a labelled set.
 
     Attributes:
+        normalise: applied to each label, as training does.
+        tally: where the labels come from.
         pictures: how many were read.
         faults: one line for each that could not be.
         texts: how often each label stands there; some 100 bytes a label.
@@ -55,6 +58,8 @@ class Statistics:
         attributes: counts of each value of colour, kind, subset, split and source.
     """
 
+    normalise: Callable[[str], str] = text_label
+    tally: LabelTally = field(default_factory=LabelTally)
     pictures: int = 0
     faults: list[str] = field(default_factory=list)
     texts: Counter[str] = field(default_factory=Counter)
@@ -77,7 +82,7 @@ class Statistics:
         def report(error: LabelError) -> None:
             self.faults.append(str(error))
 
-        for item in read_labelled(source, report, plate_label):
+        for item in self.tally.watch(source, read_labelled(source, report, self.normalise)):
             try:
                 image = load(item.path)
             except InputError as error:
@@ -87,7 +92,8 @@ class Statistics:
             self.pictures += 1
             self.texts[item.text] += 1
             self.lengths[len(item.text)] += 1
-            self.provinces[item.text[0] if item.text[0] in PROVINCES else "other"] += 1
+            first = item.text[:1]
+            self.provinces[first if first and first in PROVINCES else "other"] += 1
             self.characters.update(item.text)
             self.sizes[image.shape[1], image.shape[0]] += 1
             for name in ("colour", "kind", "subset", "split", "source"):

@@ -70,6 +70,11 @@ class PlateSource:
         object.__setattr__(self, "_crops", crops)
         object.__setattr__(self, "_pools", _cumulative([pool.weight for pool in self.pools]))
 
+    @property
+    def pictures(self) -> int:
+        """How many real crops there are."""
+        return sum(len(pool.texts) for pool in self.pools)
+
     def batch(
         self, step: int, size: int, part: slice = slice(None)
     ) -> tuple[NDArray[np.uint8], list[str]]:

@@ -155,6 +155,11 @@ class SequenceSource:
     elastic: float = 0.0
     shear: float = 0.0
 
+    @property
+    def pictures(self) -> int:
+        """How many digits there are."""
+        return len(self.digits)
+
     def batch(
         self, step: int, size: int, part: slice = slice(None)
     ) -> tuple[NDArray[np.uint8], list[str]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.data.digits import hold_out, load_digits
+from crnn_ctc.data.label_tally import LabelTally, alphabet_line, rare_line
 from crnn_ctc.data.labelled import Labelled, normaliser, read_labelled
 from crnn_ctc.data.sequences import SequenceSource, protocol
 from crnn_ctc.errors import InputError
@@ -39,6 +40,10 @@ _LOG = logging.getLogger(__name__)
 class Source(Protocol):
     """Endless training batches, each a function of the seed and its step alone."""
 
+    @property
+    def pictures(self) -> int:
+        """How many labelled pictures the batches are drawn from; synthetic ones do not count."""
+
     def batch(self, step: int, size: int, part: slice = ...) -> tuple[NDArray[np.uint8], list[str]]:
         """Images uint8 (n, H, W, C) and n texts: the ``part`` of batch ``step``."""
 
@@ -53,6 +58,8 @@ class Validation:
 
 def open_source(recipe: Recipe, folder: Path) -> tuple[Source, Validation]:
     """The training batches and the validation set of ``recipe`` from the data in ``folder``.
+
+    Logs where labels were taken from, and what looks wrong with them.
 
     Raises:
         InputError: the folder does not hold the data that the recipe names.
@@ -82,6 +89,31 @@ def with_alphabet(recipe: Recipe, folder: Path) -> Recipe:
     return recipe.model_copy(update={"alphabet": found})
 
 
+def with_images(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe, where it counts in epochs with the number of images that this makes.
+
+    Raises:
+        InputError: the labels cannot be read, or the recipe's data are digits.
+    """
+    epochs = recipe.training.epochs
+    if epochs is None:
+        return recipe
+    if isinstance(recipe.data, DigitsData):
+        raise InputError(
+            f"recipe {recipe.name}: training.epochs counts labelled pictures; rows of digits are "
+            "put together anew: set training.images"
+        )
+    form = normaliser(None if recipe.alphabet == "LABELS" else recipe.characters)
+    pictures = sum(
+        1
+        for name in _names(recipe.data.train)
+        for _ in read_labelled(folder / name, normalise=form)
+    )
+    images = max(1, round(epochs * pictures))
+    training = recipe.training.model_copy(update={"images": images, "epochs": None})
+    return recipe.model_copy(update={"training": training})
+
+
 def _digits(recipe: Recipe, data: DigitsData, folder: Path) -> tuple[Source, Validation]:
     train, held = hold_out(load_digits(folder, "train"), data.validation)
     source = SequenceSource(
@@ -101,11 +133,21 @@ def _crops(
     else:
         weighted = [(_names(data.train), 1.0)]
     pools = []
+    trained = LabelTally()
     for names, weight in weighted:
-        crops = _read(recipe, [folder / name for name in names])
+        crops = _read(recipe, [folder / name for name in names], trained)
         pools.append(Pool(crops.images, crops.texts, weight))
-    held = _read(recipe, [folder / name for name in _names(data.validation)])
+    held_labels = LabelTally()
+    held = _read(recipe, [folder / name for name in _names(data.validation)], held_labels)
+    for tally, what in ((trained, "training"), (held_labels, "validation")):
+        for line in tally.sources():
+            _LOG.info("%s %s", what, line)
+        for line in tally.warnings():
+            _LOG.warning("warning: %s", line)
     if isinstance(data, LabelledData):
+        _LOG.info("%s", alphabet_line(trained, recipe.characters.characters))
+        if rare := rare_line(trained):
+            _LOG.warning("warning: %s", rare)
         return PlateSource(pools, None, 0.0, data.balance, data.augment, recipe.seed), held
 
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
@@ -153,7 +195,7 @@ def _names(sources: Names | Sources) -> list[str]:
     return [sources] if isinstance(sources, str) else list(sources)
 
 
-def _read(recipe: Recipe, paths: list[Path]) -> Validation:
+def _read(recipe: Recipe, paths: list[Path], tally: LabelTally) -> Validation:
     """The labelled crops of manifests and folders, as the recipe's network takes them."""
     import platformdirs
 
@@ -161,7 +203,11 @@ def _read(recipe: Recipe, paths: list[Path]) -> Validation:
 
     size = recipe.input
     form = normaliser(recipe.characters)
-    samples = [sample for path in paths for sample in read_labelled(path, normalise=form)]
+    samples = [
+        sample
+        for path in paths
+        for sample in tally.watch(path, read_labelled(path, normalise=form))
+    ]
     _check(samples, recipe)
     packed = pack(
         samples,

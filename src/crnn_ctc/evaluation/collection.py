@@ -10,10 +10,11 @@ from typing import Any
 
 from crnn_ctc.alphabet import PLATES
 from crnn_ctc.data.digits import SIZE, SPLITS, has_digits, load_digits
-from crnn_ctc.data.labelled import normaliser, read_labelled
+from crnn_ctc.data.label_tally import LabelTally
+from crnn_ctc.data.labelled import LabelError, normaliser, read_labelled
 from crnn_ctc.data.sequences import Protocol, protocol
 from crnn_ctc.decode.decoder import Decoder
-from crnn_ctc.errors import InputError
+from crnn_ctc.errors import InputError, printable_name
 from crnn_ctc.evaluation.read import Picture, Read, read_fitted, read_pictures
 from crnn_ctc.image import names_picture
 from crnn_ctc.model_file.card import Card
@@ -30,6 +31,8 @@ class Collection:
         pictures: to read.
         fitted: whether they are arrays of the model's own size, to be shown to it as they are.
         facts: what else is to be written of them, by name.
+        faults: lines that say which labels could not be used, and why.
+        notes: lines for people: where labels come from, and what looks wrong with them.
     """
 
     title: str
@@ -37,6 +40,8 @@ class Collection:
     pictures: Sequence[Picture]
     fitted: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def read(self, model: Recognizer, decoder: Decoder, batch_size: int) -> Iterator[Read]:
         """Each picture as ``model`` reads it, in order."""
@@ -135,17 +140,47 @@ def _labelled_pictures(
     alphabets = [card.alphabet for card in cards]
     normalise = normaliser(PLATES if PLATES in alphabets else alphabets[0])
     root = data if data.is_dir() else data.parent
+    tally = LabelTally()
+    faults: list[LabelError] = []
     pictures = [
         Picture(_below(sample.path, root), sample.text, sample.path, sample.attributes)
-        for sample in read_labelled(data, normalise=normalise)
+        for sample in tally.watch(data, read_labelled(data, faults.append, normalise))
         if (split is None or sample.attributes.get("split") == split)
         and (subset is None or in_subset(sample.attributes.get("subset", ""), subset))
     ]
     if not pictures:
         raise InputError(f"{data}: no labelled picture is of that split or subset; leave one out")
-    return Collection(title=data.resolve().name, unit="pictures", pictures=pictures)
+    warnings = tally.warnings() + [
+        line for card in cards if (line := _unspelled(card, pictures)) is not None
+    ]
+    return Collection(
+        title=data.resolve().name,
+        unit="pictures",
+        pictures=pictures,
+        faults=tuple(map(str, faults)),
+        notes=(*tally.sources(), *(f"warning: {line}" for line in warnings)),
+    )
+
+
+def _unspelled(card: Card, pictures: Sequence[Picture]) -> str | None:
+    """How many labels hold characters that a model does not know, and why that may be."""
+    alphabet = card.alphabet
+    wrong = [p.label for p in pictures if any(c not in alphabet for c in p.label)]
+    if not wrong:
+        return None
+    unknown = sorted({c for label in wrong for c in label if c not in alphabet})
+    shown = " ".join(map(repr, unknown[:10])) + (" ..." if len(unknown) > 10 else "")
+    line = (
+        f"{len(wrong):,} of {len(pictures):,} labels hold characters that {card.name} cannot read "
+        f"({shown}) and count as wrong"
+    )
+    for change, name in ((str.upper, "upper"), (str.lower, "lower")):
+        if all(all(c in alphabet for c in change(label)) for label in wrong):
+            return f"{line}: its alphabet has them in {name} case; write the labels so"
+    return f"{line}; its alphabet: crnn-ctc info {card.name}"
 
 
 def _below(path: Path, root: Path) -> str:
     """A file as its set names it: whoever is shown that need not know where the set lies."""
-    return os.path.relpath(path, root) if path.is_relative_to(root) else path.name
+    below = os.path.relpath(path, root) if path.is_relative_to(root) else path.name
+    return printable_name(below)

@@ -79,4 +79,4 @@ def group_names(reads: Sequence[Read], plates: bool) -> dict[str, list[str]]:
 
 def province(label: str) -> str:
     """A plate's province; ``other`` on plates that have none, such as an embassy's."""
-    return label[0] if label[0] in PROVINCES else "other"
+    return label[:1] if label[:1] in PROVINCES and label else "other"

@@ -65,9 +65,9 @@ class Result:
 
     @property
     def errors(self) -> list[str]:
-        """A line each that says which picture could not be read, and why."""
+        """A line each that says which label or picture could not be used, and why."""
         failed = (*self.failed, *(self.rejection.failed if self.rejection else ()))
-        return [str(read.error) for read in failed]
+        return [*self.collection.faults, *(str(read.error) for read in failed)]
 
     def as_json(self, confusions: int = 10) -> dict[str, Any]:
         """As ``--json`` writes it, with the worst ``confusions``."""

@@ -134,7 +134,7 @@ def _batches(
 
 
 def _labelled(card: Card, data: Path) -> Iterator[tuple[NDArray[np.uint8], Sequence[str]]]:
-    waiting = read_labelled(data, normalise=normaliser(card.alphabet))
+    waiting = iter(read_labelled(data, normalise=normaliser(card.alphabet)))
     while batch := list(islice(waiting, _BATCH)):
         images = [
             fit(load(sample.path), card.height, card.width, card.channels, card.ink)

@@ -96,8 +96,12 @@ class Training(Section):
     :class:`crnn_ctc.training.distillation.Teacher`.
     """
 
-    images: Positive
+    images: Positive | None = None
     """Training pictures in all, repeats included; images / batch_size is the number of steps."""
+    epochs: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    """How often each training picture is seen, in place of ``images``."""
+    patience: Annotated[int, Field(ge=0)] = 0
+    """Validations without a better one after which the run ends; 0 never ends it early."""
     restarts: Annotated[tuple[Positive, ...], Field(strict=False)] = ()
     """Counts of pictures at which the learning rate begins another cycle, half as high as the one
     before (warm restarts: Loshchilov and Hutter 2017)."""
@@ -131,7 +135,16 @@ class Training(Section):
 
     @property
     def steps(self) -> int:
-        """Optimiser steps of the whole run."""
+        """Optimiser steps of the whole run.
+
+        Raises:
+            InputError: the recipe counts in epochs, and the pictures were not counted yet.
+        """
+        if self.images is None:
+            raise InputError(
+                "training.epochs: how many steps that makes is known once train has counted the "
+                "pictures; ask about the run folder, or set training.images"
+            )
         return max(1, self.images // self.batch_size)
 
     def guessed(self, step: int) -> float:
@@ -159,8 +172,14 @@ class Training(Section):
         return self
 
     @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.images is None) == (self.epochs is None):
+            raise ValueError("set images, how many are seen in all, or epochs, and not both")
+        return self
+
+    @model_validator(mode="after")
     def _cycles_follow(self) -> Self:
-        if any(a >= b for a, b in pairwise(self.cycles)):
+        if self.images is not None and any(a >= b for a, b in pairwise(self.cycles)):
             raise ValueError("restarts must rise, each by a batch or more")
         return self
 

@@ -22,6 +22,10 @@ _TAGS = {"one", "several", "weighted", "named", "own", "digits", "plates", "labe
 """What pydantic puts into the place of an error, where no user wrote it."""
 
 
+_EITHER = {"training.images": "epochs", "training.epochs": "images"}
+"""Keys that take the place of another."""
+
+
 def shipped() -> list[str]:
     """Names of the recipes that come with the package."""
     folder = files("crnn_ctc") / "recipes"
@@ -77,6 +81,8 @@ def _change(values: dict[str, Any], change: str) -> None:
     if key.strip() == "alphabet.characters" and value[:1] not in {'"', "'"}:
         values[last] = value  # characters that happen to be a number
         return
+    if key.strip() in _EITHER:
+        values.pop(_EITHER[key.strip()], None)
     try:
         values[last] = tomllib.loads(f"value = {value}")["value"]
     except (tomllib.TOMLDecodeError, RecursionError):

@@ -8,9 +8,7 @@ nothing had been, with any number of processes.
 
 from __future__ import annotations
 
-import platform
 import signal
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,26 +18,25 @@ from typing import Any
 
 import accelerate
 import numpy as np
-import tomli_w
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from crnn_ctc import __version__
 from crnn_ctc.alphabet import Alphabet
-from crnn_ctc.data.source import Source, Validation, open_source, with_alphabet
+from crnn_ctc.data.source import Source, Validation, open_source, with_alphabet, with_images
 from crnn_ctc.decode import greedy_texts
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.metrics import measure
-from crnn_ctc.files import write_atomically
 from crnn_ctc.net.build import build
 from crnn_ctc.net.network import scale_pixels
-from crnn_ctc.recipe import Recipe, load
+from crnn_ctc.recipe import Recipe
 from crnn_ctc.training import checkpoint, precision
 from crnn_ctc.training.distillation import Teacher
 from crnn_ctc.training.distributed import PATIENCE, missing_is_an_error
+from crnn_ctc.training.early_stopping import EarlyStopping
 from crnn_ctc.training.finetune import (
     Resize,
     begin_with,
@@ -52,15 +49,7 @@ from crnn_ctc.training.loss import ctc_loss, distillation_loss, flat_start_loss
 from crnn_ctc.training.memory import keep_memory
 from crnn_ctc.training.optimization import exponential_average, one_cycle, parameter_groups
 from crnn_ctc.training.run_log import Record, Silence, Window
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-VERSIONS = "versions.toml"
-
-_RANDOM = "random weights"
+from crnn_ctc.training.run_start import RANDOM, beginning, check_run, open_run
 
 _SETTLING = 128
 """Pictures that the norms of a model file are measured on."""
@@ -99,9 +88,10 @@ def fit(
 
     Raises:
         InputError: the data, the folder or the recipe cannot be used, or another process is lost.
+        ChangedRunError: the run was begun with another recipe or with other pictures.
         Interrupted: after Ctrl-C; the state was saved.
     """
-    recipe = with_alphabet(recipe, data)
+    recipe = with_images(with_alphabet(recipe, data), data)
     known = open_start(start) if start is not None else None
     if known is not None:
         recipe = united(recipe, known) if resize == "union" else recipe
@@ -127,11 +117,11 @@ def fit(
             f"batch of {size} cannot be shared by {world} processes; "
             "set training.batch_size to a multiple"
         )
-    _check_run(run, recipe, resume)
-    begin = _beginning(run, known.name if known else _RANDOM, state is not None)
+    check_run(run, recipe, source.pictures, resume)
+    begin = beginning(run, known.name if known else RANDOM, state is not None)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        _open_run(run, recipe, accelerator, begin)
+        open_run(run, recipe, accelerator, begin, source.pictures)
     keep_memory()
     torch.set_flush_denormal(True)  # numbers below 1e-38 cost a CPU a hundred times the others
 
@@ -149,26 +139,40 @@ def fit(
         network, multi_avg_fn=exponential_average(plan.ema_decay), use_buffers=True
     )
     model, optimizer = accelerator.prepare(network, optimizer)
-    step, best, window = 0, -1.0, Window()
+    step, best, window, stopping_early = 0, -1.0, Window(), EarlyStopping(plan.patience)
     if state is not None:
         step, best = _restore(state, network, averaged, optimizer, accelerator)
         window.load(state[1]["window"])
+        if "early_stopping" in state[1]:  # 0.1 had none
+            stopping_early.load(state[1]["early_stopping"])
     schedule = one_cycle(optimizer, plan, step)
 
     is_main = accelerator.is_main_process
 
     def save() -> None:
         if is_main:
-            _save(run, network, averaged, optimizer, accelerator, step, best, window)
+            facts = {
+                "step": step,
+                "best": best,
+                "window": window.state(),
+                "early_stopping": stopping_early.state(),
+            }
+            _save(run, network, averaged, optimizer, accelerator, facts)
 
     part = slice(rank * size // world, (rank + 1) * size // world)
     every = max(1, plan.steps // plan.validations)
 
     asked = torch.zeros((), device=device)
-    with _signals() as stopped, Record(run, plan.steps, step) if is_main else Silence() as record:
+    ahead = range(step, step if stopping_early.reached else plan.steps)
+    log = Record(run, plan.steps, step, size) if is_main else Silence()
+    with _signals() as stopped, log as record:
+        record.note(
+            f"{source.pictures:,} pictures; {plan.steps:,} steps of {size}, {len(ahead):,} to go, "
+            f"on {device.type}"
+        )
         if kept:
             record.note(kept)
-        for images, texts, targets in batches(source, range(step, plan.steps), size, part, teacher):
+        for images, texts, targets in batches(source, ahead, size, part, teacher):
             torch.manual_seed((recipe.seed + step * world + rank) % 2**63)  # dropout's
             model.train()
             log_probs = model(scale_pixels(torch.from_numpy(images).to(device)))
@@ -203,12 +207,19 @@ def fit(
                 if is_main:
                     numbers = validate(averaged.module, validation, alphabet, device)
                     record.write("validation", step, **numbers)
+                    stopping_early.add(**numbers)
                     if numbers["exact_match"] >= best:
                         best = numbers["exact_match"]
                         _save_best(run, averaged.module, recipe, step, numbers)
                 accelerator.wait_for_everyone()
                 window.restart()
                 save()
+                if _agreed(stopping_early.reached, device, world):
+                    record.note(
+                        f"stopped early at step {step:,} of {plan.steps:,}: the last "
+                        f"{plan.patience} validations were no better"
+                    )
+                    break
             elif step % plan.checkpoint_steps == 0:
                 save()
             # several must stop at the same step: once any has told the others to, the step before,
@@ -262,57 +273,12 @@ def validate(
     return {"exact_match": metrics.exact_match, "cer": metrics.cer}
 
 
-def _check_run(run: Path, recipe: Recipe, resume: bool) -> None:
-    """A run is neither overwritten nor gone on with by another recipe."""
-    if not (run / checkpoint.RECIPE).exists():
-        return
-    if not resume:
-        raise InputError(f"{run}: holds a run already; give --resume to go on, or another --run")
-    before, now = load(run / checkpoint.RECIPE).model_dump(), recipe.model_dump()
-    changed = [key for key in now if now[key] != before[key]]
-    if changed:
-        raise InputError(
-            f"{run}: was begun with another recipe ({', '.join(changed)} differ); "
-            f"resume with {run / checkpoint.RECIPE}"
-        )
-
-
-def _beginning(run: Path, given: str, trained: bool) -> str:
-    """The name of what ``run`` began with: once it has trained, a resumption changes it no more.
-
-    Raises:
-        InputError: it was to begin with a model, has not yet, and the model is not given again.
-    """
-    try:
-        before = str(tomllib.loads((run / VERSIONS).read_text(encoding="utf-8"))["from"])
-    except (OSError, ValueError, KeyError):
-        return given
-    if trained:
-        return before
-    if given == _RANDOM != before:
-        raise InputError(
-            f"{run}: was begun with --from {before} and stopped before its first checkpoint; "
-            "give --from again, or another --run"
-        )
-    return given
-
-
-def _open_run(run: Path, recipe: Recipe, accelerator: Accelerator, begin: str) -> None:
-    facts = {
-        "crnn_ctc": __version__,
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "accelerate": accelerate.__version__,
-        "numpy": np.__version__,
-        "device": str(accelerator.device),
-        "processes": accelerator.num_processes,
-        "threads": torch.get_num_threads(),
-        "precision": accelerator.mixed_precision,
-        "from": begin,
-    }
-    values = recipe.model_dump(exclude_none=True)  # TOML has no null
-    write_atomically(run / checkpoint.RECIPE, tomli_w.dumps(values).encode())
-    write_atomically(run / VERSIONS, tomli_w.dumps(facts).encode())
+def _agreed(reached: bool, device: torch.device, world: int) -> bool:
+    """What the main process says of it, in all processes."""
+    if world == 1:
+        return reached
+    told = broadcast(torch.tensor(float(reached), device=device))
+    return bool(told)
 
 
 def _save(
@@ -321,9 +287,7 @@ def _save(
     averaged: AveragedModel,
     optimizer: torch.optim.Optimizer,
     accelerator: Accelerator,
-    step: int,
-    best: float,
-    window: Window,
+    facts: dict[str, Any],
 ) -> None:
     tensors = {
         **checkpoint.prefixed("network", network.state_dict()),
@@ -331,8 +295,7 @@ def _save(
         **checkpoint.prefixed("optimizer", checkpoint.optimizer_tensors(optimizer)),
     }
     scaler = accelerator.scaler.state_dict() if accelerator.scaler else None
-    facts = {"step": step, "best": best, "window": window.state(), "scaler": scaler}
-    checkpoint.save_tensors(run / checkpoint.STATE, tensors, facts)
+    checkpoint.save_tensors(run / checkpoint.STATE, tensors, {**facts, "scaler": scaler})
 
 
 def _restore(

@@ -68,6 +68,12 @@ def _last(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return averaged, {"recipe": recipe, "step": facts["step"], "validation": {}}
 
 
+def describe(recipe: Recipe) -> str:
+    """What a model of ``recipe`` reads, and which network it is."""
+    network = recipe.network.title.replace(", ", " with ")
+    return f"{recipe.description}, {network}" if recipe.description else network
+
+
 def make_card(recipe: Recipe, network: Network, facts: dict[str, Any]) -> Card:
     """The card of a network that ``recipe`` made."""
     size = recipe.input
@@ -84,7 +90,7 @@ def make_card(recipe: Recipe, network: Network, facts: dict[str, Any]) -> Card:
         layers=summary.modules,
         parameters=summary.parameters,
         gflops=round(summary.gflops, 4),
-        description=recipe.description,
+        description=describe(recipe),
         two_rows=recipe.data.two_rows,
         grammar=recipe.grammar,
         data=recipe.data.trained_on,

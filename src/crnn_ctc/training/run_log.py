@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+_QUIET = 10
+"""Seconds after which a line is printed where no bar is."""
+
+
+def _duration(seconds: float) -> str:
+    """``40 s``, ``3 min``, ``2 h 5 min``."""
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
 
 class Record:
     """Writes rows of numbers to all places at once; a context manager.
@@ -32,9 +43,10 @@ class Record:
         folder: of the run.
         steps: of the whole run.
         step: to go on from; what an earlier process wrote beyond it is dropped.
+        batch_size: pictures a step.
     """
 
-    def __init__(self, folder: Path, steps: int, step: int) -> None:
+    def __init__(self, folder: Path, steps: int, step: int, batch_size: int) -> None:
         self._path = folder / "metrics.jsonl"
         self.rows = [row for row in read_rows(self._path) if row["step"] <= step]
         text = "".join(json.dumps(row) + "\n" for row in self.rows)
@@ -54,9 +66,13 @@ class Record:
         )
         self._task = self._progress.add_task("", total=steps, completed=step)
         self._shown: dict[str, str] = {}
+        self._steps, self._first, self._size = steps, step, batch_size
+        self._began = self._printed = time.perf_counter()
+        self._exact_match: float | None = None
 
     def __enter__(self) -> Self:
         self._progress.start()
+        self._began = self._printed = time.perf_counter()
         return self
 
     def __exit__(
@@ -74,8 +90,10 @@ class Record:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def advance(self, step: int) -> None:
-        """Move the progress bar."""
+        """Move the progress bar; where there is none, print a line every few seconds."""
         self._progress.update(self._task, completed=step)
+        if not self._console.is_terminal and time.perf_counter() - self._printed > _QUIET:
+            self._print(step)
 
     def write(self, kind: str, step: int, **numbers: float) -> None:
         """Add a row: ``kind`` is ``train`` or ``validation``."""
@@ -88,11 +106,26 @@ class Record:
         shown = ("loss", "learning_rate", "images_per_second", "exact_match")
         self._shown |= {k: f"{k} {numbers[k]:.4g}" for k in shown if k in numbers}
         self._progress.update(self._task, description="  ".join(self._shown.values()))
+        self._exact_match = numbers.get("exact_match", self._exact_match)
         if not self._console.is_terminal:
-            line = "  ".join(f"{name} {number:.4g}" for name, number in numbers.items())
-            print(f"{kind} step {step}  {line}", file=sys.stderr, flush=True)
+            self._print(step, **numbers)
         if kind == "validation":
             draw_curves(self.rows, self._curves)
+
+    def _print(self, step: int, loss: float | None = None, **_: float) -> None:
+        """One line: how far the run is, how long it takes, how well it reads."""
+        self._printed = time.perf_counter()
+        seconds = (self._printed - self._began) / max(1, step - self._first)
+        parts = [
+            f"step {step:,} of {self._steps:,}",
+            f"{_duration(seconds * (self._steps - step))} left",
+            f"{self._size / max(seconds, 1e-9):.0f} images/s",
+        ]
+        if loss is not None:
+            parts.append(f"loss {loss:.4g}")
+        if self._exact_match is not None:
+            parts.append(f"validation {100 * self._exact_match:.2f} % right")
+        print("  ".join(parts), file=sys.stderr, flush=True)
 
 
 class Silence:

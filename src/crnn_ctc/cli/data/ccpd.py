@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,11 @@ class Crop(StrEnum):
 
 def ccpd(
     source: Annotated[
-        Path, typer.Argument(metavar="SRC", help="CCPD2019, CCPD2020, or what holds them.")
+        Path,
+        typer.Argument(
+            metavar="SRC",
+            help="CCPD2019, CCPD2020, what holds them, or a folder of their pictures.",
+        ),
     ],
     target: Annotated[Path, typer.Argument(metavar="DST", help="Where the crops go.")],
     crop: Annotated[
@@ -36,7 +41,7 @@ def ccpd(
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the jitter.")] = 0,
     copies: Annotated[int, typer.Option(min=1, help="Jittered crops a picture.")] = 1,
 ) -> None:
-    """Cut the plates out of CCPD: PLATE_n.jpg in CCPD2019/train, val, test and CCPD2020/...
+    """Cut the plates out of CCPD: PLATE_ID.jpg in CCPD2019/train, val, test and CCPD2020/...
 
     Killed or stopped, the same command goes on where it was. Pictures that give no crop are listed
     in rejected.csv; the exit code is then 2.
@@ -44,8 +49,7 @@ def ccpd(
     from crnn_ctc.cli.extras import needs
     from crnn_ctc.cli.progress import track
     from crnn_ctc.data.ccpd import find_pictures
-    from crnn_ctc.data.ccpd_crops import Cropper, make_crops
-    from crnn_ctc.data.crop_ledger import Ledger
+    from crnn_ctc.data.ccpd_crops import Cropper, Summary, make_crops, prepare
     from crnn_ctc.data.processes import cores
     from crnn_ctc.errors import InputError
 
@@ -61,28 +65,24 @@ def ccpd(
     first = next(pictures, None)  # a wrong SRC leaves no DST behind
     if first is None:
         raise InputError(f"{source}: its split files name no pictures; copy them again")
-    with Ledger(target, settings) as ledger:
-        for _ in track(ledger.plan(find_pictures(source), copies), "listing"):
-            pass
-        ledger.reopen()
-        waiting, done = ledger.count()
-        if done:
-            print(f"{target}: {done:,} crops are there already", file=sys.stderr)
-        cropper = Cropper(target, crop.value, seed)
-        for _ in track(make_crops(ledger, cropper, workers or cores()), "cropping", waiting):
-            pass
-        ledger.write_tables()
-        for folder, count in ledger.folders():
-            print(f"{target / folder}: {count:,} crops")
-        if ledger.listed_twice:
-            print(
-                f"{ledger.listed_twice:,} pictures stand in two splits: the first counts",
-                file=sys.stderr,
-            )
-        rejected = ledger.count_rejected()
-        for _, reason in ledger.rejected(_SHOWN):
-            print(f"error: {reason}", file=sys.stderr)
-    if rejected:
+    prepare(target, settings)
+    cropper, made = Cropper(target, crop.value, seed), Summary()
+    crops = make_crops(find_pictures(source), cropper, copies, workers or cores(), made)
+    for _ in track(crops, "cropping"):
+        pass
+    if made.found:
+        print(f"{target}: {made.found:,} crops were there already", file=sys.stderr)
+    for folder, count in sorted(made.folders.items()):
+        print(f"{target / folder}: {count:,} crops")
+    if made.listed_twice:
+        print(
+            f"{made.listed_twice:,} pictures stand in two splits: the first counts",
+            file=sys.stderr,
+        )
+    for reason in islice(made.rejected.values(), _SHOWN):
+        print(f"error: {reason}", file=sys.stderr)
+    if made.rejected:
         table = target / "rejected.csv"
-        print(f"{rejected:,} pictures gave no crop, all listed in {table}", file=sys.stderr)
+        count = len(made.rejected)
+        print(f"{count:,} pictures gave no crop, all listed in {table}", file=sys.stderr)
         raise typer.Exit(2)

@@ -9,14 +9,7 @@ from typing import Annotated
 
 import typer
 
-from crnn_ctc.cli.str_enum import StrEnum
-
-
-class Known(StrEnum):
-    """An alphabet that a recipe may name."""
-
-    PLATES = "PLATES"
-    DIGITS = "DIGITS"
+from crnn_ctc.cli.data.labels import LABELS, AlphabetOption, named_alphabet, print_tally
 
 
 def check(
@@ -24,7 +17,7 @@ def check(
         list[Path],
         typer.Argument(metavar="DIR|CSV...", help="Folders of TEXT_n.jpg, CSV or TSV files."),
     ],
-    alphabet: Annotated[Known, typer.Option(help="That labels are spelled in.")] = Known.PLATES,
+    alphabet: AlphabetOption = LABELS,
     steps: Annotated[
         int | None, typer.Option(min=1, metavar="T", help="Time steps of the network.")
     ] = None,
@@ -37,13 +30,12 @@ def check(
     Each finding is one line with file and line. The exit code is 2 if there are errors, and 0 if
     there are only warnings.
     """
-    from crnn_ctc.alphabet import ALPHABETS
     from crnn_ctc.cli.output import write_json
     from crnn_ctc.cli.progress import track
     from crnn_ctc.data.lint import WARNINGS, Finding, Linter
     from crnn_ctc.errors import InputError
 
-    linter = Linter(ALPHABETS[alphabet], steps)
+    linter = Linter(named_alphabet(alphabet), steps)
     findings: list[Finding] = []
     failed: list[str] = []
     for source in sources:
@@ -55,6 +47,10 @@ def check(
         except InputError as error:  # one source that cannot be read keeps no other from it
             failed.append(str(error))
             print(f"error: {error}", file=sys.stderr)
+    for finding in linter.rare():
+        print(finding)
+        findings.append(finding)
+    print_tally(linter.tally)
     kinds = Counter(f.kind for f in findings)
     warnings = sum(n for kind, n in kinds.items() if kind in WARNINGS)
     errors = len(findings) - warnings + len(failed)

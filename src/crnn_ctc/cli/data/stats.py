@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crnn_ctc.cli.data.labels import LABELS, AlphabetOption, named_alphabet, print_tally
+
 if TYPE_CHECKING:
     from crnn_ctc.data.plate_stats import Statistics
 
@@ -22,6 +24,7 @@ def stats(
         list[Path],
         typer.Argument(metavar="DIR|CSV...", help="Folders of TEXT_n.jpg, CSV or TSV files."),
     ],
+    alphabet: AlphabetOption = LABELS,
     save: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw the counts here.")] = None,
 ) -> None:
     """Count lengths, provinces, characters, sizes, colours, kinds and subsets of labelled pictures.
@@ -30,13 +33,14 @@ def stats(
     """
     from crnn_ctc.cli.extras import needs
     from crnn_ctc.cli.progress import track
+    from crnn_ctc.data.labelled import normaliser
     from crnn_ctc.data.plate_stats import Statistics
     from crnn_ctc.errors import InputError
 
     if save:
         with needs("train", "data stats --save"):
             from crnn_ctc.data.stats_chart import save_chart
-    counted = Statistics()
+    counted = Statistics(normaliser(named_alphabet(alphabet)))
     for source in sources:
         for _ in track(counted.add(source), f"counting {source.name}"):
             pass
@@ -44,6 +48,7 @@ def stats(
         print(f"error: {fault}", file=sys.stderr)
     if not counted.pictures:
         raise InputError(f"{sources[0]}: no picture could be read; see: crnn-ctc data check")
+    print_tally(counted.tally)
     _print(counted)
     _print_near_duplicates(counted)
     if save:
@@ -60,7 +65,8 @@ def _print(counted: Statistics) -> None:
     repeated = sum(any(a == b for a, b in pairwise(t)) for t in counted.texts)
     print(f"{100 * repeated / len(counted.texts):.1f} % of the labels repeat a character at once")
     _row("lengths", {str(k): n for k, n in sorted(counted.lengths.items())})
-    _row("provinces", dict(counted.provinces.most_common()))
+    if set(counted.provinces) != {"other"}:
+        _row("provinces", dict(counted.provinces.most_common()))
     characters = {c: n for c, n in counted.characters.items() if c not in counted.provinces}
     _row("characters", dict(sorted(characters.items())))
     widths: Counter[int] = Counter()

@@ -15,6 +15,7 @@ let entries = [];
 let shown = null;
 let said = ["", []];  // kept, so that it can be said again in the other language
 let work = Promise.resolve();
+let locked = [];  // pictures that were given before the key
 
 // Values that are functions are words themselves.
 function say(name, values = [], wrong = false) {
@@ -45,6 +46,7 @@ async function connect() {
   at("unlock").hidden = true;
   at("model").replaceChildren(...served.models.map((m) => new Option(m.name)));
   offer(served.models[0].min_confidence);
+  fit();
 }
 
 // The service's own least confidence is chosen at first, among the others.
@@ -55,6 +57,15 @@ function offer(least) {
     at("least").add(new Option(bound(least), least), next);
   }
   at("least").value = String(least);
+}
+
+// What to give depends on what the chosen model reads.
+function fit() {
+  const model = served && served.models.find((m) => m.name === at("model").value);
+  if (!model) return;
+  const digits = /^[0-9]*$/.test(model.characters);
+  at("hint").dataset.word = model.approximate_places ? "hintPlates" : digits ? "hintDigits" : "hintText";
+  at("hint").textContent = word(at("hint").dataset.word);
 }
 
 function roughly(name) {
@@ -122,7 +133,10 @@ function give(list) {
     say("notPicture", [], true);
     return;
   }
-  work = work.then(() => readAll(files)).catch(complain);
+  work = work.then(() => readAll(files)).catch((error) => {
+    if (error instanceof Refused && error.status === 401) locked.push(...files);
+    complain(error);
+  });
 }
 
 for (const id of ["files", "camera"]) {
@@ -152,7 +166,10 @@ addEventListener("paste", (event) => {
 at("unlock").addEventListener("submit", (event) => {
   event.preventDefault();
   useKey(at("key").value);
-  connect().then(() => say("")).catch(complain);
+  connect().then(() => {
+    say("");
+    if (locked.length) give(locked.splice(0));
+  }).catch(complain);
 });
 at("download").addEventListener("click", () => save(csv(entries), "readings.csv"));
 at("clear").addEventListener("click", () => {
@@ -163,6 +180,7 @@ at("clear").addEventListener("click", () => {
   render();
   at("files").focus();
 });
+at("model").addEventListener("change", fit);
 at("language").addEventListener("change", ({ target }) => {
   keep(target.value);
   speak(target.value);

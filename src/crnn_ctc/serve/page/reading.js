@@ -1,7 +1,7 @@
 // One picture with what was read in it.
 
 import { draw, make } from "./dom.js";
-import { bound, percent, refused, trust, verdict } from "./trust.js";
+import { bound, likely, percent, refused, trust, verdict } from "./trust.js";
 import { word } from "./words.js";
 
 export function showReading(place, { url, name, reading, least }, roughly) {
@@ -22,7 +22,9 @@ export function showReading(place, { url, name, reading, least }, roughly) {
   if (reading.characters.length) {
     parts.push(make("p", { class: "places" }, word(roughly ? "roughly" : "exactly")));
   }
-  if (reading.alternatives.length) parts.push(alternatives(reading.alternatives));
+  const others = likely(reading.alternatives);
+  if (others.length) parts.push(alternatives(others));
+  if (!reading.error && !reading.text) parts.push(make("p", { class: "guess" }, word("advice")));
   place.replaceChildren(...parts);
 }
 

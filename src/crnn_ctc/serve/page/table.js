@@ -2,7 +2,7 @@
 
 import { make } from "./dom.js";
 import { chip, text } from "./reading.js";
-import { percent, refused } from "./trust.js";
+import { likely, percent, refused } from "./trust.js";
 import { word } from "./words.js";
 
 export function row(entry, shown, pick) {
@@ -16,7 +16,7 @@ export function row(entry, shown, pick) {
   if (reading.error) {
     cells.push(make("td", { role: "cell", class: "wrong", colspan: 3 }, word("wrong", reading.error)));
   } else {
-    const others = reading.alternatives.map((a) => make(
+    const others = likely(reading.alternatives).map((a) => make(
       "span", {}, make("bdi", { lang: "zh" }, a.display || word("none")), ` ${percent(a.probability, 2)}`,
     ));
     cells.push(

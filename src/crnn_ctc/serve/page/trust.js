@@ -15,6 +15,11 @@ export function verdict(reading) {
   return [trust(reading.confidence), percent(reading.confidence)];
 }
 
+// The other texts that are worth a look: at 0.1 % or more.
+export function likely(alternatives) {
+  return alternatives.filter((a) => a.probability >= 0.001);
+}
+
 export function bound(share) { return `${Number((100 * share).toFixed(2))} %`; }
 
 // 99.96 must not become 100, nor 0.001 nothing at all.

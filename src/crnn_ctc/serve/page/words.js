@@ -22,6 +22,10 @@ const WORDS = {
     roughly: "Lines show where each character was found; on plates only roughly.",
     exactly: "Lines show where each character was found.",
     unseen: "The browser cannot show this kind of picture.",
+    advice: "Nothing could be read. Crop the picture to the text, hold it upright and try again; for another kind of text choose another model.",
+    hintPlates: "A licence plate, upright; the closer it is cropped, the better.",
+    hintDigits: "A row of digits, cropped so that it fills the picture.",
+    hintText: "A line of text, cropped so that it fills the picture.",
     characters: "Characters with their confidence, in %", pasted: "pasted picture", dot: ": ",
   },
   zh: {
@@ -45,6 +49,10 @@ const WORDS = {
     roughly: "连线表示每个字符的位置；车牌上的位置只是大致的。",
     exactly: "连线表示每个字符的位置。",
     unseen: "浏览器无法显示这种图片。",
+    advice: "未识别出文字。请将图片裁剪到文字部分并保持正向，然后重试；如为其他类型的文字，请更换模型。",
+    hintPlates: "车牌图片，请保持正向，裁剪得越紧越好。",
+    hintDigits: "一行数字，请裁剪到数字占满整张图片。",
+    hintText: "一行文字，请裁剪到文字占满整张图片。",
     characters: "各字符及其置信度（%）", pasted: "粘贴的图片", dot: "：",
   },
 };

@@ -1,0 +1,114 @@
+"""Opening a run folder: a new run, or one that goes on."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from pathlib import Path
+
+import accelerate
+import numpy as np
+import tomli_w
+import torch
+from accelerate import Accelerator
+
+from crnn_ctc import __version__
+from crnn_ctc.errors import InputError
+from crnn_ctc.files import write_atomically
+from crnn_ctc.recipe import Recipe, load
+from crnn_ctc.training import checkpoint
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+VERSIONS = "versions.toml"
+"""What a run depends on besides its recipe, in its folder."""
+
+RANDOM = "random weights"
+"""What a run without ``--from`` begins with."""
+
+
+class ChangedRunError(InputError):
+    """A run cannot go on as it began: its recipe or its pictures are others now."""
+
+
+def check_run(run: Path, recipe: Recipe, pictures: int, resume: bool) -> None:
+    """Refuse to overwrite a run, or to go on with another recipe or other pictures.
+
+    Args:
+        run: the folder.
+        recipe: what is to be trained.
+        pictures: how many training pictures there are now.
+        resume: whether the run is to go on.
+
+    Raises:
+        InputError: there is a run and ``resume`` is False.
+        ChangedRunError: the recipe or the number of pictures has changed.
+    """
+    if not (run / checkpoint.RECIPE).exists():
+        return
+    if not resume:
+        raise InputError(f"{run}: holds a run already; give --resume to go on, or another --run")
+    before = load(run / checkpoint.RECIPE).model_dump()
+    now = recipe.model_dump()
+    known = _versions(run).get("pictures")
+    if known is not None and known != pictures:
+        raise ChangedRunError(
+            f"{run}: was begun with {known:,} training pictures, there are {pictures:,} now"
+        )
+    changed = [key for key in now if now[key] != before[key]]
+    if changed:
+        raise ChangedRunError(
+            f"{run}: was begun with another recipe ({', '.join(changed)} differ); resume with "
+            f"{run / checkpoint.RECIPE}"
+        )
+
+
+def beginning(run: Path, given: str, trained: bool) -> str:
+    """The name of what ``run`` began with: once it has trained, a resumption changes it no more.
+
+    Raises:
+        InputError: it was to begin with a model, has not yet, and the model is not given again.
+    """
+    before = _versions(run).get("from")
+    if before is None:
+        return given
+    if trained:
+        return str(before)
+    if given == RANDOM != before:
+        raise InputError(
+            f"{run}: was begun with --from {before} and stopped before its first checkpoint; "
+            "give --from again, or another --run"
+        )
+    return given
+
+
+def open_run(
+    run: Path, recipe: Recipe, accelerator: Accelerator, begin: str, pictures: int
+) -> None:
+    """Write the recipe and the versions into the folder of a run, made where it is missing."""
+    facts = {
+        "crnn_ctc": __version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "accelerate": accelerate.__version__,
+        "numpy": np.__version__,
+        "device": str(accelerator.device),
+        "processes": accelerator.num_processes,
+        "threads": torch.get_num_threads(),
+        "precision": accelerator.mixed_precision,
+        "from": begin,
+        "pictures": pictures,
+    }
+    values = recipe.model_dump(exclude_none=True)  # TOML has no null
+    write_atomically(run / checkpoint.RECIPE, tomli_w.dumps(values).encode())
+    write_atomically(run / VERSIONS, tomli_w.dumps(facts).encode())
+
+
+def _versions(run: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads((run / VERSIONS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}

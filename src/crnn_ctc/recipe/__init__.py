@@ -1,6 +1,6 @@
 """A recipe: all that decides a trained model, in one TOML file."""
 
-from crnn_ctc.recipe.data import DigitsData, LabelledData, Names, PlatesData, Sources
+from crnn_ctc.recipe.data import DigitsData, LabelledData, Names, PlatesData, PlateViewsData, Sources
 from crnn_ctc.recipe.schema import (
     RECURRENT,
     Input,
@@ -19,6 +19,7 @@ __all__ = [
     "Names",
     "NetworkSettings",
     "OwnAlphabet",
+    "PlateViewsData",
     "PlatesData",
     "Recipe",
     "Sources",

@@ -94,6 +94,43 @@ class PlatesData(Section):
         return 2 * 8 - 1
 
 
+class PlateViewsData(Section):
+    """Random views of plates, straightened by a rectifier; see :mod:`crnn_ctc.data.plate_views`.
+
+    ``scenes`` and ``crops`` are manifests, ``ccpd`` and ``glyphs`` folders, seen from the data folder.
+    ``rectifier`` is a run folder or a model file.
+    """
+
+    kind: Literal["plate_views"]
+    trained_on: str = "photographs and crops of Chinese licence plates, and synthetic ones"
+    scenes: str = "scenes/train.csv"
+    ccpd: str | None = "ccpd"
+    crops: str = "plates/train.csv"
+    validation: Names = "plates/dev.csv"
+    rectifier: str
+    glyphs: str | None = None
+    glyph_share: Share = 0.6
+    kinds: dict[str, Annotated[float, Field(ge=0)]] = {}
+    synthetic: Share = 0.4
+    straight: Share = 0.2
+    balance: Share = 0.6
+    unreadable: Share = 0.04
+
+    @property
+    def ink(self) -> Ink:
+        """Plates come in every colour: they are read as they are."""
+        return "any"
+
+    @property
+    def two_rows(self) -> bool:
+        """Two rows are found by the rectifier, not by reading a picture in two ways."""
+        return False
+
+    def steps_needed(self) -> int:
+        """T for the hardest label: eight times one character, with a blank between each two."""
+        return 2 * 8 - 1
+
+
 class LabelledData(Section):
     """Labelled pictures of any line of text; see :func:`crnn_ctc.data.source.open_source`.
 

@@ -17,13 +17,14 @@ from pydantic import (
 from crnn_ctc.alphabet import ALPHABETS, DIGITS, Alphabet
 from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import open_grammar
-from crnn_ctc.recipe.data import DigitsData, LabelledData, PlatesData
+from crnn_ctc.recipe.data import DigitsData, LabelledData, PlatesData, PlateViewsData
 from crnn_ctc.recipe.section import Positive, Section, Share, Side
 
 RECURRENT: dict[str, tuple[str, ...]] = {
     "CRNN": ("gru", "lstm"),
     "CRNN_Tiny": ("gru", "lstm"),
     "CNN_Nano": ("none",),
+    "CNN_Small": ("none",),
 }
 """The recurrent layers that each network takes, the usual ones first: what the networks say
 themselves, here for those who have no torch."""
@@ -32,7 +33,7 @@ themselves, here for those who have no torch."""
 class NetworkSettings(Section):
     """Which network; see :mod:`crnn_ctc.net.architectures`. CNN_Nano has no recurrent layers."""
 
-    architecture: Literal["CRNN", "CRNN_Tiny", "CNN_Nano"]
+    architecture: Literal["CRNN", "CRNN_Tiny", "CNN_Nano", "CNN_Small"]
     rnn: Literal["gru", "lstm", "none"] = "gru"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
@@ -85,7 +86,8 @@ class Training(Section):
     The learning rate runs through one cycle, and through another, half as high, from each image
     count in ``restarts`` (warm restarts: Loshchilov and Hutter 2017). For the share
     ``flat_start`` of the steps, the first, characters are also looked for where an even spacing
-    puts them, ever less; see :func:`crnn_ctc.training.loss.flat_start_loss`. ``teacher``, a shipped
+    puts them, ever less; see :func:`crnn_ctc.training.loss.flat_start_loss`. ``aligned`` weighs the
+    places of characters, where the data knows them; see :func:`crnn_ctc.training.loss.align_loss`. ``teacher``, a shipped
     model or a model file, weighs ``distillation`` in the loss at first, ever less until the end;
     see :class:`crnn_ctc.training.distillation.Teacher`.
     """
@@ -99,6 +101,7 @@ class Training(Section):
     clip_norm: Annotated[float, Field(gt=0)] = 5.0
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
     flat_start: Share = 0.0
+    aligned: Annotated[float, Field(ge=0, le=10)] = 0.0
     teacher: str | None = None
     distillation: Share = 0.0
     precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
@@ -154,7 +157,7 @@ class Recipe(Section):
     licence: str = "Apache-2.0"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     alphabet: Annotated[
-        Annotated[Literal["DIGITS", "PLATES", "LABELS"], Tag("named")]
+        Annotated[Literal["DIGITS", "PLATES", "PLATES_CN", "LABELS"], Tag("named")]
         | Annotated[OwnAlphabet, Tag("own")],
         Discriminator(lambda value: "own" if isinstance(value, dict | OwnAlphabet) else "named"),
     ]
@@ -162,7 +165,7 @@ class Recipe(Section):
     grammar: str | None = None
     network: NetworkSettings
     input: Input
-    data: Annotated[DigitsData | PlatesData | LabelledData, Field(discriminator="kind")]
+    data: Annotated[DigitsData | PlatesData | PlateViewsData | LabelledData, Field(discriminator="kind")]
     training: Training
 
     @property

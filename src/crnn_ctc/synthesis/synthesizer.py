@@ -31,6 +31,10 @@ from crnn_ctc.synthesis.text import (
 )
 
 _PICTURE_DRAWS = 320
+_FRONT, _FRONT_TWO_ROW = (84, 240), (130, 240)
+_INSET = np.array([(0.05, 0.12), (0.95, 0.12), (0.95, 0.88), (0.05, 0.88)], np.float32)
+"""Where a plate seen from the front stands in its picture, as shares of it: room for its frame."""
+
 _EVENLY = dict.fromkeys(PROVINCES, 1.0)
 
 
@@ -108,6 +112,22 @@ class PlateSynthesizer:
             self.perspective,
         )
         return expose(scene, draws, self.height / 48), plate.text, plate.kind
+
+    def front(self, i: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], str, Kind]:
+        """Plate ``i`` from the front with its frame and no fault of a camera: for views of it.
+
+        Returns:
+            image uint8 RGB (H, W, 3); the plate's corners in it, float32 (4, 2) in pixels: top left,
+            top right, bottom right, bottom left; its text, and the kind of plate.
+        """
+        u = uniforms(self.seed, i, (TEXT_DRAWS + _PICTURE_DRAWS,))
+        plate = self._text(i, Draws(u[:TEXT_DRAWS]))
+        draws = Draws(u[TEXT_DRAWS:])
+        face = draw_face(plate, self._style(draws), draws)
+        height, width = _FRONT_TWO_ROW if plate.kind in TWO_ROW else _FRONT
+        scene = see(face, plate.kind, height, width, draws, corners=_INSET)
+        image = np.asarray(np.clip(np.rint(scene), 0, 255), np.uint8)
+        return image, _INSET * np.array([width, height], np.float32), plate.text, plate.kind
 
     def picture_height(self, kind: Kind) -> int:
         """Of a :meth:`picture`, in pixels."""

@@ -29,7 +29,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from crnn_ctc import __version__
 from crnn_ctc.alphabet import Alphabet
-from crnn_ctc.data.source import Source, Validation, open_source, with_alphabet
+from crnn_ctc.data.source import Places, Source, Validation, open_source, with_alphabet
 from crnn_ctc.decode import greedy_texts
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.metrics import measure
@@ -47,8 +47,9 @@ from crnn_ctc.training.finetune import (
     open_start,
     settle_norms,
     united,
+    widened,
 )
-from crnn_ctc.training.loss import ctc_loss, distillation_loss, flat_start_loss
+from crnn_ctc.training.loss import align_loss, ctc_loss, distillation_loss, flat_start_loss
 from crnn_ctc.training.memory import keep_memory
 from crnn_ctc.training.optimization import exponential_average, one_cycle, parameter_groups
 from crnn_ctc.training.run_log import Record, Silence, Window
@@ -100,6 +101,7 @@ def fit(
     known = open_start(start) if start is not None else None
     if known is not None:
         recipe = united(recipe, known) if resize == "union" else recipe
+        known = widened(known, recipe)
         check_start(recipe, known)
     steps = build(recipe).steps(recipe.input.width)  # before the data: if it fails, at once
     source, validation = open_source(recipe, data)
@@ -137,7 +139,7 @@ def fit(
     network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if fresh and known and known.folded:
-        images, _ = source.batch(0, _SETTLING)
+        images = source.batch(0, _SETTLING)[0]
         settle_norms(network, torch.from_numpy(images).to(device))
     optimizer = torch.optim.AdamW(parameter_groups(network, plan), plan.learning_rate, fused=True)
     averaged = AveragedModel(
@@ -163,7 +165,9 @@ def fit(
     with _signals() as stopped, Record(run, plan.steps, step) if is_main else Silence() as record:
         if kept:
             record.note(kept)
-        for images, texts, targets in batches(source, range(step, plan.steps), size, part, teacher):
+        for images, texts, places, targets in batches(
+            source, range(step, plan.steps), size, part, teacher
+        ):
             torch.manual_seed((recipe.seed + step * world + rank) % 2**63)  # dropout's
             model.train()
             log_probs = model(scale_pixels(torch.from_numpy(images).to(device)))
@@ -171,6 +175,8 @@ def fit(
             if (guessed := plan.guessed(step)) > 0:
                 guess = flat_start_loss(log_probs, texts, alphabet)
                 loss = (1 - guessed) * loss + guessed * guess
+            if plan.aligned and places is not None:
+                loss = loss + plan.aligned * align_loss(log_probs, texts, places, alphabet)
             if targets is not None:
                 told = distillation_loss(log_probs, torch.from_numpy(targets).to(device))
                 loss = (1 - plan.taught(step)) * loss + plan.taught(step) * told
@@ -218,15 +224,19 @@ def fit(
 
 def batches(
     source: Source, steps: range, size: int, part: slice, teacher: Teacher | None = None
-) -> Iterator[tuple[NDArray[np.uint8], list[str], NDArray[np.float32] | None]]:
+) -> Iterator[tuple[NDArray[np.uint8], list[str], Places | None, NDArray[np.float32] | None]]:
     """Batches of ``steps``, each composed in a thread while the one before trains.
 
-    With each come the targets that ``teacher`` gives, if there is one.
+    With each come the places of the characters, where the source knows them, and the targets that
+    ``teacher`` gives, if there is one.
     """
 
-    def compose(step: int) -> tuple[NDArray[np.uint8], list[str], NDArray[np.float32] | None]:
-        images, texts = source.batch(step, size, part)
-        return images, texts, teacher.targets(images, texts) if teacher else None
+    def compose(
+        step: int,
+    ) -> tuple[NDArray[np.uint8], list[str], Places | None, NDArray[np.float32] | None]:
+        images, texts, *places = source.batch(step, size, part)
+        targets = teacher.targets(images, texts) if teacher else None
+        return images, texts, places[0] if places else None, targets
 
     with ThreadPoolExecutor(1) as pool:
         coming = None

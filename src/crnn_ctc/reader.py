@@ -21,8 +21,9 @@ from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import Source
 from crnn_ctc.model_file.card import KEY, Card
-from crnn_ctc.model_file.runtime import Runtime, RuntimeName, open_runtime
-from crnn_ctc.reading import Character, Reading, TrackReading
+from crnn_ctc.model_file.runtime import Found, Runtime, RuntimeName, open_runtime
+from crnn_ctc.plates.rules import named_kind
+from crnn_ctc.reading import Character, Quad, Reading, TrackReading
 from crnn_ctc.recognize import Seen, look, recognize
 
 __all__ = [
@@ -96,7 +97,7 @@ class Reader:
         started = time.perf_counter()
         image = pictures.load(source)
         seen = recognize(self, self._decode, [image])[0]
-        return self._reading(seen, image.shape[1], (time.perf_counter() - started) * 1e3)
+        return self._reading(seen, image.shape, (time.perf_counter() - started) * 1e3)
 
     def read(self, sources: Iterable[Source], batch_size: int = 32) -> Iterator[Reading]:
         """Read many pictures, one reading each, in order.
@@ -112,17 +113,17 @@ class Reader:
 
     def _read_batch(self, sources: list[Source]) -> list[Reading]:
         started = time.perf_counter()
-        widths: list[int] = []
+        shapes: list[tuple[int, ...]] = []
         errors: dict[int, str] = {}
 
         def images() -> Iterator[NDArray[np.uint8]]:
             for _, image in pictures.load_each(sources, errors):
-                widths.append(image.shape[1])
+                shapes.append(image.shape)
                 yield image
 
         seen = recognize(self, self._decode, images())
         ms = (time.perf_counter() - started) * 1e3 / len(sources)
-        good = (self._reading(s, width, ms) for s, width in zip(seen, widths, strict=True))
+        good = (self._reading(s, shape, ms) for s, shape in zip(seen, shapes, strict=True))
         return [
             Reading.failed(errors[place], ms) if place in errors else next(good)
             for place in range(len(sources))
@@ -147,14 +148,14 @@ class Reader:
             raise InputError(f"batch size {batch_size}: give 1 or more")
         errors: dict[int, str] = {}
         places: list[int] = []
-        widths: list[int] = []
+        shapes: list[tuple[int, ...]] = []
         seen: list[Seen] = []
         log_probs: list[NDArray[np.float32]] = []
         decode = self._decode.giving(max(CANDIDATES, self._alternatives))
         waiting = pictures.load_each(sources, errors)
         while batch := list(islice(waiting, batch_size)):
             places += [place for place, _ in batch]
-            widths += [image.shape[1] for _, image in batch]
+            shapes += [image.shape for _, image in batch]
             for one, of_one in look(self, decode, [image for _, image in batch]):
                 seen.append(one)
                 log_probs.append(of_one)
@@ -166,7 +167,7 @@ class Reader:
             decode, [one.decoded for one in seen], log_probs, self._alternatives
         )
         ms = (time.perf_counter() - started) * 1e3
-        reading = self._reading(replace(seen[best], decoded=fused), widths[best], ms)
+        reading = self._reading(replace(seen[best], decoded=fused), shapes[best], ms)
         return TrackReading(
             reading.text,
             reading.confidence,
@@ -175,6 +176,9 @@ class Reader:
             alternatives=reading.alternatives,
             mass=reading.mass,
             accepted=reading.accepted,
+            corners=reading.corners,
+            colour=reading.colour,
+            kind=reading.kind,
             frames=len(seen),
             best=places[best],
             skipped=tuple(errors[place] for place in sorted(errors)),
@@ -201,12 +205,35 @@ class Reader:
             )
         return out
 
-    def _reading(self, seen: Seen, width: int, ms: float) -> Reading:
+    def find_plates(self, views: NDArray[np.uint8]) -> Found:
+        """The rectifier alone, of a model that has one: views uint8 (N, h, w, 3) to plates.
+
+        Raises:
+            InputError: what comes out is not what the card says, or no numbers.
+        """
+        found, n = self.runtime.find(views), len(views)
+        part = self.card.rectifier
+        assert part is not None
+        shapes = ((n, 4, 2), (n,), (n, len(part.colours)))
+        values = (found.corners, found.rows, found.colours)
+        if tuple(v.shape for v in values) != shapes or any(np.isnan(v.sum()) for v in values):
+            raise InputError(
+                f"{self.card.name}: its graph finds no corners; "
+                "export it again with: crnn-ctc export"
+            )
+        return found
+
+    def _reading(self, seen: Seen, shape: tuple[int, ...], ms: float) -> Reading:
         decoded, steps = seen.decoded, self.card.steps
         characters = []
         for text, span in zip(decoded.text, decoded.spans, strict=True):
-            row, start, end = seen.extent(span.start, span.end, steps)
-            characters.append(Character(text, span.confidence, start * width, end * width, row))
+            row, quad = seen.place(span.start, span.end, steps)
+            if seen.plate is None:
+                quad = quad * (shape[1], shape[0])
+            x = quad[:, 0]
+            characters.append(
+                Character(text, span.confidence, float(x.min()), float(x.max()), row, _points(quad))
+            )
         return Reading(
             decoded.text,
             decoded.confidence,
@@ -214,7 +241,14 @@ class Reader:
             ms,
             alternatives=decoded.alternatives,
             mass=decoded.mass,
+            corners=_points(seen.plate.corners) if seen.plate else (),
+            colour=seen.plate.colour if seen.plate else "",
+            kind=(named_kind(decoded.text) or seen.plate.colour) if seen.plate else "",
         ).judged(self.min_confidence)
+
+
+def _points(quad: NDArray[np.floating]) -> Quad:
+    return tuple((float(x), float(y)) for x, y in quad)
 
 
 @contextmanager
@@ -240,7 +274,10 @@ def _open(model: str | Path, threads: int, runtime: str) -> tuple[Runtime, Card]
         opened = open_runtime(str(path), threads, runtime)
     card = Card.from_json(opened.metadata(KEY), name)
     takes = [("images", "uint8", (card.height, card.width, card.channels))]
-    gives = [("log_probs", (card.steps, len(card.alphabet)))]
+    gives: list[tuple[str, tuple[int, ...]]] = [("log_probs", (card.steps, len(card.alphabet)))]
+    if part := card.rectifier:
+        takes.append(("views", "uint8", (part.height, part.width, 3)))
+        gives += [("corners", (4, 2)), ("rows", ()), ("colours", (len(part.colours),))]
     if [(t.name, t.dtype, t.shape[1:]) for t in opened.inputs] != takes or [
         (t.name, t.shape[1:]) for t in opened.outputs
     ] != gives:

@@ -17,7 +17,8 @@ Corners = NDArray[np.float32]
 MARGIN = 0.04
 """Added round the found plate, as a share of its size: what corners miss by must not cut text."""
 
-_UNIT = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float64)
+UNIT = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float64)
+"""The corners of a plate in shares of itself."""
 
 
 def homography(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -44,6 +45,12 @@ def homography(source: NDArray[np.floating], target: NDArray[np.floating]) -> ND
     return np.append(solution, 1.0).reshape(3, 3)
 
 
+def project(h: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (N, 2) mapped by a homography (3, 3), float64 (N, 2)."""
+    mapped = np.column_stack([points, np.ones(len(points))]) @ h.T
+    return np.asarray(mapped[:, :2] / mapped[:, 2:], np.float64)
+
+
 def rectify(
     image: NDArray[np.uint8],
     corners: Corners,
@@ -66,7 +73,7 @@ def rectify(
         margin: see :data:`MARGIN`.
     """
     picture, quad = _near(image, corners, height, width)
-    to_picture = homography(_UNIT, quad)
+    to_picture = homography(UNIT, quad)
     if not two_rows:
         return _sample(
             picture, to_picture, (-margin, -margin, 1 + margin, 1 + margin), height, width

@@ -26,6 +26,7 @@ from crnn_ctc.data.views import (
 )
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import UPPER_ROW, UPPER_SHARE, fit, load
+from crnn_ctc.model_file.runtime import Found
 from crnn_ctc.net.rectifier import COLOURS, VIEW_HEIGHT, VIEW_WIDTH
 from crnn_ctc.rectify import MARGIN, rectify
 from crnn_ctc.rng import uniforms
@@ -36,15 +37,10 @@ from crnn_ctc.synthesis.text import TWO_ROW, Draws
 
 
 class Rectify(Protocol):
-    """A trained rectifier; see :class:`crnn_ctc.training.rectifier.TrainedRectifier`."""
+    """A trained rectifier; see :class:`crnn_ctc.training.trained_rectifier.TrainedRectifier`."""
 
-    def __call__(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Views uint8 (N, 48, 96, 3) to corners float32 (N, 4, 2), shares of the view."""
-
-    def with_rows(
-        self, views: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The corners, and the probability of two rows, float32 (N,)."""
+    def find(self, views: NDArray[np.uint8]) -> Found:
+        """Views uint8 (N, 48, 96, 3) to plates."""
 
 
 _STREAM = 3 << 48
@@ -93,14 +89,14 @@ def scene_plates(manifest: Path) -> list[Plate]:
         if not sample.attributes.get("corners"):
             continue
         corners = read_corners(sample.attributes["corners"], sample.where)
-        plates.append(_round(load(sample.path), corners, sample.text, sample.attributes))
+        plates.append(_round(load(sample.path), corners, sample.text))
     if not plates:
         raise InputError(f"{manifest}: no row has corners; add the column corners")
     return plates
 
 
 def ccpd_plates(folder: Path) -> list[Plate]:
-    """The plates of CCPD pictures anywhere below a folder, without those of ``val`` and ``test``."""
+    """The plates of the CCPD pictures below a folder, without those of ``val`` and ``test``."""
     plates = []
     for path in sorted(folder.rglob("*.jpg")):
         if {"val", "test"} & set(path.parts):
@@ -111,13 +107,11 @@ def ccpd_plates(folder: Path) -> list[Plate]:
             continue
         rb, lb, lt, rt = name.corners
         corners = np.array([lt, rt, rb, lb], np.float32)
-        plates.append(_round(load(path), corners, name.plate, {}))
+        plates.append(_round(load(path), corners, name.plate))
     return plates
 
 
-def _round(
-    image: NDArray[np.uint8], corners: NDArray[np.float32], text: str, attributes: object
-) -> Plate:
+def _round(image: NDArray[np.uint8], corners: NDArray[np.float32], text: str) -> Plate:
     low, high = corners.min(0), corners.max(0)
     room = _ROOM * float((high - low).max())
     x0, y0 = np.maximum(0, low - room).astype(int)
@@ -143,8 +137,8 @@ def crop_plates(
     for start in range(0, len(samples), batch_size):
         part = samples[start : start + batch_size]
         images = [np.ascontiguousarray(load(sample.path)) for sample in part]
-        found = rectifier(np.stack([fit(im, VIEW_HEIGHT, VIEW_WIDTH, 3) for im in images]))
-        for sample, image, corners in zip(part, images, found, strict=True):
+        found = rectifier.find(np.stack([fit(i, VIEW_HEIGHT, VIEW_WIDTH, 3) for i in images]))
+        for sample, image, corners in zip(part, images, found.corners, strict=True):
             pixels = corners * np.array(image.shape[1::-1], np.float32)
             plates.append(Plate(levels(image), pixels, sample.text))
     return plates
@@ -213,7 +207,8 @@ class ViewSource:
             seen = view(plate, Draws(u[:VIEW_DRAWS]), ground)
         else:  # a crop as it was cut
             image = plate.levels[0]
-            seen = View(image, plate.corners / (image.shape[1], image.shape[0]))
+            size = np.array(image.shape[1::-1], np.float32)
+            seen = View(image, np.asarray(plate.corners / size, np.float32))
         points = seen.corners * (seen.image.shape[1], seen.image.shape[0])
         height = float(
             np.linalg.norm(points[3] - points[0]) + np.linalg.norm(points[2] - points[1])
@@ -262,7 +257,8 @@ class RectifiedSource:
         """
         seed, indices = self.views.seed, range(step * size, (step + 1) * size)[part]
         images = np.empty((len(indices), self.height, self.width, 3), np.uint8)
-        texts, places = [""] * len(indices), [()] * len(indices)
+        texts: list[str] = [""] * len(indices)
+        places: list[tuple[float, ...]] = [()] * len(indices)
         seen: list[tuple[int, View, Plate]] = []
         for row, i in enumerate(indices):
             way, other = uniforms(seed, (4 << 48) + i, (2,)).tolist()
@@ -274,7 +270,7 @@ class RectifiedSource:
             else:
                 seen.append((row, *self.views.view(i)))
         small = [fit(shown.image, VIEW_HEIGHT, VIEW_WIDTH, 3) for _, shown, _ in seen]
-        corners = self.rectifier(np.stack(small)) if small else np.empty((0, 4, 2), np.float32)
+        corners = self.rectifier.find(np.stack(small)).corners if small else ()
         for (row, shown, plate), found in zip(seen, corners, strict=True):
             pixels = found * np.array(shown.image.shape[1::-1], np.float32)
             images[row] = rectify(shown.image, pixels, self.height, self.width, plate.two_rows)
@@ -317,7 +313,7 @@ def rectified_set(
     images = []
     for sample in samples:
         image = load(sample.path)
-        found, rows = rectifier.with_rows(fit(image, VIEW_HEIGHT, VIEW_WIDTH, 3)[None])
-        pixels = found[0] * np.array(image.shape[1::-1], np.float32)
-        images.append(rectify(image, pixels, height, width, bool(rows[0] > 0.5)))
+        found = rectifier.find(fit(image, VIEW_HEIGHT, VIEW_WIDTH, 3)[None])
+        pixels = found.corners[0] * np.array(image.shape[1::-1], np.float32)
+        images.append(rectify(image, pixels, height, width, bool(found.rows[0] > 0.5)))
     return np.stack(images), [sample.text for sample in samples]

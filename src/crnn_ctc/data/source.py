@@ -143,10 +143,17 @@ def _crops(
 
 
 def _views(recipe: Recipe, data: PlateViewsData, folder: Path) -> tuple[Source, Validation]:
-    from crnn_ctc.data.plate_views import RectifiedSource, ViewSource, backgrounds
-    from crnn_ctc.data.plate_views import ccpd_plates, crop_plates, rectified_set, scene_plates
+    from crnn_ctc.data.plate_views import (
+        RectifiedSource,
+        ViewSource,
+        backgrounds,
+        ccpd_plates,
+        crop_plates,
+        rectified_set,
+        scene_plates,
+    )
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
-    from crnn_ctc.training.rectifier import open_rectifier
+    from crnn_ctc.training.trained_rectifier import open_rectifier
 
     alphabet, size = recipe.characters, recipe.input
     rectifier = open_rectifier(data.rectifier)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,9 +32,9 @@ class Plate:
     """A picture of a plate.
 
     Attributes:
-        levels: RGB, uint8 (H, W, 3): the picture, and reduced copies of it, each half the one before.
-        corners: pixels of the first level, float32 (4, 2): top left, top right, bottom right, bottom left
-            of the plate as it is read.
+        levels: the picture, RGB, uint8 (H, W, 3), and reduced copies, each half the one before.
+        corners: pixels of the first level, float32 (4, 2): top left, top right, bottom right,
+            bottom left of the plate as it is read.
         text: what stands on it.
         two_rows: whether it has two rows.
         colour: index in :data:`crnn_ctc.net.rectifier.COLOURS`, -1 where unknown.
@@ -169,11 +171,12 @@ def view(
         if patch.shape[:2] != (height, width):
             patch = cv2.resize(patch, (width, height))
         share = inside[..., None].astype(np.float32) / 255
-        out = np.rint(out * share + patch * (1 - share))
-    out = np.asarray(out, np.uint8)
+        seen = np.asarray(np.rint(out * share + patch * (1 - share)), np.uint8)
+    else:
+        seen = np.asarray(out, np.uint8)
     if draws.chance(0.05):
-        out, shares = _letterboxed(out, shares, draws)
-    return View(out, shares.astype(np.float32))
+        seen, shares = _letterboxed(seen, shares, draws)
+    return View(seen, shares.astype(np.float32))
 
 
 def _letterboxed(
@@ -208,7 +211,7 @@ def degrade(
         strength: scales how often each happens; 1 is the usual.
     """
     h, w = image.shape[:2]
-    out = image
+    out: NDArray[Any] = image
     if draws.chance(0.22 * strength):  # far away
         share = math.exp(draws.between(math.log(0.25), 0))
         small = (max(6, round(w * share)), max(5, round(h * share)))
@@ -241,7 +244,7 @@ def degrade(
         quality = int(100 - 82 * draws.next() ** 1.4)
         _, data = cv2.imencode(".jpg", out, (cv2.IMWRITE_JPEG_QUALITY, quality))
         out = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
-    return out
+    return np.asarray(out, np.uint8)
 
 
 def _slope(h: int, w: int, draws: Draws) -> NDArray[np.float32]:
@@ -265,15 +268,11 @@ def _noise(h: int, w: int, seed: int) -> NDArray[np.float32]:
     return field[top : top + h, left : left + w]
 
 
-_cached: list[NDArray[np.float32]] = []
-
-
+@cache
 def _noise_field() -> NDArray[np.float32]:
-    if not _cached:
-        from crnn_ctc.synthesis.textures import grain
+    from crnn_ctc.synthesis.textures import grain
 
-        _cached.append(np.ascontiguousarray(grain(257, 257)[:_FIELD, :_FIELD]))
-    return _cached[0]
+    return np.ascontiguousarray(grain(_FIELD // 3, _FIELD // 3))
 
 
 def _motion(length: int, angle: float) -> NDArray[np.float32]:
@@ -281,5 +280,5 @@ def _motion(length: int, angle: float) -> NDArray[np.float32]:
     kernel[length // 2] = 1
     middle = (length / 2 - 0.5, length / 2 - 0.5)
     turn = cv2.getRotationMatrix2D(middle, math.degrees(angle), 1)
-    kernel = cv2.warpAffine(kernel, turn, (length, length))
-    return np.asarray(kernel / max(kernel.sum(), 1e-3), np.float32)
+    turned = np.asarray(cv2.warpAffine(kernel, turn, (length, length)), np.float32)
+    return np.asarray(turned / max(turned.sum(), 1e-3), np.float32)

@@ -35,6 +35,7 @@ from crnn_ctc.image import load
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.reader import Reader, model_path
+from crnn_ctc.recognize import prepare
 
 MOST_LOST = 0.003
 """Of the pictures: a model that misreads more of them than this, beyond what it did, is refused."""
@@ -141,7 +142,7 @@ def _samples(source: Path, card: Card) -> list[Labelled]:
 
 
 def _fitted(reader: Reader, samples: list[Labelled]) -> NDArray[np.uint8]:
-    return np.stack([reader.fit(load(sample.path)) for sample in samples])
+    return prepare(reader, (load(sample.path) for sample in samples))
 
 
 def _accuracy(reader: Reader, samples: list[Labelled]) -> float:

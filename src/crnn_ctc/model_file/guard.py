@@ -24,8 +24,9 @@ MOST_CARD = 1_000_000
 """Bytes of an entry of the metadata."""
 
 OPERATORS = frozenset(
-    b"Add Cast Concat Conv DequantizeLinear Div Expand GRU Gather LSTM LogSoftmax MatMul MaxPool "
-    b"Mul QuantizeLinear Relu Reshape Shape Slice Transpose Unsqueeze".split()
+    b"Add Cast Concat Conv DequantizeLinear Div Expand GRU Gather Gemm LSTM LogSoftmax MatMul "
+    b"MaxPool Mul Pow QuantizeLinear ReduceMean Relu Reshape Shape Sigmoid Slice Softmax Sqrt "
+    b"Squeeze Sub Transpose Unsqueeze".split()
 )
 """What our graphs compute with, in float, half and 8 bits; all of ONNX's own domain."""
 

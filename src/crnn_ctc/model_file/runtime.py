@@ -32,6 +32,21 @@ class Tensor:
     shape: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a rectifier found in N views.
+
+    Attributes:
+        corners: shares of the view, float32 (N, 4, 2); see :data:`crnn_ctc.rectify.Corners`.
+        rows: probability of two rows, float32 (N,).
+        colours: probability of each colour, float32 (N, 5).
+    """
+
+    corners: NDArray[np.float32]
+    rows: NDArray[np.float32]
+    colours: NDArray[np.float32]
+
+
 class Runtime(Protocol):
     """One model, ready to compute.
 
@@ -56,6 +71,9 @@ class Runtime(Protocol):
         Raises:
             InputError: the graph cannot be computed, which opening it does not always tell.
         """
+
+    def find(self, views: NDArray[np.uint8]) -> Found:
+        """Views uint8 (N, h, w, 3) to plates, of a graph with a rectifier; as ``log_probs``."""
 
 
 def open_runtime(model: str, threads: int, runtime: str = "onnxruntime") -> Runtime:
@@ -91,6 +109,12 @@ class OnnxRuntime:
         with _only_models(model):
             self.inputs = [_onnx_tensor(value) for value in self._session.get_inputs()]
             self.outputs = [_onnx_tensor(value) for value in self._session.get_outputs()]
+        # a graph with a rectifier has two inputs: the one that is not asked for gets an empty batch
+        self._empty = {
+            value.name: np.zeros((0, *value.shape[1:]), np.uint8)
+            for value in self.inputs
+            if len(self.inputs) == 2 and min(value.shape[1:], default=0) > 0
+        }
 
     def metadata(self, key: str) -> str | None:
         """See :class:`Runtime`."""
@@ -100,8 +124,14 @@ class OnnxRuntime:
     def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See :class:`Runtime`."""
         with _only_models(self._model):
-            out = self._session.run(["log_probs"], {"images": images})[0]
+            out = self._session.run(["log_probs"], self._empty | {"images": images})[0]
         return np.asarray(out, np.float32)
+
+    def find(self, views: NDArray[np.uint8]) -> Found:
+        """See :class:`Runtime`."""
+        with _only_models(self._model):
+            out = self._session.run(["corners", "rows", "colours"], self._empty | {"views": views})
+        return Found(*(np.asarray(values, np.float32) for values in out))
 
 
 def open_session(content: bytes, threads: int, name: str = "model", precise: bool = False) -> Any:
@@ -181,6 +211,10 @@ class OpenVino:
             self._own.request = self._compiled.create_infer_request()
         with _only_models(self._model):
             return np.asarray(self._own.request.infer({"images": images})["log_probs"], np.float32)
+
+    def find(self, _views: NDArray[np.uint8]) -> Found:
+        """See :class:`Runtime`."""
+        raise InputError(f"{self._model}: has a rectifier, which only ONNX Runtime computes")
 
 
 def _openvino_tensor(value: Any) -> Tensor:

@@ -1,8 +1,8 @@
 """The rectifier's network: the four corners of a plate in a crop, its rows and its colour.
 
-A spatial transformer (Jaderberg et al. 2015) whose corners are supervised: the recognition loss alone
-is reported to train such a network poorly (TransLPRNet, arXiv 2507.17335). The plate is sampled
-outside the graph, from the pixels of the original picture; see :mod:`crnn_ctc.rectify`.
+A spatial transformer (Jaderberg et al. 2015) whose corners are supervised: the recognition loss
+alone is reported to train such a network poorly (TransLPRNet, arXiv 2507.17335). The plate is
+sampled outside the graph, from the pixels of the original picture; see :mod:`crnn_ctc.rectify`.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Rectifier(nn.Module):
 
         Returns:
             Corners float32 (N, 4, 2), x and y as shares of the picture: top left, top right, bottom
-            right, bottom left of the plate as it is read. Float32 (N,), the logit of two rows. Float32
-            (N, 5), the logits of ``COLOURS``.
+            right, bottom left of the plate as it is read. Float32 (N,), the logit of two rows.
+            Float32 (N, 5), the logits of ``COLOURS``.
         """
         mean = views.mean((1, 2, 3), keepdim=True)
         deviation = (views - mean).square().mean((1, 2, 3), keepdim=True).sqrt()

@@ -97,8 +97,8 @@ class PlatesData(Section):
 class PlateViewsData(Section):
     """Random views of plates, straightened by a rectifier; see :mod:`crnn_ctc.data.plate_views`.
 
-    ``scenes`` and ``crops`` are manifests, ``ccpd`` and ``glyphs`` folders, seen from the data folder.
-    ``rectifier`` is a run folder or a model file.
+    ``scenes`` and ``crops`` are manifests, ``ccpd`` and ``glyphs`` folders, seen from the data
+    folder. ``rectifier`` is the run folder of a rectifier.
     """
 
     kind: Literal["plate_views"]
@@ -110,7 +110,7 @@ class PlateViewsData(Section):
     rectifier: str
     glyphs: str | None = None
     glyph_share: Share = 0.6
-    kinds: dict[str, Annotated[float, Field(ge=0)]] = {}
+    kinds: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     synthetic: Share = 0.4
     straight: Share = 0.2
     balance: Share = 0.6

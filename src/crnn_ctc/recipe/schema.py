@@ -87,9 +87,9 @@ class Training(Section):
     count in ``restarts`` (warm restarts: Loshchilov and Hutter 2017). For the share
     ``flat_start`` of the steps, the first, characters are also looked for where an even spacing
     puts them, ever less; see :func:`crnn_ctc.training.loss.flat_start_loss`. ``aligned`` weighs the
-    places of characters, where the data knows them; see :func:`crnn_ctc.training.loss.align_loss`. ``teacher``, a shipped
-    model or a model file, weighs ``distillation`` in the loss at first, ever less until the end;
-    see :class:`crnn_ctc.training.distillation.Teacher`.
+    places of characters, where the data knows them; see :func:`crnn_ctc.training.loss.align_loss`.
+    ``teacher``, a shipped model or a model file, weighs ``distillation`` in the loss at first, ever
+    less until the end; see :class:`crnn_ctc.training.distillation.Teacher`.
     """
 
     images: Positive
@@ -165,7 +165,9 @@ class Recipe(Section):
     grammar: str | None = None
     network: NetworkSettings
     input: Input
-    data: Annotated[DigitsData | PlatesData | PlateViewsData | LabelledData, Field(discriminator="kind")]
+    data: Annotated[
+        DigitsData | PlatesData | PlateViewsData | LabelledData, Field(discriminator="kind")
+    ]
     training: Training
 
     @property

@@ -12,7 +12,17 @@ from pydantic import ValidationError
 from crnn_ctc.errors import InputError
 from crnn_ctc.recipe.schema import Recipe
 
-_TAGS = {"one", "several", "weighted", "named", "own", "digits", "plates", "plate_views", "labelled"}
+_TAGS = {
+    "one",
+    "several",
+    "weighted",
+    "named",
+    "own",
+    "digits",
+    "plates",
+    "plate_views",
+    "labelled",
+}
 """What pydantic puts into the place of an error, where no user wrote it."""
 
 

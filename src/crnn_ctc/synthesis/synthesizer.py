@@ -117,8 +117,8 @@ class PlateSynthesizer:
         """Plate ``i`` from the front with its frame and no fault of a camera: for views of it.
 
         Returns:
-            image uint8 RGB (H, W, 3); the plate's corners in it, float32 (4, 2) in pixels: top left,
-            top right, bottom right, bottom left; its text, and the kind of plate.
+            image uint8 RGB (H, W, 3); the plate's corners in it, float32 (4, 2) in pixels: top
+            left, top right, bottom right, bottom left; its text, and the kind of plate.
         """
         u = uniforms(self.seed, i, (TEXT_DRAWS + _PICTURE_DRAWS,))
         plate = self._text(i, Draws(u[:TEXT_DRAWS]))

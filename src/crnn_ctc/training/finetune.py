@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from crnn_ctc.alphabet import ALPHABETS, Alphabet
 from crnn_ctc.errors import InputError
-from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.net.build import build
+from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.recipe import NetworkSettings, OwnAlphabet, Recipe
 from crnn_ctc.training.from_onnx import load_network
 from crnn_ctc.training.run_folder import Trained
@@ -96,16 +96,18 @@ _BREAK = 0.05
 def widened(start: Start, recipe: Recipe) -> Start:
     """``start`` as the wider network of ``recipe``, computing nearly the same.
 
-    Net2WiderNet (Chen, Goodfellow and Shlens 2016, arXiv 1511.05641): channels are copied, and what
-    reads a channel that has n copies weighs each by 1/n. Where both networks are of one architecture,
-    ``start`` as it is.
+    Net2WiderNet (Chen, Goodfellow and Shlens 2016, arXiv 1511.05641): channels are copied, and
+    what reads a channel that has n copies weighs each by 1/n. Where both networks are of one
+    architecture, ``start`` as it is.
 
     Raises:
         InputError: the recipe's network is not the same with more channels.
     """
     if start.settings.architecture == recipe.network.architecture:
         return start
-    wide = build(recipe.model_copy(update={"alphabet": OwnAlphabet(characters=start.alphabet.characters)}))
+    wide = build(
+        recipe.model_copy(update={"alphabet": OwnAlphabet(characters=start.alphabet.characters)})
+    )
     old_layers, new_layers = (
         [m for m in net.cnn.modules() if isinstance(m, nn.Conv2d | nn.BatchNorm2d)]
         for net in (start.network, wide)
@@ -113,6 +115,7 @@ def widened(start: Start, recipe: Recipe) -> Start:
     alike = [type(layer) for layer in old_layers] == [type(layer) for layer in new_layers]
     if not alike or any(
         isinstance(old, nn.Conv2d)
+        and isinstance(new, nn.Conv2d)
         and (old.kernel_size != new.kernel_size or old.out_channels > new.out_channels)
         for old, new in zip(old_layers, new_layers, strict=True)
     ):

@@ -11,12 +11,12 @@ from __future__ import annotations
 import platform
 import signal
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import accelerate
 import numpy as np
@@ -36,7 +36,7 @@ from crnn_ctc.evaluation.metrics import measure
 from crnn_ctc.files import write_atomically
 from crnn_ctc.net.build import build
 from crnn_ctc.net.network import scale_pixels
-from crnn_ctc.recipe import Recipe, load
+from crnn_ctc.recipe import PlateViewsData, Recipe, load
 from crnn_ctc.training import checkpoint, precision
 from crnn_ctc.training.distillation import Teacher
 from crnn_ctc.training.distributed import PATIENCE, missing_is_an_error
@@ -53,6 +53,7 @@ from crnn_ctc.training.loss import align_loss, ctc_loss, distillation_loss, flat
 from crnn_ctc.training.memory import keep_memory
 from crnn_ctc.training.optimization import exponential_average, one_cycle, parameter_groups
 from crnn_ctc.training.run_log import Record, Silence, Window
+from crnn_ctc.training.trained_rectifier import open_rectifier
 
 VERSIONS = "versions.toml"
 
@@ -60,6 +61,9 @@ _RANDOM = "random weights"
 
 _SETTLING = 128
 """Pictures that the norms of a model file are measured on."""
+
+
+Batch = TypeVar("Batch")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -129,6 +133,9 @@ def fit(
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         _open_run(run, recipe, accelerator, begin)
+        if isinstance(recipe.data, PlateViewsData):
+            weights = open_rectifier(recipe.data.rectifier).network.state_dict()
+            checkpoint.save_tensors(run / checkpoint.RECTIFIER, weights, {})
     keep_memory()
     torch.set_flush_denormal(True)  # numbers below 1e-38 cost a CPU a hundred times the others
 
@@ -162,7 +169,7 @@ def fit(
     every = max(1, plan.steps // plan.validations)
 
     asked = torch.zeros((), device=device)
-    with _signals() as stopped, Record(run, plan.steps, step) if is_main else Silence() as record:
+    with signals() as stopped, Record(run, plan.steps, step) if is_main else Silence() as record:
         if kept:
             record.note(kept)
         for images, texts, places, targets in batches(
@@ -238,6 +245,11 @@ def batches(
         targets = teacher.targets(images, texts) if teacher else None
         return images, texts, places[0] if places else None, targets
 
+    return batches_ahead(compose, steps)
+
+
+def batches_ahead(compose: Callable[[int], Batch], steps: range) -> Iterator[Batch]:
+    """The batches of ``steps``, each composed in a thread while the one before trains."""
     with ThreadPoolExecutor(1) as pool:
         coming = None
         for step in steps:
@@ -370,7 +382,7 @@ def _save_best(
 
 
 @contextmanager
-def _signals() -> Iterator[list[int]]:
+def signals() -> Iterator[list[int]]:
     """Collect Ctrl-C and termination instead of dying in the middle of a step.
 
     A second one is not waited for.

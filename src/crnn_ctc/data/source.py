@@ -128,6 +128,7 @@ def _crops(
         kinds=data.kinds or KIND_WEIGHTS,
         cut=data.cut,
         perspective=data.perspective,
+        alphabet=recipe.characters,
     )
     source = PlateSource(
         pools,

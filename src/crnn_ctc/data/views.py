@@ -167,7 +167,7 @@ def view(
         )  # fmt: skip
         top = draws.below(max(1, background.shape[0] - height))
         left = draws.below(max(1, background.shape[1] - width))
-        patch = background[top : top + height, left : left + width]
+        patch: NDArray[Any] = background[top : top + height, left : left + width]
         if patch.shape[:2] != (height, width):
             patch = cv2.resize(patch, (width, height))
         share = inside[..., None].astype(np.float32) / 255

@@ -111,7 +111,7 @@ def _view(
     draws: Draws,
     cut: Cut,
     perspective: float,
-    corners: _Field | None,
+    corners: _Field | None = None,
 ) -> tuple[_Field, _Field]:
     """Where each pixel of the crop comes from in the face's layers."""
     w, h = face.width, face.height

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from crnn_ctc.alphabet import PLATES_CN, Alphabet
 from crnn_ctc.drawing.typeface import HAN_FACES, LATIN_FACES
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import fit, fit_two_rows
@@ -19,6 +20,7 @@ from crnn_ctc.synthesis.glyphs import WEIGHTS, Style, folder_glyphs
 from crnn_ctc.synthesis.scene import Cut, scenery, see
 from crnn_ctc.synthesis.text import (
     KIND_WEIGHTS,
+    NEWER,
     PROVINCES,
     TEXT_DRAWS,
     TWO_ROW,
@@ -52,6 +54,7 @@ class PlateSynthesizer:
         glyph_share: share of the plates whose characters come from that folder.
         cut: by their ``corners``, as the ``box`` round them, or ``mixed``.
         perspective: 0 shows every plate from the front, filling its picture; 1 is the usual.
+        alphabet: of the texts: ``PLATES`` leaves out the letter O and the kinds ``NEWER``.
         evenly: kinds take turns instead of being drawn, and for each kind provinces do: any run of
             ``kinds * provinces`` samples holds each pair once. Weights above 0 are then all the
             same. Kinds without a province have their turn all the same.
@@ -69,6 +72,7 @@ class PlateSynthesizer:
     glyph_share: float = 0.5
     cut: Cut = "mixed"
     perspective: float = 1.0
+    alphabet: Alphabet = PLATES_CN
     evenly: bool = False
     _kind_shares: tuple[float, ...] = field(init=False, repr=False, compare=False)
     _province_shares: tuple[float, ...] = field(init=False, repr=False, compare=False)
@@ -82,6 +86,9 @@ class PlateSynthesizer:
             raise InputError(f"synthesis: glyph_share {self.glyph_share} is not from 0 to 1")
         if self.glyphs is not None:
             folder_glyphs(self.glyphs)
+        if "O" not in self.alphabet:
+            spelt = {str(k): w for k, w in self.kinds.items() if k not in NEWER}
+            object.__setattr__(self, "kinds", spelt)
         kinds = shares(self.kinds, tuple(KIND_WEIGHTS), "kind")
         provinces = shares(self.provinces, tuple(PROVINCES), "province")
         object.__setattr__(self, "_kind_shares", kinds)
@@ -181,7 +188,7 @@ class PlateSynthesizer:
             provinces = [p for p in PROVINCES if self.provinces.get(p)]
             kind = kinds[i % len(kinds)]
             province = provinces[i // len(kinds) % len(provinces)]
-        return draw_text(draws, kind, province)
+        return draw_text(draws, kind, province, "O" in self.alphabet)
 
     def _style(self, draws: Draws) -> Style:
         han = HAN_FACES[0] if draws.chance(0.7) else HAN_FACES[1]

@@ -168,17 +168,22 @@ def pick(cumulative: Sequence[float], u: float) -> int:
     return min(bisect_right(cumulative, u), len(cumulative) - 1)
 
 
-def draw_text(draws: Draws, kind: Kind, province: str) -> PlateText:
+NEWER: tuple[Kind, ...] = ("emergency", "armed_police", "army", "farm")
+"""Kinds that models of the alphabet ``PLATES``, those of 0.1, were not trained on."""
+
+
+def draw_text(draws: Draws, kind: Kind, province: str, letter_o: bool = True) -> PlateText:
     """A string of ``kind`` from ``province``, by the rules of its kind.
 
     Args:
         draws: at most ``TEXT_DRAWS`` numbers are used.
         kind: of the plate.
         province: of ``PROVINCES``; kinds without one (cross-border, embassy, ...) leave it unused.
+        letter_o: whether the letter O may follow the province.
     """
     letters = _A_TO_Z if draws.chance(_ANY_LETTER) else ISSUERS[province]
     place = province + draws.one_of(letters)
-    if kind in _MAY_HAVE_O and draws.chance(_LETTER_O):
+    if kind in _MAY_HAVE_O and draws.chance(_LETTER_O) and letter_o:
         place = province + "O"
     if kind in ("green", "green_large"):
         text = place + _energy_serial(draws, kind)

@@ -47,7 +47,8 @@ def test_counts_of_the_model_project(
     [
         ("plates-tiny", 1_042_318),
         ("plates", 15_083_854),
-        ("plates-nano", 277_182),
+        ("plates-nano", 277_473),
+        ("plates-small", 772_041),
         ("digits-nano", 261_179),
         ("plates-tiny-ccpd", 1_042_318),
         ("plates-tiny-ccpd-trainval", 1_042_318),

@@ -83,7 +83,7 @@ def test_cycles() -> None:
         ("training.learning_rate=-1.0", "training.learning_rate: .*greater than 0"),
         ("network.architecture=VGG", "network.architecture: .*CRNN"),
         ("network.dropout=1.0", "network.dropout: .*less than 1"),
-        ("alphabet=GREEK", "alphabet: .*'DIGITS', 'PLATES' or 'LABELS'"),
+        ("alphabet=GREEK", "alphabet: .*'DIGITS', 'PLATES', 'PLATES_CN' or 'LABELS'"),
         ("alphabet=LABELS", "digits need an alphabet that holds all ten"),
         ("alphabet.characters=ABC", "digits need an alphabet that holds all ten"),
         ("alphabet.characters=ABA", "alphabet.characters: .*'A' occurs twice"),

@@ -126,5 +126,10 @@ PLATES = Alphabet(
 )
 """The 78 classes of Chinese plates, in the model project's order; the blank comes first."""
 
+PLATES_CN = Alphabet(PLATES.symbols + "O应急", blank=0)
+"""The 81 classes of all Chinese plates on the road.
+
+``PLATES``, the letter O (the police's, and 粤O, 贵O) and 应急 (emergency services)."""
+
 #: The alphabets that have a name.
-ALPHABETS = {"DIGITS": DIGITS, "PLATES": PLATES}
+ALPHABETS = {"DIGITS": DIGITS, "PLATES": PLATES, "PLATES_CN": PLATES_CN}

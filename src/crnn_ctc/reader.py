@@ -20,8 +20,9 @@ from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import MAX_PIXELS, ChannelOrder, Source, fit, load_each, open_picture
 from crnn_ctc.model_file.card import KEY, Card
-from crnn_ctc.model_file.runtime import CPU, Runtime
-from crnn_ctc.reading import Character, Reading, TrackReading
+from crnn_ctc.model_file.runtime import CPU, Found, Runtime
+from crnn_ctc.plates.rules import named_kind
+from crnn_ctc.reading import Character, Quad, Reading, TrackReading
 from crnn_ctc.recognize import Seen, look, recognize
 from crnn_ctc.stream import batches
 
@@ -239,13 +240,32 @@ class Reader:
             )
         return out
 
+    def find_plates(self, views: NDArray[np.uint8]) -> Found:
+        """The rectifier alone, of a model that has one: views uint8 (N, h, w, 3) to plates.
+
+        Raises:
+            InputError: what comes out is not what the card says, or no numbers.
+        """
+        found, n = self.runtime.find(views), len(views)
+        part = self.card.rectifier
+        assert part is not None
+        shapes = ((n, 4, 2), (n,), (n, len(part.colours)))
+        values = (found.corners, found.rows, found.colours)
+        if tuple(v.shape for v in values) != shapes or any(np.isnan(v.sum()) for v in values):
+            raise InputError(
+                f"{self.card.name}: its graph finds no corners; "
+                "export it again with: crnn-ctc export"
+            )
+        return found
+
     def _fields(self, seen: Seen, ms: float) -> dict[str, Any]:
         """The fields of a :class:`Reading`."""
-        decoded, steps, width = seen.decoded, self.card.steps, seen.width
+        decoded, steps, plate = seen.decoded, self.card.steps, seen.plate
         characters = []
         for text, span in zip(decoded.text, decoded.spans, strict=True):
-            row, start, end = seen.extent(span.start, span.end, steps)
-            characters.append(Character(text, span.confidence, start * width, end * width, row))
+            row, quad = seen.place(span.start, span.end, steps)
+            start, end = float(quad[:, 0].min()), float(quad[:, 0].max())
+            characters.append(Character(text, span.confidence, start, end, row, _points(quad)))
         return {
             "text": decoded.text,
             "confidence": decoded.confidence,
@@ -254,6 +274,9 @@ class Reader:
             "alternatives": decoded.alternatives,
             "mass": decoded.mass,
             "accepted": decoded.confidence * decoded.mass >= self.min_confidence,
+            "corners": _points(plate.corners) if plate else (),
+            "colour": plate.colour if plate else "",
+            "kind": (named_kind(decoded.text) or plate.colour) if plate else "",
         }
 
 
@@ -261,6 +284,10 @@ def _checked(order: ChannelOrder) -> ChannelOrder:
     if order not in get_args(ChannelOrder):
         raise InputError(f"channel order {order!r}: give {' or '.join(get_args(ChannelOrder))}")
     return order
+
+
+def _points(quad: NDArray[np.floating]) -> Quad:
+    return tuple((float(x), float(y)) for x, y in quad)
 
 
 @contextmanager
@@ -302,7 +329,10 @@ def _open(model: str | Path, threads: int, device: str) -> tuple[Runtime, Card]:
         opened = Runtime(str(path), threads, device)
     card = Card.from_json(opened.metadata(KEY), name)
     takes = [("images", "uint8", (card.height, card.width, card.channels))]
-    gives = [("log_probs", (card.steps, len(card.alphabet)))]
+    gives: list[tuple[str, tuple[int, ...]]] = [("log_probs", (card.steps, len(card.alphabet)))]
+    if part := card.rectifier:
+        takes.append(("views", "uint8", (part.height, part.width, 3)))
+        gives += [("corners", (4, 2)), ("rows", ()), ("colours", (len(part.colours),))]
     if [(t.name, t.dtype, t.shape[1:]) for t in opened.inputs] != takes or [
         (t.name, t.shape[1:]) for t in opened.outputs
     ] != gives:

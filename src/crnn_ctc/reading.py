@@ -11,13 +11,16 @@ from crnn_ctc.decode import Alternative
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+Quad = tuple[tuple[float, float], ...]
+"""Four points, x and y in pixels; empty where there are none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Character:
     """One character of a reading.
 
-    Its place is where the network spells it, which CTC leaves to the network: digits of a row are
-    spelt where they stand, those of a plate often are not (its first two, at the left edge).
+    Its place is where the network spells it. CTC leaves that to the network; models with a
+    rectifier are trained to spell characters where they stand.
 
     Attributes:
         text: the character.
@@ -25,6 +28,8 @@ class Character:
         start: left edge, in pixels of the picture that was read.
         end: right edge, likewise.
         row: 0; of a plate with two rows, 1 for the lower one.
+        corners: x and y in pixels of the picture: top left, top right, bottom right, bottom left of
+            the character as it is read.
     """
 
     text: str
@@ -32,6 +37,7 @@ class Character:
     start: float
     end: float
     row: int = 0
+    corners: Quad = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,11 @@ class Reading:
         ms: milliseconds that the picture took, its share of a batch.
         error: one line that says what is wrong with the picture; None where it was read.
         alternatives: the next best texts, the best first, if the reader was asked for them.
+        corners: of the plate, in pixels of the picture: top left, top right, bottom right, bottom
+            left as it is read; empty where the model has no rectifier.
+        colour: of the plate: blue, yellow, green, white or black; empty likewise.
+        kind: of the plate, by its text where that tells (trailer, learner, police, consulate,
+            embassy, cross-border, emergency, armed police, aviation), else its colour.
         mass: P(any text of the grammar | picture), from 0 to 1; 1 without a grammar. Low where the
             picture shows no such text at all: ``confidence`` then only says which would be best.
         accepted: whether ``probability`` reaches what the reader was told to answer from. False
@@ -60,6 +71,9 @@ class Reading:
     alternatives: tuple[Alternative, ...] = ()
     mass: float = 1.0
     accepted: bool = True
+    corners: Quad = ()
+    colour: str = ""
+    kind: str = ""
 
     @property
     def probability(self) -> float:
@@ -115,6 +129,7 @@ def reading_json(reading: Reading, show: Callable[[str], str]) -> dict[str, Any]
                 "start": round(c.start, 1),
                 "end": round(c.end, 1),
                 "row": c.row,
+                "corners": [[round(x, 1), round(y, 1)] for x, y in c.corners],
             }
             for c in reading.characters
         ],
@@ -122,5 +137,8 @@ def reading_json(reading: Reading, show: Callable[[str], str]) -> dict[str, Any]
             {"text": a.text, "display": show(a.text), "probability": round(a.probability, 6)}
             for a in reading.alternatives
         ],
+        "corners": [[round(x, 1), round(y, 1)] for x, y in reading.corners],
+        "colour": reading.colour,
+        "kind": reading.kind,
         "error": reading.error,
     }

@@ -1,4 +1,4 @@
-"""Pictures to decoded texts: fitted, through the network, decoded. All reading does this.
+"""Pictures to decoded texts: rectified, through the network, decoded. All reading does this.
 
 A picture that cannot be read is an item like the others: its place in a stream is taken by the
 :class:`crnn_ctc.errors.InputError` that says why.
@@ -6,7 +6,7 @@ A picture that cannot be read is an item like the others: its place in a stream 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,9 +19,11 @@ from crnn_ctc.decode.decoder import Decoder
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import LOWER_ROW, UPPER_ROW, UPPER_SHARE, fit, fit_two_rows
 from crnn_ctc.model_file.card import Card
+from crnn_ctc.model_file.runtime import Found
+from crnn_ctc.rectify import UNIT, Corners, homography, project, rectify
 
 TWO_ROW_ASPECT = 2.6
-"""Width over height; in narrower pictures two rows are looked for too.
+"""Width over height; in narrower pictures a model without a rectifier looks for two rows too.
 
 A plate of two rows is 2 times as wide as high, one of one row 3.1 (GA36-2018); but the box round a
 plate that tilts may be any. So such a picture is read both ways."""
@@ -35,6 +37,24 @@ class Recognizer(Protocol):
     def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (N, H, W, C) to float32 (N, T, K)."""
 
+    def find_plates(self, views: NDArray[np.uint8]) -> Found:
+        """Views uint8 (N, h, w, 3) to plates, for models whose card has a rectifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """Where a rectifier found a plate.
+
+    Attributes:
+        corners: pixels of the picture, float32 (4, 2); see :data:`crnn_ctc.rectify.Corners`.
+        margin: added round them in what the network was shown, as a share of the plate's size.
+        colour: of the plate.
+    """
+
+    corners: Corners
+    margin: float
+    colour: str
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -43,47 +63,46 @@ class Seen:
     Attributes:
         decoded: the text; its spans are in time steps.
         two_rows: whether the picture was read as two rows.
-        width: of the picture, in pixels.
+        size: width and height of the picture, in pixels.
+        plate: where the plate was found; None where the picture was read as it is.
     """
 
     decoded: Decoded
     two_rows: bool = False
-    width: int = 1
+    size: tuple[int, int] = (1, 1)
+    plate: Plate | None = None
 
-    def place(self, step: float, steps: int) -> tuple[int, float]:
-        """Where a time step lies: its row from the top, and x as a share of the picture's width.
-
-        Args:
-            step: from 0 to ``steps``.
-            steps: T.
-        """
-        x = step / steps
-        row = int(self.two_rows and x >= UPPER_SHARE)
-        left, begins = (LOWER_ROW[0], UPPER_SHARE) if row else (UPPER_ROW[0], 0.0)
-        return (row, left + (x - begins) * self.scale(row)) if self.two_rows else (0, x)
-
-    def extent(self, start: int, end: int, steps: int) -> tuple[int, float, float]:
-        """Where a run of time steps lies: its row, and its edges as shares of the picture's width.
+    def place(self, start: float, end: float, steps: int) -> tuple[int, NDArray[np.float64]]:
+        """Where a run of time steps lies: its row, and its corners, pixels, float64 (4, 2).
 
         Args:
             start: first time step.
             end: one past the last.
             steps: T.
         """
-        if not self.two_rows:
-            return 0, start / steps, end / steps
-        row, middle = self.place((start + end) / 2, steps)
-        # half the run to each side of its middle: it may reach over the end of its row
-        half = self.scale(row) * (end - start) / 2 / steps
-        return row, max(0.0, middle - half), min(1.0, middle + half)
+        left, right = start / steps, end / steps
+        row = int(self.two_rows and (left + right) / 2 >= UPPER_SHARE)
+        top, bottom = 0.0, 1.0
+        if self.two_rows:
+            box, begins, ends = (
+                (LOWER_ROW, UPPER_SHARE, 1.0) if row else (UPPER_ROW, 0.0, UPPER_SHARE)
+            )
+            scale = (box[2] - box[0]) / (ends - begins)
+            left, right = (box[0] + (x - begins) * scale for x in (left, right))
+            top, bottom = box[1], box[3]
+        elif self.plate:
+            margin = self.plate.margin
+            left, right = (x * (1 + 2 * margin) - margin for x in (left, right))
+        quad = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
+        if self.plate is None:
+            return row, quad.clip(0, 1) * self.size
+        return row, project(homography(UNIT, self.plate.corners), quad)
 
-    def scale(self, row: int) -> float:
-        """How wide a row is in the picture, for one as wide as what the network was shown."""
-        if not self.two_rows:
-            return 1.0
-        if row:
-            return (LOWER_ROW[2] - LOWER_ROW[0]) / (1 - UPPER_SHARE)
-        return (UPPER_ROW[2] - UPPER_ROW[0]) / UPPER_SHARE
+    def extent(self, start: int, end: int, steps: int) -> tuple[int, float, float]:
+        """Where a run of time steps lies: its row, and its edges as shares of the width."""
+        row, quad = self.place(start, end, steps)
+        x = quad[:, 0] / self.size[0]
+        return row, float(x.min()), float(x.max())
 
 
 def recognize(
@@ -91,14 +110,14 @@ def recognize(
 ) -> list[Seen | InputError]:
     """Read pictures, one result each, in order.
 
-    A model that knows two rows is shown each picture that may have them both ways, and the way in
-    which a text is the more probable counts.
+    A model with a rectifier finds the plate in each and reads it straightened. One without that
+    knows two rows is shown each picture that may have them both ways, and the way in which a text
+    is the more probable counts.
 
     Args:
         model: to read with.
         decode: how to read its output.
-        pictures: in mode RGB, of any size, or errors, which are passed on; each picture is let go
-            before the next is asked for.
+        pictures: in mode RGB, of any size, or errors, which are passed on.
     """
     return [one if isinstance(one, InputError) else one[0] for one in look(model, decode, pictures)]
 
@@ -112,38 +131,97 @@ def look(
         N results: errors, or pairs of what was seen and float32 (T, K), of the way of looking that
         counts.
     """
-    card = model.card
-    size = (card.height, card.width, card.channels, card.ink)
-    fitted: list[NDArray[np.uint8]] = []
-    shown: list[tuple[int, bool] | InputError] = []  # the width, and whether both ways
-    for picture in pictures:
-        if isinstance(picture, InputError):
-            shown.append(picture)
-            continue
-        width, height = picture.size
-        both = card.two_rows and width < TWO_ROW_ASPECT * height
-        fitted.append(fit(picture, *size))
-        if both:
-            fitted.append(fit_two_rows(picture, *size))
-        shown.append((width, both))
+    ways = list(
+        _straightened(model, pictures) if model.card.rectifier else _fitted(model, pictures)
+    )
+    fitted = [way.image for one in ways if not isinstance(one, InputError) for way in one]
     if not fitted:
-        return [one for one in shown if isinstance(one, InputError)]
+        return [one for one in ways if isinstance(one, InputError)]
     log_probs = model.log_probs(np.stack(fitted))
-    looks = zip(decode(log_probs), log_probs, strict=True)
+    decoded = zip(decode(log_probs), log_probs, strict=True)
     found: list[tuple[Seen, NDArray[np.float32]] | InputError] = []
-    for one in shown:
+    for one in ways:
         if isinstance(one, InputError):
             found.append(one)
             continue
-        width, both = one
-        decoded, rows = next(looks)
-        best = (Seen(decoded, width=width), rows)
-        if both:
-            decoded, rows = next(looks)
-            other = (Seen(decoded, two_rows=True, width=width), rows)
-            best = max(best, other, key=lambda way: _probability(way[0]))
-        found.append(best)
+        seen = [
+            (Seen(text, way.two_rows, way.size, way.plate), rows)
+            for way, (text, rows) in zip(one, decoded, strict=False)
+        ]
+        found.append(max(seen, key=lambda way: _probability(way[0])) if len(seen) > 1 else seen[0])
     return found
+
+
+def prepare(model: Recognizer, pictures: Iterable[Image.Image]) -> NDArray[np.uint8]:
+    """Pictures as the network of a model takes them, uint8 (N, H, W, C): straightened or fitted."""
+    if model.card.rectifier is None:
+        size = (model.card.height, model.card.width, model.card.channels, model.card.ink)
+        return np.stack([fit(picture, *size) for picture in pictures])
+    ways = _straightened(model, pictures)
+    return np.stack([way.image for one in ways if not isinstance(one, InputError) for way in one])
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A picture as the network takes it: one way of looking at it."""
+
+    image: NDArray[np.uint8]
+    size: tuple[int, int]
+    two_rows: bool = False
+    plate: Plate | None = None
+
+
+def _fitted(
+    model: Recognizer, pictures: Iterable[Image.Image | InputError]
+) -> Iterator[list[_Way] | InputError]:
+    card = model.card
+    size = (card.height, card.width, card.channels, card.ink)
+    for picture in pictures:
+        if isinstance(picture, InputError):
+            yield picture
+            continue
+        ways = [_Way(fit(picture, *size), picture.size)]
+        if card.two_rows and picture.width < TWO_ROW_ASPECT * picture.height:
+            ways.append(_Way(fit_two_rows(picture, *size), picture.size, two_rows=True))
+        yield ways
+
+
+_MOST_PIXELS = 16_000_000
+"""Of pictures that wait together for their corners."""
+
+
+def _straightened(
+    model: Recognizer, pictures: Iterable[Image.Image | InputError]
+) -> Iterator[list[_Way] | InputError]:
+    waiting: list[Image.Image | InputError] = []
+    pixels = 0
+    for picture in pictures:
+        waiting.append(picture)
+        pixels += 0 if isinstance(picture, InputError) else picture.width * picture.height
+        if pixels >= _MOST_PIXELS:
+            yield from _straighten(model, waiting)
+            waiting, pixels = [], 0
+    yield from _straighten(model, waiting)
+
+
+def _straighten(
+    model: Recognizer, pictures: list[Image.Image | InputError]
+) -> Iterator[list[_Way] | InputError]:
+    card, part = model.card, model.card.rectifier
+    assert part is not None
+    views = [fit(p, part.height, part.width, 3) for p in pictures if isinstance(p, Image.Image)]
+    found = model.find_plates(np.stack(views)) if views else None
+    place = 0
+    for picture in pictures:
+        if isinstance(picture, InputError) or found is None:
+            yield picture  # type: ignore[misc]  # without plates, all are errors
+            continue
+        corners = found.corners[place] * np.array(picture.size, np.float32)
+        two_rows = bool(found.rows[place] > 0.5)
+        colour = part.colours[int(found.colours[place].argmax())]
+        straight = rectify(picture, corners, card.height, card.width, two_rows, part.margin)
+        place += 1
+        yield [_Way(straight, picture.size, two_rows, Plate(corners, part.margin, colour))]
 
 
 def _probability(seen: Seen) -> float:

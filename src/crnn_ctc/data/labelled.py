@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from crnn_ctc.alphabet import PLATES, Alphabet
+from crnn_ctc.alphabet import PLATES, PLATES_CN, Alphabet
 from crnn_ctc.errors import InputError, printable_name
 from crnn_ctc.image import names_picture
 
@@ -95,7 +95,7 @@ def text_label(text: str) -> str:
 
 def normaliser(alphabet: Alphabet | None) -> Callable[[str], str]:
     """What mends the labels of an alphabet, or where there is none yet, of any text."""
-    return plate_label if alphabet == PLATES else text_label
+    return plate_label if alphabet in (PLATES, PLATES_CN) else text_label
 
 
 # U+00B7, U+2022, U+2027, U+2219, U+22C5, U+30FB: what keyboards and programs write for the dot

@@ -23,6 +23,7 @@ from crnn_ctc.recipe import (
     Names,
     OwnAlphabet,
     PlatesData,
+    PlateViewsData,
     Recipe,
     Sources,
 )
@@ -37,6 +38,10 @@ _VALIDATION_SEED = 2_000_003
 _LOG = logging.getLogger(__name__)
 
 
+Places = list[tuple[float, ...]]
+"""For each text the centres of its characters, as shares of the picture's width."""
+
+
 class Source(Protocol):
     """Endless training batches, each a function of the seed and its step alone."""
 
@@ -44,8 +49,10 @@ class Source(Protocol):
     def pictures(self) -> int:
         """How many labelled pictures the batches are drawn from; synthetic ones do not count."""
 
-    def batch(self, step: int, size: int, part: slice = ...) -> tuple[NDArray[np.uint8], list[str]]:
-        """Images uint8 (n, H, W, C) and n texts: the ``part`` of batch ``step``."""
+    def batch(
+        self, step: int, size: int, part: slice = ...
+    ) -> tuple[NDArray[np.uint8], list[str]] | tuple[NDArray[np.uint8], list[str], Places]:
+        """Images uint8 (n, H, W, C), n texts, and where known n places: part of batch ``step``."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,8 @@ def open_source(recipe: Recipe, folder: Path) -> tuple[Source, Validation]:
     """
     if isinstance(recipe.data, DigitsData):
         return _digits(recipe, recipe.data, folder)
+    if isinstance(recipe.data, PlateViewsData):
+        return _views(recipe, recipe.data, folder)
     return _crops(recipe, recipe.data, folder)
 
 
@@ -98,10 +107,10 @@ def with_images(recipe: Recipe, folder: Path) -> Recipe:
     epochs = recipe.training.epochs
     if epochs is None:
         return recipe
-    if isinstance(recipe.data, DigitsData):
+    if isinstance(recipe.data, DigitsData | PlateViewsData):
         raise InputError(
-            f"recipe {recipe.name}: training.epochs counts labelled pictures; rows of digits are "
-            "put together anew: set training.images"
+            f"recipe {recipe.name}: training.epochs counts labelled pictures, but this recipe's are "
+            "made anew for every step; set training.images"
         )
     form = normaliser(None if recipe.alphabet == "LABELS" else recipe.characters)
     pictures = sum(
@@ -161,6 +170,7 @@ def _crops(
         kinds=data.kinds or KIND_WEIGHTS,
         cut=data.cut,
         perspective=data.perspective,
+        alphabet=recipe.characters,
     )
     source = PlateSource(
         pools,
@@ -173,6 +183,51 @@ def _crops(
         data.unreadable,
     )
     return source, _with_drawn(held, synthesizer, data.validation_drawn)
+
+
+def _views(recipe: Recipe, data: PlateViewsData, folder: Path) -> tuple[Source, Validation]:
+    from crnn_ctc.data.plate_views import (
+        RectifiedSource,
+        ViewSource,
+        backgrounds,
+        ccpd_plates,
+        crop_plates,
+        rectified_set,
+        scene_plates,
+    )
+    from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
+    from crnn_ctc.training.trained_rectifier import open_rectifier
+
+    alphabet, size = recipe.characters, recipe.input
+    rectifier = open_rectifier(data.rectifier)
+    synthesizer = PlateSynthesizer(
+        recipe.seed,
+        size.height,
+        size.width,
+        glyphs=folder / data.glyphs if data.glyphs else None,
+        glyph_share=data.glyph_share,
+        kinds=data.kinds or KIND_WEIGHTS,
+        cut="corners",
+        perspective=0.5,
+    )
+    scenes = folder / data.scenes
+    plates = scene_plates(scenes) + (ccpd_plates(folder / data.ccpd) if data.ccpd else [])
+    plates += crop_plates(folder / data.crops, rectifier, alphabet)
+    plates = [plate for plate in plates if all(c in alphabet for c in plate.text)]
+    # straight ones come from the synthesizer as they are, the others as views
+    views = ViewSource(
+        plates, synthesizer, backgrounds(scenes), data.synthetic, data.balance, recipe.seed
+    )
+    source = RectifiedSource(
+        views, rectifier, synthesizer, data.straight, data.unreadable, size.height, size.width
+    )
+    samples = [
+        sample
+        for name in _names(data.validation)
+        for sample in read_labelled(folder / name, normalise=normaliser(alphabet))
+    ]
+    images, texts = rectified_set(samples, rectifier, size.height, size.width)
+    return source, Validation(images, texts)
 
 
 def _with_drawn(held: Validation, synthesizer: PlateSynthesizer, count: int) -> Validation:

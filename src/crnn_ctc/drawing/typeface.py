@@ -11,13 +11,13 @@ from importlib import resources
 
 from PIL import ImageFont
 
-from crnn_ctc.alphabet import PLATES
+from crnn_ctc.alphabet import PLATES_CN
 from crnn_ctc.plates.text import DOT
 
 HAN_FACES = ("plate-han-sans.otf", "plate-han-condensed.ttf")
 LATIN_FACES = ("plate-latin-condensed.otf", "plate-latin-din.ttf")
 
-HELD = frozenset(PLATES.characters + DOT)
+HELD = frozenset(PLATES_CN.characters + DOT)
 """The characters that each of ``HAN_FACES`` holds: no lower case, no full stop, no space."""
 
 

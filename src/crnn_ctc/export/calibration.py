@@ -19,9 +19,9 @@ from crnn_ctc.decode import label_probabilities
 from crnn_ctc.decode.decoder import tempered
 from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import open_grammar
-from crnn_ctc.image import fit, load
+from crnn_ctc.image import open_picture
 from crnn_ctc.model_file.card import Card
-from crnn_ctc.recognize import Recognizer
+from crnn_ctc.recognize import Recognizer, prepare
 
 _BATCH = 64
 
@@ -44,7 +44,7 @@ def temperature(model: Recognizer, data: Path) -> float:
         images, texts = held_out_rows(model.card, data)
         pictures = _batches(images, texts)
     else:
-        pictures = _labelled(model.card, data)
+        pictures = _labelled(model, data)
     batches = [(model.log_probs(images), texts) for images, texts in pictures]
     if not batches:
         raise InputError(f"{data}: lists no pictures; calibrating needs labelled ones")
@@ -133,14 +133,11 @@ def _batches(
         yield images[start : start + _BATCH], texts[start : start + _BATCH]
 
 
-def _labelled(card: Card, data: Path) -> Iterator[tuple[NDArray[np.uint8], Sequence[str]]]:
-    waiting = iter(read_labelled(data, normalise=normaliser(card.alphabet)))
+def _labelled(model: Recognizer, data: Path) -> Iterator[tuple[NDArray[np.uint8], Sequence[str]]]:
+    waiting = iter(read_labelled(data, normalise=normaliser(model.card.alphabet)))
     while batch := list(islice(waiting, _BATCH)):
-        images = [
-            fit(load(sample.path), card.height, card.width, card.channels, card.ink)
-            for sample in batch
-        ]
-        yield np.stack(images), [sample.text for sample in batch]
+        images = prepare(model, (open_picture(sample.path) for sample in batch))
+        yield images, [sample.text for sample in batch]
 
 
 def rewritten(content: bytes, card: Card) -> bytes:

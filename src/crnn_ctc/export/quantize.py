@@ -31,10 +31,11 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.metrics import measure
 from crnn_ctc.evaluation.read import Picture, read_pictures
 from crnn_ctc.files import write_atomically
-from crnn_ctc.image import load
+from crnn_ctc.image import fit, load, open_picture
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.reader import Reader, model_path
+from crnn_ctc.recognize import prepare
 
 MOST_LOST = 0.003
 """Of the pictures: a model that misreads more of them than this, beyond what it did, is refused."""
@@ -77,13 +78,16 @@ def quantize(model: str | Path, out: Path, calibrate_on: Path, check: Path) -> C
             f"{check}: calibrated on the same pictures; check on others, which it has not seen"
         )
     seen, held_out = _samples(calibrate_on, reader.card), _samples(check, reader.card)
-    images = _fitted(reader, seen[:: -(-len(seen) // PICTURES)])
+    shown = seen[:: -(-len(seen) // PICTURES)]
+    inputs = {"images": _fitted(reader, shown)}
+    if (views := _views(reader, shown)) is not None:
+        inputs["views"] = views
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "int8.onnx"
         with model_path(model) as source:
-            _write(source, file, images)
+            _write(source, file, inputs)
         before, after = _accuracy(reader, held_out), _accuracy(_with_card(file, reader), held_out)
-        if (difference := saturation(file, images)) > _MOST_SATURATION:
+        if (difference := saturation(file, inputs)) > _MOST_SATURATION:
             raise InputError(
                 f"{out}: not written: 8-bit products saturate on this processor (probabilities "
                 f"differ by {difference:.2f} from exact products); report this with the output of "
@@ -91,7 +95,7 @@ def quantize(model: str | Path, out: Path, calibrate_on: Path, check: Path) -> C
             )
         measured = {
             "weights": f"{WEIGHT_BITS} bits a channel, static QDQ",
-            "calibrated_on": f"{calibrate_on.name}, {len(images)} pictures",
+            "calibrated_on": f"{calibrate_on.name}, {len(shown)} pictures",
             "checked_on": f"{check.name}, {len(held_out)} pictures",
             "exact_match_float": before,
             "exact_match_int8": after,
@@ -113,16 +117,16 @@ _MOST_SATURATION = 0.05
 """The largest difference of a probability between exact and fast products; rounding stays below."""
 
 
-def saturation(file: Path, images: NDArray[np.uint8]) -> float:
+def saturation(file: Path, inputs: dict[str, NDArray[np.uint8]]) -> float:
     """The largest difference of a probability between this processor's products and exact ones.
 
     Args:
         file: the quantised model.
-        images: uint8 (N, H, W, C), as the model takes them.
+        inputs: of the graph, uint8 (N, H, W, C) each.
     """
     content = file.read_bytes()
     fast, exact = (
-        np.exp(open_session(content, 1, precise=precise).run(["log_probs"], {"images": images})[0])
+        np.exp(open_session(content, 1, precise=precise).run(["log_probs"], inputs)[0])
         for precise in (False, True)
     )
     return float(np.abs(fast - exact).max())
@@ -141,7 +145,14 @@ def _samples(source: Path, card: Card) -> list[Labelled]:
 
 
 def _fitted(reader: Reader, samples: list[Labelled]) -> NDArray[np.uint8]:
-    return np.stack([reader.fit(load(sample.path)) for sample in samples])
+    return prepare(reader, (open_picture(sample.path) for sample in samples))
+
+
+def _views(reader: Reader, samples: list[Labelled]) -> NDArray[np.uint8] | None:
+    """What a rectifier is shown of the pictures, uint8 (N, h, w, 3)."""
+    if (part := reader.card.rectifier) is None:
+        return None
+    return np.stack([fit(load(sample.path), part.height, part.width, 3) for sample in samples])
 
 
 def _accuracy(reader: Reader, samples: list[Labelled]) -> float:
@@ -155,22 +166,24 @@ def _accuracy(reader: Reader, samples: list[Labelled]) -> float:
 class _Batches(CalibrationDataReader):  # type: ignore[misc]  # untyped
     """Pictures as quantisation asks for them: a batch a call, then None."""
 
-    def __init__(self, images: NDArray[np.uint8]) -> None:
-        starts = range(0, len(images), _BATCH)
-        self._batches = ({"images": images[i : i + _BATCH]} for i in starts)
+    def __init__(self, inputs: dict[str, NDArray[np.uint8]]) -> None:
+        starts = range(0, len(inputs["images"]), _BATCH)
+        self._batches = (
+            {name: values[i : i + _BATCH] for name, values in inputs.items()} for i in starts
+        )
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
         return next(self._batches, None)
 
 
-def _write(source: Path, target: Path, images: NDArray[np.uint8]) -> None:
+def _write(source: Path, target: Path, inputs: dict[str, NDArray[np.uint8]]) -> None:
     with _quiet():
         # folds what computes weights, such as the widening of float16, into plain weights
         quant_pre_process(str(source), str(target), skip_symbolic_shape=True)
         quantize_static(
             onnx.load(target),
             str(target),
-            _Batches(images),
+            _Batches(inputs),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=_OPERATORS,
             per_channel=True,

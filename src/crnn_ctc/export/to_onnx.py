@@ -25,9 +25,11 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.export.calibration import temperature
 from crnn_ctc.files import write_atomically
 from crnn_ctc.grammar import open_grammar
+from crnn_ctc.image import fit
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.net.network import Network, scale_pixels
+from crnn_ctc.net.rectifier import VIEW_HEIGHT, VIEW_WIDTH, Rectifier
 from crnn_ctc.reader import Reader
 from crnn_ctc.training.run_folder import Trained
 
@@ -51,6 +53,24 @@ class FromPixels(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """uint8 (N, H, W, C) to float32 (N, T, K)."""
         return self.network(scale_pixels(images))  # type: ignore[no-any-return]
+
+
+class WithRectifier(nn.Module):
+    """A network and the rectifier before it, as one graph of two inputs.
+
+    The plate is sampled between the two, outside the graph. Either batch may be empty.
+    """
+
+    def __init__(self, network: Network, rectifier: Rectifier) -> None:
+        super().__init__()
+        self.network = network
+        self.rectifier = rectifier
+
+    def forward(self, images: Tensor, views: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """uint8 (N, H, W, C) and (M, h, w, 3) to log-probabilities, corners, rows and colours."""
+        corners, rows, colours = self.rectifier(scale_pixels(views))
+        log_probs = self.network(scale_pixels(images))
+        return log_probs, corners, rows.sigmoid(), colours.softmax(-1)
 
 
 def export(
@@ -89,14 +109,17 @@ def export(
     if calibrate:
         card = replace(card, temperature=temperature(trained, calibrate))
     network = trained.network
-    fold_norms(network)
-    if half:
-        round_to_half(network)
-    model = to_onnx(network, card)
+    rectifier = trained.rectifier.network if trained.rectifier else None
+    for part in (network, rectifier):
+        if part is not None:
+            fold_norms(part)
+            if half:
+                round_to_half(part)
+    model = to_onnx(network, card, rectifier)
     if half:
         store_as_half(model)
     content = model.SerializeToString()
-    difference = parity(network, card, content)
+    difference = parity(network, card, content, rectifier)
     if not difference <= TOLERANCE:
         raise InputError(
             f"{out}: not written: the exported graph differs from torch by {difference:.1e} "
@@ -127,7 +150,7 @@ def check_readable(content: bytes, out: Path) -> None:
             raise InputError(f"{out}: not written: reading refuses it: {reason}") from None
 
 
-def fold_norms(network: Network) -> None:
+def fold_norms(network: Network | Rectifier) -> None:
     """Multiply each batch norm into the convolution before it, in place."""
     for sequence in [m for m in network.cnn.modules() if isinstance(m, nn.Sequential)]:
         for place, layer in enumerate(sequence):
@@ -138,7 +161,7 @@ def fold_norms(network: Network) -> None:
                 sequence[place] = nn.Identity()
 
 
-def round_to_half(network: Network) -> None:
+def round_to_half(network: nn.Module) -> None:
     """Round weights to what float16 can hold, so that storing them so loses nothing more."""
     with torch.no_grad():
         for parameter in network.parameters():
@@ -146,9 +169,20 @@ def round_to_half(network: Network) -> None:
                 parameter.copy_(parameter.half().float())
 
 
-def to_onnx(network: Network, card: Card) -> onnx.ModelProto:
-    """Trace the network into ONNX, with a free batch and the card in its metadata."""
-    example = torch.zeros(2, card.height, card.width, card.channels, dtype=torch.uint8)
+def to_onnx(network: Network, card: Card, rectifier: Rectifier | None = None) -> onnx.ModelProto:
+    """Trace the network into ONNX, with free batches and the card in its metadata."""
+    examples = {"images": torch.zeros(2, card.height, card.width, card.channels, dtype=torch.uint8)}
+    outputs = ["log_probs"]
+    module: nn.Module = FromPixels(network)
+    if rectifier is not None and card.rectifier is not None:
+        part = card.rectifier
+        examples["views"] = torch.zeros(3, part.height, part.width, 3, dtype=torch.uint8)
+        outputs += ["corners", "rows", "colours"]
+        module = WithRectifier(network, rectifier)
+    batch = {
+        name: {0: torch.export.Dim(size, min=1, max=1 << 16)}
+        for name, size in zip(examples, "NM", strict=False)
+    }
     quiet = logging.getLogger("torch.onnx")
     level = quiet.level
     quiet.setLevel(logging.ERROR)
@@ -156,12 +190,12 @@ def to_onnx(network: Network, card: Card) -> onnx.ModelProto:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the exporter's own insides
             program = torch.onnx.export(
-                FromPixels(network).eval(),
-                (example,),
+                module.eval(),
+                tuple(examples.values()),
                 dynamo=True,
-                input_names=["images"],
-                output_names=["log_probs"],
-                dynamic_shapes={"images": {0: torch.export.Dim("N", min=1, max=1 << 16)}},
+                input_names=list(examples),
+                output_names=outputs,
+                dynamic_shapes=batch,
                 verbose=False,
             )
     finally:
@@ -196,7 +230,9 @@ def store_as_half(model: onnx.ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
-def parity(network: Network, card: Card, content: bytes) -> float:
+def parity(
+    network: Network, card: Card, content: bytes, rectifier: Rectifier | None = None
+) -> float:
     """The largest difference between the graph's and torch's probability of any class at any step.
 
     Torch computes in float64: its own rounding is no fault of the graph's. Probabilities, because
@@ -211,7 +247,15 @@ def parity(network: Network, card: Card, content: bytes) -> float:
         images = fitted_specimens(n, card)
         with torch.inference_mode():
             expected = exact(scale_pixels(torch.from_numpy(images)).double()).exp().numpy()
-        got: Any = session.run(["log_probs"], {"images": images})[0]
+        feeds = {"images": images}
+        if rectifier is not None:
+            views = np.stack([fit(image, VIEW_HEIGHT, VIEW_WIDTH, 3) for image in images])
+            feeds["views"] = views
+            corners: Any = session.run(["corners"], feeds)[0]
+            with torch.inference_mode():
+                true = rectifier.eval()(scale_pixels(torch.from_numpy(views)))[0].numpy()
+            worst = max(worst, float(np.abs(corners - true).max()))
+        got: Any = session.run(["log_probs"], feeds)[0]
         if got.shape != expected.shape:
             return float("inf")
         worst = max(worst, float(np.abs(np.exp(got) - expected).max()))

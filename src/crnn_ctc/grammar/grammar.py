@@ -62,11 +62,11 @@ def open_grammar(name: str, alphabet: Alphabet) -> Grammar:
     """
     # only who has a grammar waits for these
     from crnn_ctc.grammar.pattern import compile_pattern
-    from crnn_ctc.plates.rules import PLATE
+    from crnn_ctc.plates.rules import plate_pattern
 
     lengths = re.fullmatch(r"digits:([0-9]{1,3})(?:-([0-9]{1,3}))?", name)
     if name == "plates":
-        pattern = PLATE
+        pattern = plate_pattern(alphabet)
     elif name == "digits":
         pattern = "[0-9]+"
     elif name == "any":

@@ -14,8 +14,8 @@ from crnn_ctc.image import MOST_SIDE, Ink
 KEY = "crnn_ctc"
 """The ONNX metadata entry that holds the card."""
 
-FORMAT = 1
-"""Raised when older readers could no longer read a card."""
+FORMAT = 2
+"""Raised when older readers could no longer read a card: 2 has rectifiers, which 0.1 lacks."""
 
 MOST_CLASSES = 1 << 16
 """K. Larger alphabets are refused; nobody reads all of Unicode."""
@@ -25,6 +25,23 @@ MOST_STEPS = 1 << 14
 
 TEMPERATURES = (1e-3, 1e3)
 """The lowest and the highest that dividing by makes sense."""
+
+
+@dataclass(frozen=True)
+class Rectifier:
+    """What the part of a graph that finds the plate takes and gives.
+
+    Attributes:
+        height: of ``views``, in pixels.
+        width: of ``views``, in pixels.
+        margin: added round the found plate before it is sampled, as a share of its size.
+        colours: names of the colours, in the order of the output ``colours``.
+    """
+
+    height: int
+    width: int
+    margin: float
+    colours: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,8 @@ class Card:
         description: a line.
         grammar: name of what a text can be; None for any.
         two_rows: whether plates of two rows can be read, side by side.
+        rectifier: of a model that finds the plate in a crop first; None for one that reads the
+            picture as it is.
         temperature: divides the log-probabilities before the confidence; 1 leaves them.
         data: what it was trained on.
         licence: SPDX name, of the weights.
@@ -68,6 +87,7 @@ class Card:
     description: str = ""
     grammar: str | None = None
     two_rows: bool = False
+    rectifier: Rectifier | None = None
     temperature: float = 1.0
     data: str = ""
     licence: str = ""
@@ -86,7 +106,9 @@ class Card:
         """As it stands in the file."""
         values = asdict(self)
         values["alphabet"] = {"symbols": self.alphabet.symbols, "blank": self.alphabet.blank}
-        return json.dumps({"format": FORMAT, **values}, ensure_ascii=False)
+        if self.rectifier is None:  # as 0.1 reads it
+            del values["rectifier"]
+        return json.dumps({"format": FORMAT if self.rectifier else 1, **values}, ensure_ascii=False)
 
     def put_into(self, model: Any) -> None:
         """Make this the card of an ``onnx.ModelProto``; its other metadata stay."""
@@ -109,12 +131,15 @@ class Card:
         try:
             values = json.loads(text)
             written = values.pop("format")
-            if written != FORMAT:
+            if written not in range(1, FORMAT + 1):
                 raise InputError(
                     f"{name}: its card has format {written}, this version reads {FORMAT}; "
                     "upgrade with: pip install --upgrade crnn-ctc"
                 )
             values["alphabet"] = Alphabet(**values["alphabet"])
+            if values.get("rectifier"):
+                part = values["rectifier"]
+                values["rectifier"] = Rectifier(**{**part, "colours": tuple(part["colours"])})
             card = cls(**values)
             wrong = card._wrong()
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -141,6 +166,16 @@ class Card:
                     return f"{what}: not a number"
                 if not least <= value <= most:  # nor is NaN
                     return f"{what}: {str(value)[:20]}, not from {least:g} to {most:g}"
+        if part := self.rectifier:
+            sizes = (part.height, part.width)
+            if not all(type(n) is int and 1 <= n <= MOST_SIDE for n in sizes):
+                return "rectifier"
+            if type(part.margin) not in {int, float} or not 0 <= part.margin <= 1:
+                return "rectifier"
+            if self.channels != 3 or not all(
+                isinstance(c, str) and not any(_unfit(x) for x in c) for c in part.colours
+            ):
+                return "rectifier"
         if self.channels not in {1, 3} or self.ink not in {"light", "any"}:
             return "colours"
         if any(_unfit(character) for character in self.alphabet.symbols):

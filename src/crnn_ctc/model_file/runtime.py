@@ -55,6 +55,21 @@ class Tensor:
     shape: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a rectifier found in N views.
+
+    Attributes:
+        corners: shares of the view, float32 (N, 4, 2); see :data:`crnn_ctc.rectify.Corners`.
+        rows: probability of two rows, float32 (N,).
+        colours: probability of each colour, float32 (N, 5).
+    """
+
+    corners: NDArray[np.float32]
+    rows: NDArray[np.float32]
+    colours: NDArray[np.float32]
+
+
 class Runtime:
     """A model file, opened in ONNX Runtime.
 
@@ -80,9 +95,14 @@ class Runtime:
         self._session = open_session(read_model(model), threads, model, device=device)
         self.device = device_of(self._session)
         self.version: str = onnxruntime.__version__
-        with _only_models(model):
-            self.inputs = [_tensor(value) for value in self._session.get_inputs()]
-            self.outputs = [_tensor(value) for value in self._session.get_outputs()]
+        self.inputs = [_tensor(value) for value in self._session.get_inputs()]
+        self.outputs = [_tensor(value) for value in self._session.get_outputs()]
+        # a graph with a rectifier has two inputs: the one that is not asked for gets an empty batch
+        self._empty = {
+            value.name: np.zeros((0, *value.shape[1:]), np.uint8)
+            for value in self.inputs
+            if len(self.inputs) == 2 and min(value.shape[1:], default=0) > 0
+        }
 
     def metadata(self, key: str) -> str | None:
         """An entry of the file's metadata; None where there is none."""
@@ -95,11 +115,20 @@ class Runtime:
         Raises:
             InputError: the graph cannot be computed, which opening it does not always tell.
         """
+        return self._run(["log_probs"], {"images": images})[0]
+
+    def find(self, views: NDArray[np.uint8]) -> Found:
+        """Views uint8 (N, h, w, 3) to plates, of a graph with a rectifier; as :meth:`log_probs`."""
+        return Found(*self._run(["corners", "rows", "colours"], {"views": views}))
+
+    def _run(
+        self, outputs: list[str], inputs: dict[str, NDArray[np.uint8]]
+    ) -> list[NDArray[np.float32]]:
         try:
-            out = self._session.run(["log_probs"], {"images": images})[0]
+            found = self._session.run(outputs, self._empty | inputs)
         except Exception as error:  # ONNX Runtime's errors share no base but Exception
             raise _no_model(self._model, error) from None
-        return np.asarray(out, np.float32)
+        return [np.asarray(values, np.float32) for values in found]
 
 
 def open_session(

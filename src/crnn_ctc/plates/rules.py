@@ -9,13 +9,15 @@ where real plates are:
 - Of five serial places at most three hold letters, of four at most two. The orders of GA36-2018 end
   at two; older plates, chosen by their owners, had three. No real label of ours (4,883 in training)
   has more than two.
-- Emergency (应急) and military plates hold characters that the alphabet has not.
+- The letter O after the province is the police's, and others' in 粤 and 贵.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+
+from crnn_ctc.alphabet import Alphabet
 
 #: Parts that the kinds are made of, as :mod:`crnn_ctc.grammar.pattern` writes them.
 PARTS: Mapping[str, str] = {
@@ -27,7 +29,7 @@ PARTS: Mapping[str, str] = {
     "four": "([A-HJ-NP-Z0-9]{4}&[0-9]*([A-Z][0-9]*){0,2})",
 }
 
-#: Every kind that the PLATES alphabet spells.
+#: Every kind. Those that need more than the alphabet PLATES are not read by its models.
 KINDS: Mapping[str, str] = {
     "blue": "<province><letter><five>",  # yellow, in one row or two, and black ones too
     "green": "<province><letter><energy>(<letter>|<digit>)<digit>{4}",
@@ -40,7 +42,16 @@ KINDS: Mapping[str, str] = {
     "embassy": "使<digit>{6}|<digit>{6}使",
     "airport": "民航<letter><digit>{4}",
     "hazard": "危险品",
+    "letter_o": "<province>O<five>",
+    "police_o": "<province>O<four>警",
+    "emergency": "<province><letter><digit>{4}应急",
+    "armed_police": "WJ<province><digit>{4}(<digit>|<letter>)",
+    "army": "<letter>{2}<digit>{5}",
+    "farm": "<province><digit>{2}<four>(<digit>|<letter>)",
 }
+
+_NEWER = ("letter_o", "police_o", "emergency", "armed_police", "army", "farm")
+"""Kinds that models of the alphabet PLATES, 0.1's among them, were not trained on."""
 
 
 def pattern(kind: str) -> str:
@@ -48,5 +59,27 @@ def pattern(kind: str) -> str:
     return re.sub("<([a-z]+)>", lambda part: PARTS[part[1]], KINDS[kind])
 
 
-PLATE = "(" + "|".join(f"({pattern(kind)})" for kind in KINDS) + ")?"
-"""The pattern of any of them, or of nothing: a picture need not show a plate."""
+def plate_pattern(alphabet: Alphabet) -> str:
+    """The pattern of any kind that ``alphabet`` spells, or of nothing: there may be no plate."""
+    kinds = [kind for kind in KINDS if "O" in alphabet or kind not in _NEWER]
+    return "(" + "|".join(f"({pattern(kind)})" for kind in kinds) + ")?"
+
+
+_MARKS = (
+    ("挂", "trailer"),
+    ("学", "learner"),
+    ("警", "police"),
+    ("领", "consulate"),
+    ("使", "embassy"),
+    ("港", "cross-border"),
+    ("澳", "cross-border"),
+    ("应急", "emergency"),
+    ("WJ", "armed police"),
+    ("民航", "aviation"),
+    ("危险品", "dangerous goods"),
+)
+
+
+def named_kind(text: str) -> str:
+    """The kind that a plate's text tells, such as ``trailer``; empty where it tells none."""
+    return next((name for mark, name in _MARKS if mark in text), "")

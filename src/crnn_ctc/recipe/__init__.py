@@ -1,6 +1,13 @@
 """A recipe: all that decides a trained model, in one TOML file."""
 
-from crnn_ctc.recipe.data import DigitsData, LabelledData, Names, PlatesData, Sources
+from crnn_ctc.recipe.data import (
+    DigitsData,
+    LabelledData,
+    Names,
+    PlatesData,
+    PlateViewsData,
+    Sources,
+)
 from crnn_ctc.recipe.networks import NETWORKS
 from crnn_ctc.recipe.schema import (
     Input,
@@ -19,6 +26,7 @@ __all__ = [
     "Names",
     "NetworkSettings",
     "OwnAlphabet",
+    "PlateViewsData",
     "PlatesData",
     "Recipe",
     "Sources",

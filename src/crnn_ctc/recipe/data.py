@@ -115,6 +115,56 @@ class PlatesData(Section):
         return 2 * 8 - 1
 
 
+class PlateViewsData(Section):
+    """Random views of plates, straightened by a rectifier; see :mod:`crnn_ctc.data.plate_views`."""
+
+    kind: Literal["plate_views"]
+    """What the training data are; it decides which other keys the section has."""
+    trained_on: str = "photographs and crops of Chinese licence plates, and synthetic ones"
+    """Described in the model's card as its training data."""
+    scenes: str = "scenes/train.csv"
+    """Manifest of whole photographs with a column ``corners``, relative to the data folder."""
+    ccpd: str | None = "ccpd"
+    """Folder of CCPD pictures, whose names hold corners; those of ``val`` and ``test`` are left
+    out."""
+    crops: str = "plates/train.csv"
+    """Manifest of crops; the rectifier finds their corners."""
+    validation: Names = "plates/dev.csv"
+    """Validation crops, which choose the best weights: a manifest or folder, or a list of them."""
+    rectifier: str
+    """Run folder of the rectifier."""
+    glyphs: str | None = None
+    """Folder of glyph pictures cut from real plates, relative to the data folder; by default only
+    the bundled typefaces are used."""
+    glyph_share: Share = 0.6
+    """Share of the synthetic plates that use those glyphs."""
+    kinds: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """Sampling weights of the kinds of synthetic plates; by default all kinds."""
+    synthetic: Share = 0.4
+    """Share of the views that show a synthetic plate."""
+    straight: Share = 0.2
+    """Share of the samples that are straight synthetic plates, without a view and a rectifier."""
+    balance: Share = 0.6
+    """How evenly first characters are sampled: 0 takes every plate equally often, 1 every first
+    character."""
+    unreadable: Share = 0.04
+    """Share of samples without readable text, whose label is empty."""
+
+    @property
+    def ink(self) -> Ink:
+        """Plates come in every colour: they are read as they are."""
+        return "any"
+
+    @property
+    def two_rows(self) -> bool:
+        """Two rows are found by the rectifier, not by reading a picture in two ways."""
+        return False
+
+    def steps_needed(self) -> int:
+        """T for the hardest label: eight times one character, with a blank between each two."""
+        return 2 * 8 - 1
+
+
 class LabelledData(Section):
     """Labelled pictures of any line of text; see :func:`crnn_ctc.data.source.open_source`."""
 

@@ -78,7 +78,7 @@ def _section(
 
 def _resolved(schema: dict[str, Any], field: dict[str, Any]) -> dict[str, Any]:
     reference = field.get("$ref")
-    return schema["$defs"][reference.rpartition("/")[2]] if reference else field  # type: ignore[no-any-return]
+    return schema["$defs"][reference.rpartition("/")[2]] if reference else field
 
 
 def _choices(schema: dict[str, Any], field: dict[str, Any]) -> list[dict[str, Any]]:

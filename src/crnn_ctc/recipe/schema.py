@@ -17,7 +17,7 @@ from pydantic import (
 from crnn_ctc.alphabet import ALPHABETS, DIGITS, Alphabet
 from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import open_grammar
-from crnn_ctc.recipe.data import DigitsData, LabelledData, PlatesData
+from crnn_ctc.recipe.data import DigitsData, LabelledData, PlatesData, PlateViewsData
 from crnn_ctc.recipe.networks import NETWORKS
 from crnn_ctc.recipe.section import Positive, Section, Share, Side
 
@@ -120,6 +120,9 @@ class Training(Section):
     flat_start: Share = 0.0
     """Share of the steps, from the first, that also use a loss on evenly spaced characters, with
     falling weight."""
+    aligned: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Weight of the loss on the places of characters, where the data knows them; see
+    :func:`crnn_ctc.training.loss.align_loss`."""
     teacher: str | None = None
     """Model whose outputs are distilled into the network: a shipped model or a model file."""
     distillation: Share = 0.0
@@ -200,7 +203,7 @@ class Recipe(Section):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Seed of all random choices."""
     alphabet: Annotated[
-        Annotated[Literal["DIGITS", "PLATES", "LABELS"], Tag("named")]
+        Annotated[Literal["DIGITS", "PLATES", "PLATES_CN", "LABELS"], Tag("named")]
         | Annotated[OwnAlphabet, Tag("own")],
         Discriminator(lambda value: "own" if isinstance(value, dict | OwnAlphabet) else "named"),
     ]
@@ -212,7 +215,9 @@ class Recipe(Section):
     """The network."""
     input: Input
     """The pictures that the network takes."""
-    data: Annotated[DigitsData | PlatesData | LabelledData, Field(discriminator="kind")]
+    data: Annotated[
+        DigitsData | PlatesData | PlateViewsData | LabelledData, Field(discriminator="kind")
+    ]
     """The training data."""
     training: Training
     """How long and how to train."""

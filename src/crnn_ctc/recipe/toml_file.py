@@ -18,7 +18,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-_TAGS = {"one", "several", "weighted", "named", "own", "digits", "plates", "labelled"}
+_TAGS = {"one", "several", "weighted", "named", "own"}
+_TAGS |= {"digits", "plates", "plate_views", "labelled"}
 """What pydantic puts into the place of an error, where no user wrote it."""
 
 

@@ -25,6 +25,8 @@ NEUTRAL = 128
 """The detail layer's value that changes nothing; more is lighter, less is darker."""
 
 _GREEN: tuple[Kind, ...] = ("green", "green_large")
+_WIDE: tuple[Kind, ...] = (*_GREEN, "emergency", "armed_police")
+"""Kinds of eight characters: 480 mm wide."""
 #: After which character the dot stands, where it is not the second.
 _DOT_AFTER: dict[Kind, int] = {"police": 1}
 
@@ -49,7 +51,7 @@ class Face:
 def draw_face(plate: PlateText, style: Style, draws: Draws) -> Face:
     """Paint ``plate`` in ``style``; at most 60 numbers of ``draws`` are used."""
     kind = plate.kind
-    width = 480 if kind in _GREEN else 440
+    width = 480 if kind in _WIDE else 440
     height = 220 if kind in TWO_ROW else 140
     frame: Frame = ("none", "thin", "thick", "lettered")[
         min(3, int(np.searchsorted((0.55, 0.75, 0.9), draws.next())))
@@ -59,7 +61,7 @@ def draw_face(plate: PlateText, style: Style, draws: Draws) -> Face:
         layer.copy() for layer in _blank(width, height, border, frame, draws.below(4))
     )
 
-    accent = None
+    accent: tuple[float, float] | None = None
     placed, dot = _places(plate)
     lift = draws.between(-1, 1)
     for place, character in zip(placed, plate.text, strict=True):
@@ -70,7 +72,7 @@ def draw_face(plate: PlateText, style: Style, draws: Draws) -> Face:
         window = ink[y : y + h, x : x + w]
         np.maximum(window, mask, out=window)
         if _is_accent(kind, character):
-            accent = (x - 2.0, x + w + 2.0)
+            accent = (accent[0] if accent else x - 2.0, x + w + 2.0)
     if dot is not None and draws.chance(0.93):
         at = (round(_pixel(dot[0])), round(_pixel(dot[1])))
         if kind in _GREEN:  # an emblem, pale and of several colours
@@ -96,6 +98,10 @@ class _Place:
 def _places(plate: PlateText) -> tuple[list[_Place], tuple[float, float] | None]:
     """Where the characters stand, and the dot."""
     kind, text = plate.kind, plate.text
+    if kind == "farm":
+        upper = [_Place(80 + 100 * k, 15, "upper") for k in range(3)]
+        pitch = (440 - 2 * 27.5 - SLOTS["lower"][0]) / 4
+        return upper + [_Place(27.5 + pitch * k, 90, "lower") for k in range(5)], None
     if kind in TWO_ROW:
         pitch = (440 - 2 * 27.5 - SLOTS["lower"][0]) / (len(text) - 3)
         upper = [_Place(107.5, 15, "upper"), _Place(252.5, 15, "upper")]
@@ -103,9 +109,11 @@ def _places(plate: PlateText) -> tuple[list[_Place], tuple[float, float] | None]
         return upper + lower, (220, 45)
     if kind == "hazard":
         return [_Place(60 + 128 * k, 15, "lower") for k in range(len(text))], None
-    slot: Slot = "green" if kind in _GREEN else "row"
-    gap, dot_gap, width = (9, 49, 480) if kind in _GREEN else (12, 34, 440)
+    slot: Slot = "green" if kind in _WIDE else "row"
+    gap, dot_gap, width = (9, 49, 480) if kind in _WIDE else (12, 34, 440)
     dot_after = _DOT_AFTER.get(kind, 2)
+    if kind == "armed_police":
+        dot_after = 3
     if kind == "embassy":
         dot_after = 4 if text[0] == "使" else 3
     step = SLOTS[slot][0]
@@ -123,10 +131,54 @@ def _places(plate: PlateText) -> tuple[list[_Place], tuple[float, float] | None]
     return places, dot
 
 
-def _is_accent(kind: Kind, character: str) -> bool:
-    return (kind == "police" and character == "警") or (
-        kind in ("embassy", "consulate") and character in "使领"
+def kind_of(text: str, two_rows: bool = False) -> Kind:
+    """The kind whose characters stand as those of ``text`` do: by its length and its marks."""
+    if two_rows:
+        return "farm" if len(text) == 8 else "yellow_two_row"
+    if text.startswith("WJ"):
+        return "armed_police"
+    if text == "危险品":
+        return "hazard"
+    if "使" in text:
+        return "embassy"
+    if text.endswith("警"):
+        return "police"
+    return "green" if len(text) == 8 else "blue"
+
+
+def character_centres(text: str, two_rows: bool = False) -> tuple[tuple[float, float], ...]:
+    """Where the characters of a plate stand, as shares of its width and height (GA36-2018).
+
+    Args:
+        text: of the plate; a text of a length that no kind has is spread evenly.
+        two_rows: whether the plate has two rows.
+
+    Returns:
+        x and y of each character's centre.
+    """
+    kind = kind_of(text, two_rows)
+    width = 480 if kind in _WIDE else 440
+    height = 220 if kind in TWO_ROW else 140
+    if not 3 <= len(text) <= 8 or (two_rows and len(text) < 5):
+        return tuple(((k + 0.5) / len(text), 0.5) for k in range(len(text)))
+    places, _ = _places(PlateText(text, kind))
+    return tuple(
+        ((p.x + SLOTS[p.slot][0] / 2) / width, (p.y + SLOTS[p.slot][1] / 2) / height)
+        for p in places
     )
+
+
+_ACCENTS: dict[Kind, str] = {
+    "police": "警",
+    "embassy": "使",
+    "consulate": "领",
+    "emergency": "应急",
+    "armed_police": "WJ",
+}
+
+
+def _is_accent(kind: Kind, character: str) -> bool:
+    return character in _ACCENTS.get(kind, "")
 
 
 def _pixel(millimetres: float) -> float:

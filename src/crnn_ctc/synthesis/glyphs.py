@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from crnn_ctc.alphabet import PLATES
+from crnn_ctc.alphabet import PLATES, PLATES_CN
 from crnn_ctc.drawing.typeface import HAN_FACES, typeface
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import FORMATS
@@ -35,7 +35,7 @@ SLOTS: dict[Slot, tuple[float, float]] = {
 SCALE = 0.6
 """Pixels a millimetre of a plate's face, before it is seen from anywhere."""
 
-HAN = "".join(c for c in PLATES.characters if ord(c) > 127)
+HAN = "".join(c for c in PLATES_CN.characters if ord(c) > 127)
 LATIN = "".join(c for c in PLATES.characters if ord(c) < 128)
 
 #: Weights of the pen, millimetres: new paint to thick.
@@ -75,6 +75,8 @@ def glyph(style: Style, character: str, slot: Slot) -> NDArray[np.uint8]:
     Raises:
         InputError: the folder of ``style`` cannot be used.
     """
+    if character == "O":  # on plates, the shape of the zero
+        character = "0"
     width, height = slot_pixels(slot)
     picture = _from_folder(style.folder, character, slot) if style.folder else None
     if picture is not None:

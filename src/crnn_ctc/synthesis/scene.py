@@ -42,14 +42,18 @@ _PAINTS: dict[Kind, tuple[_Colour, _Colour]] = {
     "embassy": ((0.07, 0.07, 0.08), (0.95, 0.95, 0.95)),
     "foreign": ((0.07, 0.07, 0.08), (0.95, 0.95, 0.95)),
     "airport": ((0.05, 0.42, 0.25), (0.95, 0.95, 0.95)),
+    "emergency": ((0.95, 0.95, 0.95), (0.08, 0.08, 0.09)),
+    "armed_police": ((0.95, 0.95, 0.95), (0.08, 0.08, 0.09)),
+    "army": ((0.95, 0.95, 0.95), (0.08, 0.08, 0.09)),
+    "farm": ((0.05, 0.42, 0.25), (0.95, 0.95, 0.95)),
 }
 #: What people call the plate's colour, and manifests.
 COLOURS: dict[Kind, str] = {
     **dict.fromkeys(_PAINTS, "black"),
     **dict.fromkeys(("yellow", "yellow_two_row", "trailer", "coach", "hazard"), "yellow"),
-    **dict.fromkeys(("green", "green_large", "airport"), "green"),
+    **dict.fromkeys(("green", "green_large", "airport", "farm"), "green"),
     "blue": "blue",
-    "police": "white",
+    **dict.fromkeys(("police", "emergency", "armed_police", "army"), "white"),
 }
 _RED = (0.92, 0.13, 0.14)
 _YELLOW = (0.97, 0.80, 0.25)
@@ -63,13 +67,15 @@ def see(
     draws: Draws,
     cut: Cut = "mixed",
     perspective: float = 1.0,
+    corners: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """The light that comes from the crop of a plate: float32 (height, width, 3), 255 is white.
 
     At most 220 numbers of ``draws`` are used. ``cut`` and ``perspective`` are those of
-    :class:`~crnn_ctc.synthesis.synthesizer.PlateSynthesizer`.
+    :class:`~crnn_ctc.synthesis.synthesizer.PlateSynthesizer`; ``corners``, as shares of the crop
+    (4, 2), takes the place of both.
     """
-    x, y = _view(face, height, width, draws, cut, perspective)
+    x, y = _view(face, height, width, draws, cut, perspective, corners)
     seen = cv2.remap(
         face.layers, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_CONSTANT, (0, 0, 0, NEUTRAL)
     )
@@ -99,14 +105,21 @@ def scenery(height: int, width: int, draws: Draws) -> NDArray[np.float32]:
 
 
 def _view(
-    face: Face, height: int, width: int, draws: Draws, cut: Cut, perspective: float
+    face: Face,
+    height: int,
+    width: int,
+    draws: Draws,
+    cut: Cut,
+    perspective: float,
+    corners: _Field | None = None,
 ) -> tuple[_Field, _Field]:
     """Where each pixel of the crop comes from in the face's layers."""
     w, h = face.width, face.height
-    way = draws.next()
-    straightened = way < 0.4 if cut == "mixed" else cut == "corners"
-    corners = _rectified(h, draws) if straightened else _boxed(w, h, draws, loose=way > 0.95)
-    corners = _STRAIGHT + np.float32(perspective) * (corners - _STRAIGHT)
+    if corners is None:
+        way = draws.next()
+        straightened = way < 0.4 if cut == "mixed" else cut == "corners"
+        corners = _rectified(h, draws) if straightened else _boxed(w, h, draws, loose=way > 0.95)
+        corners = _STRAIGHT + np.float32(perspective) * (corners - _STRAIGHT)
     target = corners * np.array([width, height], np.float32)
     source = (np.array([(0, 0), (w, 0), (w, h), (0, h)], np.float32) + MARGIN) * SCALE
     m = cv2.getPerspectiveTransform(target.astype(np.float32), source).astype(np.float32)

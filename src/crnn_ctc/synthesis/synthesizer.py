@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from crnn_ctc.alphabet import PLATES_CN, Alphabet
 from crnn_ctc.drawing.typeface import HAN_FACES, LATIN_FACES
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import fit, fit_two_rows
@@ -19,6 +20,7 @@ from crnn_ctc.synthesis.glyphs import WEIGHTS, Style, folder_glyphs
 from crnn_ctc.synthesis.scene import Cut, scenery, see
 from crnn_ctc.synthesis.text import (
     KIND_WEIGHTS,
+    NEWER,
     PROVINCES,
     TEXT_DRAWS,
     TWO_ROW,
@@ -31,6 +33,10 @@ from crnn_ctc.synthesis.text import (
 )
 
 _PICTURE_DRAWS = 320
+_FRONT, _FRONT_TWO_ROW = (84, 240), (130, 240)
+_INSET = np.array([(0.05, 0.12), (0.95, 0.12), (0.95, 0.88), (0.05, 0.88)], np.float32)
+"""Where a plate seen from the front stands in its picture, as shares of it: room for its frame."""
+
 _EVENLY = dict.fromkeys(PROVINCES, 1.0)
 
 
@@ -48,6 +54,7 @@ class PlateSynthesizer:
         glyph_share: share of the plates whose characters come from that folder.
         cut: by their ``corners``, as the ``box`` round them, or ``mixed``.
         perspective: 0 shows every plate from the front, filling its picture; 1 is the usual.
+        alphabet: of the texts: ``PLATES`` leaves out the letter O and the kinds ``NEWER``.
         evenly: kinds take turns instead of being drawn, and for each kind provinces do: any run of
             ``kinds * provinces`` samples holds each pair once. Weights above 0 are then all the
             same. Kinds without a province have their turn all the same.
@@ -65,6 +72,7 @@ class PlateSynthesizer:
     glyph_share: float = 0.5
     cut: Cut = "mixed"
     perspective: float = 1.0
+    alphabet: Alphabet = PLATES_CN
     evenly: bool = False
     _kind_shares: tuple[float, ...] = field(init=False, repr=False, compare=False)
     _province_shares: tuple[float, ...] = field(init=False, repr=False, compare=False)
@@ -78,6 +86,9 @@ class PlateSynthesizer:
             raise InputError(f"synthesis: glyph_share {self.glyph_share} is not from 0 to 1")
         if self.glyphs is not None:
             folder_glyphs(self.glyphs)
+        if "O" not in self.alphabet:
+            spelt = {str(k): w for k, w in self.kinds.items() if k not in NEWER}
+            object.__setattr__(self, "kinds", spelt)
         kinds = shares(self.kinds, tuple(KIND_WEIGHTS), "kind")
         provinces = shares(self.provinces, tuple(PROVINCES), "province")
         object.__setattr__(self, "_kind_shares", kinds)
@@ -108,6 +119,22 @@ class PlateSynthesizer:
             self.perspective,
         )
         return expose(scene, draws, self.height / 48), plate.text, plate.kind
+
+    def front(self, i: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], str, Kind]:
+        """Plate ``i`` from the front with its frame and no fault of a camera: for views of it.
+
+        Returns:
+            image uint8 RGB (H, W, 3); the plate's corners in it, float32 (4, 2) in pixels: top
+            left, top right, bottom right, bottom left; its text, and the kind of plate.
+        """
+        u = uniforms(self.seed, i, (TEXT_DRAWS + _PICTURE_DRAWS,))
+        plate = self._text(i, Draws(u[:TEXT_DRAWS]))
+        draws = Draws(u[TEXT_DRAWS:])
+        face = draw_face(plate, self._style(draws), draws)
+        height, width = _FRONT_TWO_ROW if plate.kind in TWO_ROW else _FRONT
+        scene = see(face, plate.kind, height, width, draws, corners=_INSET)
+        image = np.asarray(np.clip(np.rint(scene), 0, 255), np.uint8)
+        return image, _INSET * np.array([width, height], np.float32), plate.text, plate.kind
 
     def picture_height(self, kind: Kind) -> int:
         """Of a :meth:`picture`, in pixels."""
@@ -161,7 +188,7 @@ class PlateSynthesizer:
             provinces = [p for p in PROVINCES if self.provinces.get(p)]
             kind = kinds[i % len(kinds)]
             province = provinces[i // len(kinds) % len(provinces)]
-        return draw_text(draws, kind, province)
+        return draw_text(draws, kind, province, "O" in self.alphabet)
 
     def _style(self, draws: Draws) -> Style:
         han = HAN_FACES[0] if draws.chance(0.7) else HAN_FACES[1]

@@ -1,7 +1,6 @@
 """What stands on a plate: strings of every kind that the PLATES alphabet can spell.
 
-After GA36-2018 and what came before it and is still driven. Not here: 应急 (white, emergency) and
-military plates, whose characters the alphabet does not hold.
+After GA36-2018 and what came before it and is still driven.
 """
 
 from __future__ import annotations
@@ -19,9 +18,10 @@ from crnn_ctc.errors import InputError
 Kind = Literal[
     "blue", "yellow", "yellow_two_row", "trailer", "green", "green_large", "police",
     "coach", "cross_border", "consulate", "embassy", "foreign", "airport", "hazard",
+    "emergency", "armed_police", "army", "farm",
 ]  # fmt: skip
 
-TWO_ROW: tuple[Kind, ...] = ("yellow_two_row", "trailer")
+TWO_ROW: tuple[Kind, ...] = ("yellow_two_row", "trailer", "farm")
 """Kinds whose characters stand in two rows."""
 
 #: How often each kind is drawn. Far from the street's shares: rare kinds are to be learnt too.
@@ -40,11 +40,15 @@ KIND_WEIGHTS: Mapping[Kind, float] = {
     "foreign": 0.01,
     "airport": 0.005,
     "hazard": 0.005,
+    "emergency": 0.01,
+    "armed_police": 0.01,
+    "army": 0.01,
+    "farm": 0.015,
 }
 
 _A_TO_Z = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 
-#: The letters that a province issues; O, which was the police's, is not in the alphabet. Some stand
+#: The letters that a province issues; O, which was the police's, is drawn beside them. Some stand
 #: for places that were merged since (皖's Q): their old plates are still driven.
 #: 粤 has no Z here: that is the cross-border plates', which have a kind of their own.
 ISSUERS: Mapping[str, str] = {
@@ -87,7 +91,12 @@ _LETTERS_IN_FIVE = (0.20, 0.53, 0.98, 1.0)
 """Shares, added up, of 0, 1, 2 and 3 letters among a serial's five: near those of real crops, where
 the later orders of GA36 (three letters) have hardly begun."""
 _ENERGY = "DDDDDFFFFFABCEGHJK"  # D and F came first, the others (GA36-2018) when those ran out
+_LETTER_O = 0.02
 _ANY_LETTER = 0.1  # issuing letters beyond the table: new ones appear
+
+
+_MAY_HAVE_O: tuple[Kind, ...] = ("blue", "yellow", "yellow_two_row", "police")
+_ARMY = "VZHKEBSLNGCJP"
 
 
 @dataclass(frozen=True)
@@ -159,16 +168,23 @@ def pick(cumulative: Sequence[float], u: float) -> int:
     return min(bisect_right(cumulative, u), len(cumulative) - 1)
 
 
-def draw_text(draws: Draws, kind: Kind, province: str) -> PlateText:
+NEWER: tuple[Kind, ...] = ("emergency", "armed_police", "army", "farm")
+"""Kinds that models of the alphabet ``PLATES``, those of 0.1, were not trained on."""
+
+
+def draw_text(draws: Draws, kind: Kind, province: str, letter_o: bool = True) -> PlateText:
     """A string of ``kind`` from ``province``, by the rules of its kind.
 
     Args:
         draws: at most ``TEXT_DRAWS`` numbers are used.
         kind: of the plate.
         province: of ``PROVINCES``; kinds without one (cross-border, embassy, ...) leave it unused.
+        letter_o: whether the letter O may follow the province.
     """
     letters = _A_TO_Z if draws.chance(_ANY_LETTER) else ISSUERS[province]
     place = province + draws.one_of(letters)
+    if kind in _MAY_HAVE_O and draws.chance(_LETTER_O) and letter_o:
+        place = province + "O"
     if kind in ("green", "green_large"):
         text = place + _energy_serial(draws, kind)
     elif kind == "police":
@@ -188,6 +204,15 @@ def draw_text(draws: Draws, kind: Kind, province: str) -> PlateText:
         text = "民航" + draws.one_of(_A_TO_Z) + _serial(draws, 4, 0)
     elif kind == "hazard":
         text = "危险品"
+    elif kind == "emergency":
+        text = province + draws.one_of("SX") + _serial(draws, 4, 0) + "应急"
+    elif kind == "armed_police":
+        last = draws.one_of("XBTSHJD") if draws.chance(0.4) else draws.one_of(_DIGITS)
+        text = "WJ" + province + _serial(draws, 4, 0) + last
+    elif kind == "army":
+        text = draws.one_of(_ARMY) + draws.one_of(_A_TO_Z) + _serial(draws, 5, 0)
+    elif kind == "farm":
+        text = province + _serial(draws, 2, 0) + _serial(draws, 5, 1)
     else:
         text = place + _serial(draws, 5, 3)
     return PlateText(text, kind)

@@ -25,6 +25,10 @@ BEST = Path("best.safetensors")
 """The averaged weights that did best on the validation set."""
 
 
+RECTIFIER = Path("rectifier.safetensors")
+"""The weights of the rectifier that a reader was trained behind."""
+
+
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write tensors and JSON facts to one safetensors file, atomically.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from crnn_ctc.alphabet import ALPHABETS, Alphabet
 from crnn_ctc.errors import InputError
+from crnn_ctc.net.build import build
 from crnn_ctc.net.network import Network, scale_pixels
-from crnn_ctc.recipe import NetworkSettings, Recipe
+from crnn_ctc.recipe import NetworkSettings, OwnAlphabet, Recipe
 from crnn_ctc.training.from_onnx import load_network
 from crnn_ctc.training.run_folder import Trained
 
@@ -85,6 +86,71 @@ def united(recipe: Recipe, start: Start) -> Recipe:
             f"recipe {recipe.name}: its data are spelt with alphabet {recipe.alphabet}; "
             f"leave --resize union out, or take a recipe with data.kind = labelled"
         ) from None
+
+
+_BREAK = 0.05
+"""Noise on widened weights, as a share of their deviation: copies must not stay alike."""
+
+
+@torch.no_grad()
+def widened(start: Start, recipe: Recipe) -> Start:
+    """``start`` as the wider network of ``recipe``, computing nearly the same.
+
+    Net2WiderNet (Chen, Goodfellow and Shlens 2016, arXiv 1511.05641): channels are copied, and
+    what reads a channel that has n copies weighs each by 1/n. Where both networks are of one
+    architecture, ``start`` as it is.
+
+    Raises:
+        InputError: the recipe's network is not the same with more channels.
+    """
+    if start.settings.architecture == recipe.network.architecture:
+        return start
+    wide = build(
+        recipe.model_copy(update={"alphabet": OwnAlphabet(characters=start.alphabet.characters)})
+    )
+    old_layers, new_layers = (
+        [m for m in net.cnn.modules() if isinstance(m, nn.Conv2d | nn.BatchNorm2d)]
+        for net in (start.network, wide)
+    )
+    alike = [type(layer) for layer in old_layers] == [type(layer) for layer in new_layers]
+    if not alike or any(
+        isinstance(old, nn.Conv2d)
+        and isinstance(new, nn.Conv2d)
+        and (old.kernel_size != new.kernel_size or old.out_channels > new.out_channels)
+        for old, new in zip(old_layers, new_layers, strict=True)
+    ):
+        raise InputError(
+            f"{start.name}: {start.settings.architecture} cannot be widened to "
+            f"{recipe.network.architecture}; begin with a model of that network, or without --from"
+        )
+    random = torch.Generator().manual_seed(recipe.seed)
+    copies: dict[int, Tensor] = {}  # of which old channel each new one is, by the old width
+
+    def taken(old: int, new: int) -> Tensor:
+        if old not in copies or len(copies[old]) != new:
+            more = torch.randint(old, (new - old,), generator=random)
+            copies[old] = torch.cat([torch.arange(old), more])
+        return copies[old]
+
+    inputs = torch.arange(recipe.input.channels)
+    for old, new in zip(old_layers, new_layers, strict=True):
+        if isinstance(old, nn.Conv2d) and isinstance(new, nn.Conv2d):
+            outputs = taken(old.out_channels, new.out_channels)
+            share = torch.bincount(inputs)[inputs].reciprocal()
+            weight = old.weight[outputs][:, inputs] * share[None, :, None, None]
+            noise = torch.randn(weight.shape, generator=random) * weight.std() * _BREAK
+            new.weight.copy_(weight + noise)
+            assert old.bias is not None
+            assert new.bias is not None
+            new.bias.copy_(old.bias[outputs])
+            inputs = outputs
+        elif isinstance(old, nn.BatchNorm2d) and isinstance(new, nn.BatchNorm2d):
+            for name, value in old.state_dict().items():
+                new.state_dict()[name].copy_(value[inputs] if value.ndim else value)
+    share = torch.bincount(inputs)[inputs].reciprocal()
+    wide.fc.weight.copy_(start.network.fc.weight[:, inputs] * share)
+    wide.fc.bias.copy_(start.network.fc.bias)
+    return replace(start, network=wide.eval(), settings=recipe.network)
 
 
 def check_start(recipe: Recipe, start: Start) -> None:

@@ -9,12 +9,12 @@ nothing had been, with any number of processes.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import accelerate
 import numpy as np
@@ -26,13 +26,20 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from crnn_ctc.alphabet import Alphabet
-from crnn_ctc.data.source import Source, Validation, open_source, with_alphabet, with_images
+from crnn_ctc.data.source import (
+    Places,
+    Source,
+    Validation,
+    open_source,
+    with_alphabet,
+    with_images,
+)
 from crnn_ctc.decode import greedy_texts
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.metrics import measure
 from crnn_ctc.net.build import build
 from crnn_ctc.net.network import scale_pixels
-from crnn_ctc.recipe import Recipe
+from crnn_ctc.recipe import PlateViewsData, Recipe
 from crnn_ctc.training import checkpoint, precision
 from crnn_ctc.training.distillation import Teacher
 from crnn_ctc.training.distributed import PATIENCE, missing_is_an_error
@@ -44,15 +51,20 @@ from crnn_ctc.training.finetune import (
     open_start,
     settle_norms,
     united,
+    widened,
 )
-from crnn_ctc.training.loss import ctc_loss, distillation_loss, flat_start_loss
+from crnn_ctc.training.loss import align_loss, ctc_loss, distillation_loss, flat_start_loss
 from crnn_ctc.training.memory import keep_memory
 from crnn_ctc.training.optimization import exponential_average, one_cycle, parameter_groups
 from crnn_ctc.training.run_log import Record, Silence, Window
 from crnn_ctc.training.run_start import RANDOM, beginning, check_run, open_run
+from crnn_ctc.training.trained_rectifier import open_rectifier
 
 _SETTLING = 128
 """Pictures that the norms of a model file are measured on."""
+
+
+Batch = TypeVar("Batch")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -95,6 +107,7 @@ def fit(
     known = open_start(start) if start is not None else None
     if known is not None:
         recipe = united(recipe, known) if resize == "union" else recipe
+        known = widened(known, recipe)
         check_start(recipe, known)
     steps = build(recipe).steps(recipe.input.width)  # before the data: if it fails, at once
     source, validation = open_source(recipe, data)
@@ -122,6 +135,9 @@ def fit(
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         open_run(run, recipe, accelerator, begin, source.pictures)
+        if isinstance(recipe.data, PlateViewsData):
+            weights = open_rectifier(recipe.data.rectifier).network.state_dict()
+            checkpoint.save_tensors(run / checkpoint.RECTIFIER, weights, {})
     keep_memory()
     torch.set_flush_denormal(True)  # numbers below 1e-38 cost a CPU a hundred times the others
 
@@ -132,7 +148,7 @@ def fit(
     network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if fresh and known and known.folded:
-        images, _ = source.batch(0, _SETTLING)
+        images = source.batch(0, _SETTLING)[0]
         settle_norms(network, torch.from_numpy(images).to(device))
     optimizer = torch.optim.AdamW(parameter_groups(network, plan), plan.learning_rate, fused=True)
     averaged = AveragedModel(
@@ -165,14 +181,14 @@ def fit(
     asked = torch.zeros((), device=device)
     ahead = range(step, step if stopping_early.reached else plan.steps)
     log = Record(run, plan.steps, step, size) if is_main else Silence()
-    with _signals() as stopped, log as record:
+    with signals() as stopped, log as record:
         record.note(
             f"{source.pictures:,} pictures; {plan.steps:,} steps of {size}, {len(ahead):,} to go, "
             f"on {device.type}"
         )
         if kept:
             record.note(kept)
-        for images, texts, targets in batches(source, ahead, size, part, teacher):
+        for images, texts, places, targets in batches(source, ahead, size, part, teacher):
             torch.manual_seed((recipe.seed + step * world + rank) % 2**63)  # dropout's
             model.train()
             log_probs = model(scale_pixels(torch.from_numpy(images).to(device)))
@@ -180,6 +196,8 @@ def fit(
             if (guessed := plan.guessed(step)) > 0:
                 guess = flat_start_loss(log_probs, texts, alphabet)
                 loss = (1 - guessed) * loss + guessed * guess
+            if plan.aligned and places is not None:
+                loss = loss + plan.aligned * align_loss(log_probs, texts, places, alphabet)
             if targets is not None:
                 told = distillation_loss(log_probs, torch.from_numpy(targets).to(device))
                 loss = (1 - plan.taught(step)) * loss + plan.taught(step) * told
@@ -234,16 +252,25 @@ def fit(
 
 def batches(
     source: Source, steps: range, size: int, part: slice, teacher: Teacher | None = None
-) -> Iterator[tuple[NDArray[np.uint8], list[str], NDArray[np.float32] | None]]:
+) -> Iterator[tuple[NDArray[np.uint8], list[str], Places | None, NDArray[np.float32] | None]]:
     """Batches of ``steps``, each composed in a thread while the one before trains.
 
-    With each come the targets that ``teacher`` gives, if there is one.
+    With each come the places of the characters, where the source knows them, and the targets that
+    ``teacher`` gives, if there is one.
     """
 
-    def compose(step: int) -> tuple[NDArray[np.uint8], list[str], NDArray[np.float32] | None]:
-        images, texts = source.batch(step, size, part)
-        return images, texts, teacher.targets(images, texts) if teacher else None
+    def compose(
+        step: int,
+    ) -> tuple[NDArray[np.uint8], list[str], Places | None, NDArray[np.float32] | None]:
+        images, texts, *places = source.batch(step, size, part)
+        targets = teacher.targets(images, texts) if teacher else None
+        return images, texts, places[0] if places else None, targets
 
+    return batches_ahead(compose, steps)
+
+
+def batches_ahead(compose: Callable[[int], Batch], steps: range) -> Iterator[Batch]:
+    """The batches of ``steps``, each composed in a thread while the one before trains."""
     with ThreadPoolExecutor(1) as pool:
         coming = None
         for step in steps:
@@ -328,7 +355,7 @@ def _save_best(
 
 
 @contextmanager
-def _signals() -> Iterator[list[int]]:
+def signals() -> Iterator[list[int]]:
     """Collect Ctrl-C and termination instead of dying in the middle of a step.
 
     A second one is not waited for.

@@ -67,6 +67,35 @@ def distillation_loss(log_probs: Tensor, targets: Tensor) -> Tensor:
     return -(targets * log_probs.float()).sum(-1).mean()
 
 
+def align_loss(
+    log_probs: Tensor, texts: list[str], places: list[tuple[float, ...]], alphabet: Alphabet
+) -> Tensor:
+    """Cross-entropy of each character at the time step where it stands.
+
+    CTC leaves to the network at which step it spells a character. This asks that its peak stands
+    over the character, so that spans are places in the picture.
+
+    Args:
+        log_probs: float32 (N, T, K).
+        texts: N labels.
+        places: N times the centre of each character, as a share of the width.
+        alphabet: of K classes.
+
+    Returns:
+        The mean over all characters, float32 ().
+    """
+    steps = log_probs.shape[1]
+    found = [
+        (row, min(max(int(place * steps), 0), steps - 1), label)
+        for row, (text, centres) in enumerate(zip(texts, places, strict=True))
+        for label, place in zip(alphabet.encode(text), centres, strict=True)
+    ]
+    if not found:
+        return log_probs.sum() * 0
+    row, step, label = torch.tensor(found, device=log_probs.device).T
+    return -log_probs.float()[row, step, label].mean()
+
+
 def spread_evenly(classes: list[int], steps: int, blank: int) -> NDArray[np.int64]:
     """A class for each of T steps, int64 (T,): each character in the middle half of its equal part.
 

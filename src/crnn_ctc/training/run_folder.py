@@ -13,12 +13,17 @@ from torch import Tensor
 
 from crnn_ctc import __version__
 from crnn_ctc.errors import InputError
+from crnn_ctc.model_file import card
 from crnn_ctc.model_file.card import Card
+from crnn_ctc.model_file.runtime import Found
 from crnn_ctc.net.build import build
 from crnn_ctc.net.network import Network, scale_pixels
+from crnn_ctc.net.rectifier import COLOURS, VIEW_HEIGHT, VIEW_WIDTH
 from crnn_ctc.net.summary import summarize
-from crnn_ctc.recipe import Recipe, load
-from crnn_ctc.training.checkpoint import BEST, RECIPE, STATE, load_tensors, under
+from crnn_ctc.recipe import PlateViewsData, Recipe, load
+from crnn_ctc.rectify import MARGIN
+from crnn_ctc.training.checkpoint import BEST, RECIPE, RECTIFIER, STATE, load_tensors, under
+from crnn_ctc.training.trained_rectifier import TrainedRectifier
 
 
 class Trained:
@@ -46,6 +51,7 @@ class Trained:
             self.network: Network = build(self.recipe)
             self.network.load_state_dict(tensors)
             self.card = make_card(self.recipe, self.network, facts)
+            self.rectifier = _rectifier(run) if self.card.rectifier else None
         except (ValidationError, KeyError, RuntimeError):
             raise InputError(
                 f"{run}: its weights do not belong to its recipe; train again"
@@ -58,6 +64,17 @@ class Trained:
         """uint8 (N, H, W, C) to float32 (N, T, K)."""
         with torch.inference_mode():
             return self.network(scale_pixels(torch.from_numpy(images))).numpy()  # type: ignore[no-any-return]
+
+    def find_plates(self, views: NDArray[np.uint8]) -> Found:
+        """See :meth:`crnn_ctc.recognize.Recognizer.find_plates`."""
+        assert self.rectifier is not None
+        return self.rectifier.find(views)
+
+
+def _rectifier(run: Path) -> TrainedRectifier:
+    """The rectifier that a run was trained behind, which its folder holds."""
+    folder = run if (run / RECTIFIER).is_file() else run.resolve().parent
+    return TrainedRectifier(load_tensors(folder / RECTIFIER)[0])
 
 
 def _last(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -72,6 +89,9 @@ def describe(recipe: Recipe) -> str:
     """What a model of ``recipe`` reads, and which network it is."""
     network = recipe.network.title.replace(", ", " with ")
     return f"{recipe.description}, {network}" if recipe.description else network
+
+
+_RECTIFIER = card.Rectifier(VIEW_HEIGHT, VIEW_WIDTH, MARGIN, COLOURS)
 
 
 def make_card(recipe: Recipe, network: Network, facts: dict[str, Any]) -> Card:
@@ -92,6 +112,7 @@ def make_card(recipe: Recipe, network: Network, facts: dict[str, Any]) -> Card:
         gflops=round(summary.gflops, 4),
         description=describe(recipe),
         two_rows=recipe.data.two_rows,
+        rectifier=_RECTIFIER if isinstance(recipe.data, PlateViewsData) else None,
         grammar=recipe.grammar,
         data=recipe.data.trained_on,
         licence=recipe.licence,

@@ -1,0 +1,47 @@
+"""The recipe of a rectifier: TOML with ``task = "rectify"``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from crnn_ctc.recipe.schema import Training
+from crnn_ctc.recipe.section import Positive, Section, Share
+
+
+class CornersData(Section):
+    """Plates with corners; see :mod:`crnn_ctc.data.plate_views`."""
+
+    scenes: str = "scenes/train.csv"
+    """Manifest of whole photographs with a column ``corners``, relative to the data folder."""
+    ccpd: str | None = "ccpd"
+    """Folder of CCPD pictures, whose names hold corners; those of ``val`` and ``test`` are left
+    out."""
+    validation: str = "scenes/dev.csv"
+    """Manifest of photographs with corners, whose views choose the best weights."""
+    validation_views: Positive = 3
+    """Validation views per photograph."""
+    glyphs: str | None = None
+    """Folder of glyph pictures cut from real plates, relative to the data folder."""
+    glyph_share: Share = 0.5
+    """Share of the synthetic plates that use those glyphs."""
+    kinds: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """Sampling weights of the kinds of synthetic plates; by default all kinds."""
+    synthetic: Share = 0.4
+    """Share of the views that show a synthetic plate."""
+    balance: Share = 0.3
+    """How evenly first characters are sampled: 0 takes every plate equally often, 1 every first
+    character."""
+
+
+class RectifierRecipe(Section):
+    """A rectifier's recipe, checked."""
+
+    task: Literal["rectify"]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    description: str = ""
+    licence: str = "Apache-2.0"
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    data: CornersData
+    training: Training

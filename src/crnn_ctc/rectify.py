@@ -1,0 +1,144 @@
+"""A plate straightened: its quadrilateral in a picture, sampled as the reader's input.
+
+With numpy and Pillow alone; training and reading both come through here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from crnn_ctc.image import LOWER_ROW, UPPER_ROW, UPPER_SHARE
+
+Corners = NDArray[np.float32]
+"""x and y of a plate's corners, float32 (4, 2): top left, top right, bottom right, bottom left."""
+
+MARGIN = 0.04
+"""Added round the found plate, as a share of its size: what corners miss by must not cut text."""
+
+UNIT = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float64)
+"""The corners of a plate in shares of itself."""
+
+
+def homography(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The projective map that takes four points to four others, float64 (3, 3).
+
+    Args:
+        source: (4, 2), x and y.
+        target: (4, 2), likewise.
+
+    Returns:
+        H with H[2, 2] = 1, so that ``(x', y', w) = H (x, y, 1)`` (Heckbert 1989, section 2.2.3).
+        Points that no such map joins, three of them in a line say, give the nearest map in the
+        sense of least squares.
+    """
+    rows, right = [], []
+    for (x, y), (u, v) in zip(source.tolist(), target.tolist(), strict=True):
+        rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
+        rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
+        right += [u, v]
+    try:
+        solution = np.linalg.solve(np.array(rows), np.array(right))
+    except np.linalg.LinAlgError:
+        solution = np.linalg.lstsq(np.array(rows), np.array(right), rcond=None)[0]
+    return np.append(solution, 1.0).reshape(3, 3)
+
+
+def project(h: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (N, 2) mapped by a homography (3, 3), float64 (N, 2)."""
+    mapped = np.column_stack([points, np.ones(len(points))]) @ h.T
+    return np.asarray(mapped[:, :2] / mapped[:, 2:], np.float64)
+
+
+def rectify(
+    picture: Image.Image,
+    corners: Corners,
+    height: int,
+    width: int,
+    two_rows: bool = False,
+    margin: float = MARGIN,
+) -> NDArray[np.uint8]:
+    """The plate of a picture as a reader takes it, uint8 (height, width, 3).
+
+    Of a plate of two rows the upper row comes left of the lower one, as in
+    :func:`crnn_ctc.image.fit_two_rows`. What lies beyond the picture is its nearest pixels.
+
+    Args:
+        picture: in mode RGB.
+        corners: pixels of ``picture``; see :data:`Corners`.
+        height: of the result, in pixels.
+        width: of the result, in pixels.
+        two_rows: whether the plate has two rows.
+        margin: see :data:`MARGIN`.
+    """
+    picture, quad = _near(picture, corners, height, width)
+    to_picture = homography(UNIT, quad)
+    if not two_rows:
+        return _sample(
+            picture, to_picture, (-margin, -margin, 1 + margin, 1 + margin), height, width
+        )
+    left = round(width * UPPER_SHARE)
+    rows = [(UPPER_ROW, left), (LOWER_ROW, width - left)]
+    return np.hstack([_sample(picture, to_picture, row, height, wide) for row, wide in rows])
+
+
+def _near(
+    picture: Image.Image, corners: Corners, height: int, width: int
+) -> tuple[Image.Image, NDArray[np.float64]]:
+    """The part of the picture round the plate, reduced to about twice the resolution of the result.
+
+    Sampling is bilinear and would alias on a picture much larger than its result.
+    """
+    w, h = picture.size
+    quad = np.nan_to_num(corners.astype(np.float64), posinf=0, neginf=0)
+    low, high = quad.min(0), quad.max(0)
+    room = 0.1 * (high - low) + 2
+    x0, y0 = np.clip(np.floor(low - room), 0, [w - 1, h - 1]).astype(int)
+    x1, y1 = np.clip(np.ceil(high + room), [x0 + 1, y0 + 1], [w, h]).astype(int)
+    picture = picture.crop((int(x0), int(y0), int(x1), int(y1)))
+    quad = quad - (x0, y0)
+    across = max(np.linalg.norm(quad[1] - quad[0]), np.linalg.norm(quad[2] - quad[3])) / width
+    down = max(np.linalg.norm(quad[3] - quad[0]), np.linalg.norm(quad[2] - quad[1])) / height
+    factor = max(1, int(min(across, down)))
+    if factor > 1:
+        picture = picture.reduce(factor)
+        quad = quad / factor
+    return picture, quad
+
+
+def _sample(
+    picture: Image.Image,
+    to_picture: NDArray[np.float64],
+    box: tuple[float, float, float, float],
+    height: int,
+    width: int,
+) -> NDArray[np.uint8]:
+    """The part ``box`` of the plate, in shares of it, uint8 (height, width, 3)."""
+    left, top, right, bottom = box
+    to_plate = np.array(
+        [[(right - left) / width, 0, left], [0, (bottom - top) / height, top], [0, 0, 1]]
+    )
+    h = to_picture @ to_plate
+    if abs(h[2, 2]) > 1e-9:
+        h = h / h[2, 2]
+    # Pillow paints black beyond the picture: a rim of its nearest pixels is laid round it instead
+    w, tall = picture.size
+    corners = np.array([(0, 0, 1), (width, 0, 1), (width, height, 1), (0, height, 1)]) @ h.T
+    if (corners[:, 2] <= 1e-6).any():  # a quadrilateral that no camera shows
+        return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR), np.uint8)
+    points = corners[:, :2] / corners[:, 2:]
+    before = np.clip(np.ceil(1 - points.min(0)), 0, 2 * max(w, tall)).astype(int)
+    after = np.clip(np.ceil(points.max(0) - (w, tall) + 1), 0, 2 * max(w, tall)).astype(int)
+    if before.any() or after.any():
+        rim = ((before[1], after[1]), (before[0], after[0]), (0, 0))
+        picture = Image.fromarray(np.pad(np.asarray(picture), rim, mode="edge"))
+        h = np.array([[1, 0, before[0]], [0, 1, before[1]], [0, 0, 1]]) @ h
+        h = h / h[2, 2]
+    out = picture.transform(
+        (width, height),
+        Image.Transform.PERSPECTIVE,
+        tuple(h.ravel()[:8].tolist()),
+        Image.Resampling.BILINEAR,
+    )
+    return np.asarray(out, np.uint8)

@@ -109,7 +109,7 @@ def with_images(recipe: Recipe, folder: Path) -> Recipe:
         return recipe
     if isinstance(recipe.data, DigitsData | PlateViewsData):
         raise InputError(
-            f"recipe {recipe.name}: training.epochs counts labelled pictures, but this recipe's are "
+            f"recipe {recipe.name}: training.epochs counts labelled pictures, these are "
             "made anew for every step; set training.images"
         )
     form = normaliser(None if recipe.alphabet == "LABELS" else recipe.characters)

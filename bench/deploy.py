@@ -54,6 +54,7 @@ def ncnn(file: Path) -> Compute:
     subprocess.run(arguments, cwd=file.parent, check=True, capture_output=True)
     stem = file.stem.replace("-", "_")
     net = runtime.Net()
+    net.opt.num_threads = 1
     net.load_param(str(file.with_name(f"{stem}.ncnn.param")))
     net.load_model(str(file.with_name(f"{stem}.ncnn.bin")))
 

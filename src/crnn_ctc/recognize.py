@@ -141,12 +141,6 @@ def look(
         if both:
             decoded, rows = next(looks)
             other = (Seen(decoded, two_rows=True, width=width), rows)
-            best = max(best, other, key=lambda way: _probability(way[0]))
+            best = max(best, other, key=lambda way: way[0].decoded.confidence)
         found.append(best)
     return found
-
-
-def _probability(seen: Seen) -> float:
-    """P(text | picture) before it is related to what a grammar allows; of an empty text, none."""
-    decoded = seen.decoded
-    return decoded.confidence * decoded.mass if decoded.text else 0.0

@@ -69,7 +69,7 @@ def main() -> None:
             right = np.array([d.text == t for d, t in zip(found, labels, strict=True)])
             rights.append(right)
             error = expected_calibration_error([d.confidence for d in found], right)
-            point = at_threshold([d.confidence * d.mass for d in found], right, 0.9)
+            point = at_threshold([d.confidence for d in found], right, 0.9)
             shares = f"{100 * point.coverage:>12.1f}{100 * point.risk:>10.2f}"
             print(f"{way:<20}{right.sum():>7}{error:>9.4f}{shares}{ms:>8.3f}")
         gained, lost = int((rights[2] & ~rights[1]).sum()), int((rights[1] & ~rights[2]).sum())

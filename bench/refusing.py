@@ -1,63 +1,107 @@
-"""What tells right readings from wrong ones, and plates from others: confidence or probability.
+"""What the confidence is worth: right readings against wrong ones, plates against other pictures.
 
-python bench/refusing.py PLATES NEGATIVES
+python bench/refusing.py PLATES NEGATIVES [--models plates-tiny plates-nano ...]
 
-PLATES holds dev.csv and test.csv, NEGATIVES pictures without a Chinese plate. What is chosen is
-chosen by dev and every second of those, sorted; test and the others only report.
+PLATES holds test.csv; NEGATIVES holds pictures without a Chinese plate, of which the half is read
+that no temperature was fitted to (``crnn-ctc calibrate --negatives``). Writes
+bench/results/refusing.json and the reliability diagram docs/images/reliability.png.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import numpy as np
+from crnn_ctc import Reader
+from crnn_ctc.benchmark.machine import processor
+from crnn_ctc.decode.decoder import decoder_for
+from crnn_ctc.evaluation.collection import open_collection, pictures_without_text
+from crnn_ctc.evaluation.evaluate import evaluate
+from crnn_ctc.evaluation.read import read_pictures
+from crnn_ctc.evaluation.result import Contender
 
-from crnn_ctc import Reader, Reading
-from crnn_ctc.data.labelled import normaliser, read_labelled
-from crnn_ctc.evaluation.confidence import at_threshold, auroc, expected_calibration_error
-from crnn_ctc.image import names_picture
-
-WAYS = {"confidence": lambda r: r.confidence, "probability": lambda r: r.probability}
+BATCH = 64
+HERE = Path(__file__).parent
 
 
-def table(readings: list[Reading], texts: list[str], others: list[Reading]) -> None:
-    right = np.array([r.text == text for r, text in zip(readings, texts, strict=True)])
-    print(f"{'':<13}{'right/wrong':>12}{'plate/other':>12}{'right/all else':>15}", end="")
-    print(f"{'ECE':>8}{'others >=.5':>12}{'highest':>8}{'from 0.9':>9}{'wrong':>6}")
-    for name, way in WAYS.items():
-        sure = np.array([way(r) for r in readings])
-        # a picture that is said to show nothing is refused as it should be
-        low = np.array([way(r) if r.text else 0.0 for r in others])
-        point = at_threshold(sure, right, 0.9)
-        wrong = round(point.risk * point.coverage * len(right))
-        values = [
-            f"{auroc(sure[right], sure[~right]):>12.4f}{auroc(sure, low):>12.5f}",
-            f"{auroc(sure[right], np.concatenate([sure[~right], low])):>15.5f}",
-            f"{expected_calibration_error(sure, right):>8.4f}{(low >= 0.5).sum():>12}",
-            f"{low.max():>8.3f}{100 * point.coverage:>9.1f}{wrong:>6}",
-        ]
-        print(f"{name:<13}" + "".join(values))
+def measured(model: str, plates: Path, negatives: Path) -> dict[str, Any]:
+    """The confidences of one model, as ``evaluate --json`` has them."""
+    reader = Reader(model)
+    contender = Contender(model, reader, decoder_for(reader.card))
+    collection = open_collection(plates, [reader.card])
+    without = pictures_without_text(negatives, "report")
+    reads = collection.read(reader, contender.decoder, BATCH)
+    rejected = list(read_pictures(reader, without, BATCH, contender.decoder))
+    values = evaluate(contender, collection, reads, rejected).as_json()
+    kept = ("n", "exact_match", "confidence", "negatives")
+    return {"temperature": reader.card.temperature, **{key: values[key] for key in kept}}
+
+
+def show(model: str, values: dict[str, Any]) -> None:
+    """Print one model's figures."""
+    points = {point["rule"]: point for point in values["confidence"]["operating_points"]}
+    at = points["from 0.9 up"]
+    negatives = values["negatives"]
+    ece = values["confidence"]["ece"]
+    print(
+        f"{model}: right {100 * values['exact_match']:.1f} %, ECE {ece:.4f}, "
+        f"from 0.9 up {100 * at['coverage']:.1f} % answered and {at['wrong']} wrong; of "
+        f"{negatives['n']} others AUROC {negatives['auroc']:.5f}, highest "
+        f"{negatives['highest']:.3f}, from 0.5 up {negatives['accepted']['from 0.5 up']:.3f}"
+    )
+
+
+def plot(found: dict[str, dict[str, Any]], path: Path) -> None:
+    """Reliability diagrams, one for each model."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(
+        1, len(found), figsize=(3.4 * len(found), 3.5), sharey=True, squeeze=False
+    )
+    for axis, (model, values) in zip(axes[0], found.items(), strict=True):
+        rows = values["confidence"]["reliability"]
+        axis.plot([0, 1], [0, 1], color="#7a7f87", lw=1)
+        sizes = [12 + 4 * row["n"] ** 0.5 for row in rows]
+        x, y = [row["confidence"] for row in rows], [row["accuracy"] for row in rows]
+        axis.scatter(x, y, s=sizes, color="#2f80ed")
+        for row in rows:
+            axis.annotate(str(row["n"]), (row["confidence"], row["accuracy"]), fontsize=7)
+        axis.set_title(f"{model}, ECE {values['confidence']['ece']:.3f}", fontsize=10)
+        axis.set_xlabel("confidence")
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0][0].set_ylabel("share that is right")
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("plates", type=Path)
     parser.add_argument("negatives", type=Path)
-    parser.add_argument("--model", default="plates-tiny")
+    parser.add_argument("--models", nargs="+", default=["plates-tiny", "plates-nano"])
     options = parser.parse_args()
-    reader = Reader(options.model)
-    form = normaliser(reader.card.alphabet)
-    files = sorted(p for p in options.negatives.rglob("*") if names_picture(p.name))
-    for half, name in enumerate(("dev", "test")):
-        samples = list(read_labelled(options.plates / f"{name}.csv", normalise=form))
-        readings = list(reader.read([sample.path for sample in samples]))
-        others = list(reader.read(files[half::2]))
-        print(f"\n{name}: {len(samples)} plates, {len(others)} others")
-        table(readings, [sample.text for sample in samples], others)
+    found = {}
+    for model in options.models:
+        found[model] = measured(model, options.plates / "test.csv", options.negatives)
+        show(model, found[model])
+    facts = {
+        "plates": f"{options.plates.name}/test.csv",
+        "negatives": f"the half of {options.negatives.name} that nothing was fitted to",
+        "processor": processor(),
+        "date": datetime.now(timezone.utc).date().isoformat(),
+    }
+    text = json.dumps({**facts, "models": found}, indent=1, ensure_ascii=False)
+    (HERE / "results" / "refusing.json").write_text(text + "\n", encoding="utf-8")
+    plot(found, HERE.parent / "docs" / "images" / "reliability.png")
 
 
 if __name__ == "__main__":

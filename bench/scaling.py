@@ -159,7 +159,7 @@ def series(place: Path) -> dict[str, tuple[str, Works]]:
         "a folder": ("pictures of a folder", folders(place)),
         "opening, with a grammar": ("classes", {k: lambda k=k: opening(k) for k in CLASSES}),
         "best path": ("classes", decoding(False, None, True)),
-        "beam search, unsure": ("classes", decoding(True, None, False)),
+        "search, unsure": ("classes", decoding(True, None, False)),
         "in a grammar": ("classes", decoding(True, "re:.{7}", True)),
         "in a grammar, unsure": ("classes", decoding(True, "re:.{7}", False)),
     }

@@ -1,12 +1,11 @@
-"""Plates read from several frames: accuracy by the number of frames, for four ways of joining them.
+"""Plates read from several frames: accuracy and confidence by the number of frames.
 
-python bench/tracks.py [--seed 7002] [--strangers 0.05] [--save FOLDER]
-python bench/tracks.py --choose    # what guards against bad frames, on the tracks of seed 7001
+python bench/tracks.py [--model plates-nano] [--tracks 400] [--strangers 0.05]
+python bench/tracks.py --choose    # how far apart frames must be, on the tracks of seed 7001
+python bench/tracks.py --save FOLDER    # the frames of ten tracks
 
-A track is one drawn plate that drives away: each frame has its own view, light, blur, noise and
-JPEG, and is smaller and less sharp than the one before. Of a plate's dirt, too, each frame has its
-own, so that frames are more independent than those of a real camera: real gains are smaller. A
-share of the frames, the strangers, show another plate, as where a tracker errs.
+The tracks are those of drawn_tracks.py: frames are correlated as those of one camera are. A share
+of the frames, the strangers, show another plate, as where a tracker errs.
 """
 
 from __future__ import annotations
@@ -16,43 +15,30 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from itertools import product
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from crnn_ctc import Reader
-from crnn_ctc.decode import Decoded
+from crnn_ctc.benchmark.machine import processor
+from crnn_ctc.decode import Decoded, fuse
 from crnn_ctc.decode.decoder import Decoder, decoder_for
-from crnn_ctc.decode.fuse import PRIOR, SHARPNESS
 from crnn_ctc.decode.track import CANDIDATES, fuse_track
-from crnn_ctc.drawing.typeface import HAN_FACES
-from crnn_ctc.evaluation.confidence import expected_calibration_error
+from crnn_ctc.evaluation.confidence import at_threshold, expected_calibration_error, reliability
 from crnn_ctc.evaluation.metrics import wilson
 from crnn_ctc.recognize import look
 from crnn_ctc.rng import uniforms
-from crnn_ctc.synthesis.camera import expose
-from crnn_ctc.synthesis.face import draw_face
-from crnn_ctc.synthesis.glyphs import WEIGHTS, Style
-from crnn_ctc.synthesis.scene import see
-from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
-from crnn_ctc.synthesis.text import KIND_WEIGHTS, Draws
+from drawn_tracks import CHOSEN_ON, FRAMES, REPORTED, DrawnTracks
 
-CHOSEN_ON, REPORTED = 7001, 7002
-"""Seeds; no model of ours was trained on either."""
-FRAMES = 8
-NEAR, FAR = 13.0, 8.0
-"""Height of a plate of one row in the first and the last frame, in pixels of the camera."""
-PRIORS = (1e-4, 1e-6, 1e-8)
-SHARPNESSES = (0.0, 0.5, 1.0, 2.0)
-"""To choose from, see :mod:`crnn_ctc.decode.fuse`."""
+COUNTS = (1, 2, 3, 4, 8)
+SCALES = (0.01, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+"""To choose :data:`crnn_ctc.decode.fuse.SCALE` from; the first takes frames for independent."""
 STRANGERS = 500_000
 """Where a seed's plates begin that are strangers to its tracks."""
 HERE = Path(__file__).parent
@@ -65,48 +51,36 @@ class Frame:
     decoded: Decoded
     log_probs: NDArray[np.float32]
 
-    @property
-    def probability(self) -> float:
-        """P(text | frame); of an empty text, none."""
-        return self.decoded.confidence * self.decoded.mass if self.decoded.text else 0.0
 
+@dataclass(frozen=True)
+class Track:
+    """A track's true text, its frames, and the same with strangers among them."""
 
-def picture(plates: PlateSynthesizer, track: int, frame: int) -> NDArray[np.uint8]:
-    """Frame ``frame`` of a track's plate, RGB."""
-    plate = plates.text(track)
-    base = 1_000 * plates.seed  # no two tracks, frames or seeds share their numbers
-    look_of_face = Draws(uniforms(base, track, (400,)))
-    style = Style(HAN_FACES[look_of_face.below(2)], None, WEIGHTS[1], None)
-    face = draw_face(plate, style, look_of_face)
-    draws = Draws(uniforms(base + 100 + frame, track, (400,)))
-    height = plates.picture_height(plate.kind)
-    scene = see(face, plate.kind, height, plates.width, draws, "mixed", 1.0)
-    image = expose(scene, draws, plates.height / 48)
-    share = (NEAR + (FAR - NEAR) * frame / (FRAMES - 1)) / plates.height
-    soft = cv2.GaussianBlur(image, (0, 0), 0.35 / share * (1 + frame / FRAMES))
-    noise = (uniforms(base + 200 + frame, track, soft.shape) - 0.5) * 24
-    small = cv2.resize(soft + noise, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
-    return np.asarray(small.clip(0, 255), np.uint8)
+    text: str
+    own: list[Frame]
+    mixed: list[Frame]
 
 
 def read(
-    reader: Reader, decode: Decoder, seed: int, tracks: int, strangers: float
-) -> Iterator[tuple[str, list[Frame], list[Frame]]]:
-    """Of each track its true text, its frames, and the same with strangers among them."""
-    plates = PlateSynthesizer(seed, kinds=dict.fromkeys(KIND_WEIGHTS, 1.0), evenly=True)
-    for track in range(tracks):
+    reader: Reader, decode: Decoder, seed: int, count: int, strangers: float
+) -> Iterator[Track]:
+    """Draw and read tracks."""
+    tracks = DrawnTracks(seed)
+    for track in range(count):
         strange = np.flatnonzero(uniforms(1_000 * seed + 300, track, (FRAMES,)) < strangers)
-        images = [picture(plates, track, frame) for frame in range(FRAMES)]
-        images += [picture(plates, track + STRANGERS, frame) for frame in strange.tolist()]
-        found = [Frame(seen.decoded, rows.copy()) for seen, rows in look(reader, decode, images)]
+        images = list(tracks.frames(track))
+        for _ in strange.tolist():
+            images += tracks.frames(track + STRANGERS, 1)
+        looks = look(reader, decode, (Image.fromarray(image) for image in images))
+        found = [Frame(one[0].decoded, one[1].copy()) for one in looks if isinstance(one, tuple)]
         own, mixed = found[:FRAMES], found[:FRAMES]
         for frame, other in zip(strange.tolist(), found[FRAMES:], strict=True):
             mixed[frame] = other
-        yield plates.text(track).text, own, mixed
+        yield Track(tracks.text(track), own, mixed)
 
 
 def surest(frames: Sequence[Frame]) -> str:
-    return max(frames, key=lambda frame: frame.probability).decoded.text
+    return max(frames, key=lambda frame: frame.decoded.confidence).decoded.text
 
 
 def majority(frames: Sequence[Frame]) -> str:
@@ -115,7 +89,7 @@ def majority(frames: Sequence[Frame]) -> str:
     for frame in frames:
         if frame.decoded.text:
             votes[frame.decoded.text] += 1
-            sums[frame.decoded.text] += frame.probability
+            sums[frame.decoded.text] += frame.decoded.confidence
     return max(votes, key=lambda text: (votes[text], sums[text]), default="")
 
 
@@ -137,59 +111,59 @@ def by_position(frames: Sequence[Frame]) -> str:
     return read
 
 
-def fused(decode: Decoder, frames: Sequence[Frame], *guards: float) -> Decoded:
-    rows = [frame.log_probs for frame in frames]
-    return fuse_track(decode, [frame.decoded for frame in frames], rows, 0, *guards)[0]
+def fused(decode: Decoder, frames: Sequence[Frame]) -> Decoded:
+    return fuse_track(decode, [f.decoded for f in frames], [f.log_probs for f in frames])[0]
 
 
-def choose(decode: Decoder, tracks: list[tuple[str, list[Frame]]]) -> None:
-    """Print how each pair of guards does."""
-    truths = np.array([truth for truth, _ in tracks])
-    print("prior    sharpness      right of 2, 4, 8 frames, %     ECE of 2, 4, 8")
-    for guards in product(PRIORS, SHARPNESSES):
-        rights, errors = [], []
-        for count in (2, 4, 8):
-            readings = [fused(decode, frames[:count], *guards) for _, frames in tracks]
-            right = np.array([reading.text for reading in readings]) == truths
-            rights.append(100 * right.mean())
-            errors.append(expected_calibration_error([r.confidence for r in readings], right))
-        numbers = "  ".join(f"{r:6.1f}" for r in rights) + "     "
-        numbers += "  ".join(f"{e:.3f}" for e in errors)
-        print(f"{guards[0]:<7g}  {guards[1]:<10g}  {numbers}")
+def confidence(readings: list[Decoded], truths: Sequence[str]) -> dict[str, object]:
+    """How many readings are right, and what their confidences are worth."""
+    right = [reading.text == text for reading, text in zip(readings, truths, strict=True)]
+    sure = [reading.confidence for reading in readings]
+    point = at_threshold(sure, right, 0.9)
+    return {
+        "right": sum(right),
+        "ece": round(expected_calibration_error(sure, right), 4),
+        "mean_confidence": round(float(np.mean(sure)), 4),
+        "accepted_at_0.9": point.answered,
+        "wrong_at_0.9": point.wrong,
+        "reliability": [asdict(row) for row in reliability(sure, right)],
+    }
 
 
-def measure(decode: Decoder, tracks: list[tuple[str, list[Frame]]]) -> list[dict[str, object]]:
-    """Of each way and number of frames: how many tracks are read right."""
+def measure(
+    decode: Decoder, truths: list[str], tracks: list[list[Frame]]
+) -> list[dict[str, object]]:
+    """For each way and number of frames: how many tracks are read right."""
     ways: dict[str, Callable[[Sequence[Frame]], str]] = {
         "surest frame": surest,
         "vote of texts": majority,
         "vote by position": by_position,
     }
     rows: list[dict[str, object]] = []
-    for count in range(1, FRAMES + 1):
+    for count in COUNTS:
         for name, way in ways.items():
-            right = sum(way(frames[:count]) == truth for truth, frames in tracks)
+            right = sum(
+                way(frames[:count]) == text for text, frames in zip(truths, tracks, strict=True)
+            )
             rows.append({"way": name, "frames": count, "right": right})
-        readings = [fused(decode, frames[:count]) for _, frames in tracks]
-        good = [r.text == truth for r, (truth, _) in zip(readings, tracks, strict=True)]
-        error = expected_calibration_error([r.confidence for r in readings], good)
-        alone = [surest(frames[:count]) == truth for truth, frames in tracks]
-        sure = [ok for r, ok in zip(readings, good, strict=True) if r.confidence * r.mass >= 0.9]
-        rows.append(
-            {
-                "way": "fused",
-                "frames": count,
-                "right": sum(good),
-                "gained_on_surest": sum(g and not a for g, a in zip(good, alone, strict=True)),
-                "lost_to_surest": sum(a and not g for g, a in zip(good, alone, strict=True)),
-                "ece": round(error, 4),
-                "accepted_at_0.9": len(sure),
-                "wrong_at_0.9": len(sure) - sum(sure),
-            }
-        )
+        readings = [fused(decode, frames[:count]) for frames in tracks]
+        rows.append({"way": "fused", "frames": count, **confidence(readings, truths)})
+    copies = [fused(decode, [frames[0]] * FRAMES) for frames in tracks]
+    rows.append({"way": "copies", "frames": FRAMES, **confidence(copies, truths)})
     for row in rows:
         row["interval95"] = [round(v, 4) for v in wilson(int(str(row["right"])), len(tracks))]
     return rows
+
+
+def choose(decode: Decoder, truths: list[str], tracks: list[list[Frame]]) -> None:
+    """Print how each scale does: right, calibration error, confidence less accuracy, and wrong."""
+    for scale in SCALES:
+        fuse.SCALE = scale
+        print(f"scale {scale:g}")
+        for count in (3, 8):
+            row = confidence([fused(decode, frames[:count]) for frames in tracks], truths)
+            excess = float(str(row["mean_confidence"])) - int(str(row["right"])) / len(tracks)
+            print(f"  {count} frames: {excess:+.3f}", {k: row[k] for k in list(row)[:-1]})
 
 
 def plot(sets: dict[str, list[dict[str, object]]], n: int, path: Path) -> None:
@@ -222,57 +196,48 @@ def plot(sets: dict[str, list[dict[str, object]]], n: int, path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--model", default="plates-tiny")
-    parser.add_argument("--tracks", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=REPORTED)
+    parser.add_argument("--model", default="plates-nano")
+    parser.add_argument("--tracks", type=int, default=400)
     parser.add_argument("--strangers", type=float, default=0.05)
     parser.add_argument("--choose", action="store_true")
     parser.add_argument("--save", type=Path, help="write the frames of ten tracks here")
     options = parser.parse_args()
-    seed = CHOSEN_ON if options.choose else options.seed
+    seed = CHOSEN_ON if options.choose else REPORTED
+    if options.save:
+        tracks = DrawnTracks(seed)
+        for track in range(10):
+            folder = options.save / tracks.text(track)
+            folder.mkdir(parents=True, exist_ok=True)
+            for number, frame in enumerate(tracks.frames(track), 1):
+                Image.fromarray(frame).save(folder / f"{number}.png")
+        return
     reader = Reader(options.model)
     decode = decoder_for(reader.card, alternatives=CANDIDATES)
-    if options.save:
-        plates = PlateSynthesizer(seed, kinds=dict.fromkeys(KIND_WEIGHTS, 1.0), evenly=True)
-        for track in range(10):
-            folder = options.save / plates.text(track).text
-            folder.mkdir(parents=True, exist_ok=True)
-            for frame in range(FRAMES):
-                image = Image.fromarray(picture(plates, track, frame))
-                image.save(folder / f"{frame + 1}.png")
-        return
     found = list(read(reader, decode, seed, options.tracks, options.strangers))
+    truths = [track.text for track in found]
     if options.choose:
-        choose(decode, [(truth, frames) for truth, _, frames in found])
+        choose(decode, truths, [track.own for track in found])
         return
     sets = {
-        "one plate": measure(decode, [(truth, own) for truth, own, _ in found]),
-        "strangers among the frames": measure(
-            decode, [(truth, frames) for truth, _, frames in found]
+        "frames of one plate": measure(decode, truths, [track.own for track in found]),
+        f"{100 * options.strangers:g} % strangers": measure(
+            decode, truths, [track.mixed for track in found]
         ),
     }
-    for title in sets:
-        print(f"\n{title}: tracks read right of {options.tracks}, %")
-        print(f"{'':<18}" + "".join(f"{count:>7}" for count in range(1, FRAMES + 1)))
-        for way in dict.fromkeys(row["way"] for row in sets[title]):
-            own = [row for row in sets[title] if row["way"] == way]
-            shares = [100 * int(str(row["right"])) / options.tracks for row in own]
-            print(f"{way:<18}" + "".join(f"{share:>7.1f}" for share in shares))
-        for row in sets[title]:
-            if row["way"] == "fused":
-                print({key: value for key, value in row.items() if key != "way"})
-    values = {
-        "name": "tracks",
-        "date": datetime.now(timezone.utc).date().isoformat(),
+    for title, rows in sets.items():
+        print(title)
+        for row in rows:
+            print("  ", {k: v for k, v in row.items() if k != "reliability"})
+    facts = {
         "model": reader.card.name,
+        "temperature": reader.card.temperature,
         "tracks": options.tracks,
         "seed": seed,
-        "strangers": options.strangers,
-        "text_prior": PRIOR,
-        "sharpness": SHARPNESS,
-        "sets": sets,
+        "processor": processor(),
+        "date": datetime.now(timezone.utc).date().isoformat(),
     }
-    (HERE / "results" / "tracks.json").write_text(json.dumps(values, indent=1) + "\n", "utf-8")
+    text = json.dumps({**facts, "sets": sets}, indent=1, ensure_ascii=False)
+    (HERE / "results" / "tracks.json").write_text(text + "\n", encoding="utf-8")
     plot(sets, options.tracks, HERE.parent / "docs" / "images" / "tracks.png")
 
 

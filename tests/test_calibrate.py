@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,10 @@ from conftest import printed_digits, run_cli
 from crnn_ctc import InputError, Reader
 from crnn_ctc.data.digits import enlarge, hold_out, load_digits
 from crnn_ctc.data.sequences import protocol
-from crnn_ctc.export.calibration import fit_temperature, held_out_rows, temperature
+from crnn_ctc.decode.decoder import decoder_for
+from crnn_ctc.evaluation.collection import pictures_without_text
+from crnn_ctc.evaluation.confidence import expected_calibration_error
+from crnn_ctc.export.calibration import held_out_rows, temperature
 
 onnx = pytest.importorskip("onnx")
 
@@ -53,14 +57,42 @@ def test_only_the_temperature_changes(tmp_path: Path) -> None:
     assert Reader(out).card == dataclasses.replace(after.card, grammar="digits:1-5")
 
 
+def test_half_of_the_negatives_are_fitted_to_and_the_others_measured(tmp_path: Path) -> None:
+    pictures, negatives = labelled(tmp_path / "pictures"), tmp_path / "negatives"
+    negatives.mkdir()
+    random = np.random.default_rng(0)
+    for k in range(12):
+        noise = random.integers(0, 255, (32, 96, 3), np.uint8)
+        Image.fromarray(noise).save(negatives / f"{k}.png")
+    halves = [
+        {picture.name for picture in pictures_without_text(negatives, half)}
+        for half in ("fit", "report")
+    ]
+    assert halves[0] | halves[1] == {f"{k}.png" for k in range(12)}
+    assert not halves[0] & halves[1]
+    out, json_file = tmp_path / "own.onnx", tmp_path / "own.json"
+    done = run_cli(
+        "calibrate", "digits-tiny", pictures, "--negatives", negatives, "--report", pictures,
+        "--json", json_file, "--out", out,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    values = json.loads(json_file.read_text(encoding="utf-8"))
+    assert values["temperature"] == Reader(out).card.temperature
+    assert values["fitted_to"] == "pictures and half of negatives"
+    assert (values["reported_on"], values["n"]) == ("pictures", 12)
+    assert values["negatives"]["n"] == len(halves[1])
+    assert 0 <= values["negatives"]["highest"] <= 1
+    assert sum(row["n"] for row in values["confidence"]["reliability"]) == 12
+
+
 def test_the_shipped_digits_are_calibrated(emnist: Path) -> None:
-    """The card's temperature is the best one on what training held out, to within the search."""
+    """On what training held out, confidences agree with how often the texts are right."""
     reader = Reader("digits-tiny")
     images, texts = held_out_rows(reader.card, emnist)
     images, texts = images[:1000], texts[:1000]
-    found = fit_temperature([(reader.log_probs(images), texts)], reader.card.alphabet)
-    assert reader.card.temperature == pytest.approx(found, rel=0.15)
-    assert reader.card.temperature > 1
+    decoded = decoder_for(reader.card)(reader.log_probs(images))
+    right = [one.text == text for one, text in zip(decoded, texts, strict=True)]
+    assert expected_calibration_error([one.confidence for one in decoded], right) < 0.02
 
 
 @pytest.mark.parametrize(

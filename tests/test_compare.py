@@ -110,7 +110,7 @@ def test_two_models(tmp_path: Path) -> None:
     [
         (["plates-tiny", "plates-tiny", PLATES], "named twice"),
         (["plates-tiny", "digits-tiny", "plates-tiny", PLATES], "two models can be compared"),
-        (["plates-tiny", "digits-tiny", PLATES, "--against", "beam"], "name one model"),
+        (["plates-tiny", "digits-tiny", PLATES, "--against", "search"], "name one model"),
         (["plates-tiny", PLATES, "--against", "grammar"], "decoded so already"),
         (["plates-tiny", PLATES, "--grammar", "none", "--against", "grammar"], "names no grammar"),
         (["plates-tiny", "nothing", PLATES], "no such model"),

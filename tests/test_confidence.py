@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crnn_ctc.alphabet import Alphabet
-from crnn_ctc.decode import label_probabilities
+from crnn_ctc.decode import greedy_texts
 from crnn_ctc.decode.decoder import tempered
 from crnn_ctc.evaluation.confidence import (
     area_under_risk_coverage,
@@ -20,7 +22,7 @@ from crnn_ctc.evaluation.confidence import (
     threshold_for_coverage,
     threshold_for_risk,
 )
-from crnn_ctc.export.calibration import fit_temperature
+from crnn_ctc.export.calibration import Answer, fit_temperature
 
 READINGS = st.lists(
     st.tuples(st.integers(0, 20).map(lambda k: k / 20), st.booleans()), min_size=1, max_size=40
@@ -103,17 +105,29 @@ def test_the_temperature_that_made_a_model_too_sure_is_found(true: float) -> Non
     """Texts drawn by a model's own probabilities, of which it then claims another sharpness."""
     alphabet = Alphabet("#ab", 0)
     random = np.random.default_rng(0)
-    honest = np.log(random.dirichlet(np.ones(3), (600, 4))).astype(np.float32)
-    texts = []
-    for row in np.exp(honest):
-        path = [int(random.choice(3, p=p / p.sum())) for p in row]
-        texts.append(alphabet.decode(alphabet.collapse(path)))
+    honest = np.log(random.dirichlet(np.ones(3), (20_000, 4))).astype(np.float32)
+    paths = (honest + random.gumbel(size=honest.shape)).argmax(axis=-1)
+    texts = [alphabet.decode(alphabet.collapse(path)) for path in paths.tolist()]
     claimed = tempered(honest, 1 / true)  # sharper than it should be by that temperature
-    batches = [(claimed[:300], texts[:300]), (claimed[300:], texts[300:])]
-    assert fit_temperature(batches, alphabet) == pytest.approx(true, rel=0.12)
-    assert label_probabilities(tempered(claimed, true), [[1]] * 600, 0) == pytest.approx(
-        label_probabilities(honest, [[1]] * 600, 0), rel=1e-3
-    )
+    answers = [
+        Answer(rows, read, read == text)
+        for rows, read, text in zip(claimed, greedy_texts(claimed, alphabet), texts, strict=True)
+    ]
+    assert fit_temperature(answers, alphabet) == pytest.approx(true, rel=0.12)
+
+
+def test_wrong_answers_make_a_model_less_sure() -> None:
+    """As those to pictures without any text are."""
+    alphabet = Alphabet("#ab", 0)
+    random = np.random.default_rng(0)
+    log_probs = np.log(random.dirichlet(np.ones(3), (500, 4))).astype(np.float32)
+    texts = greedy_texts(log_probs, alphabet)
+    good = [Answer(rows, text, True) for rows, text in zip(log_probs, texts, strict=True)]
+    bad = [dataclasses.replace(answer, right=False) for answer in good]
+    assert fit_temperature(good, alphabet) < fit_temperature(good + bad, alphabet)
+    # no answer costs nothing
+    empty = [Answer(log_probs[0], "", False)] * 100
+    assert fit_temperature(good + empty, alphabet) == fit_temperature(good, alphabet)
 
 
 def test_what_cannot_be_measured_is_refused() -> None:

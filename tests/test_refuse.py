@@ -31,7 +31,7 @@ def test_a_reader_refuses_what_is_less_probable(reader: Reader) -> None:
     sure, unsure = reader.read([SURE, UNSURE])
     assert (sure.accepted, unsure.accepted) == (True, False)
     assert unsure.text  # for a person to look at
-    assert unsure.probability == unsure.confidence * unsure.mass < 0.98
+    assert 0 < unsure.confidence < 0.98 <= sure.confidence
     assert not reader(UNSURE).accepted
     assert Reader()(UNSURE).accepted
 
@@ -41,13 +41,45 @@ def test_what_cannot_be_read_is_not_accepted(tmp_path: Path) -> None:
     assert not reading.accepted
 
 
-def test_it_is_the_probability_that_counts_not_the_confidence() -> None:
-    """Noise may be most like one plate and yet be none."""
+def test_a_grammar_does_not_make_a_wrong_text_surer() -> None:
+    """Two plates of which the picture shows neither."""
+    free = Reader()(SURE)
+    forced = Reader(grammar="re:苏D18RL9|皖A12345", min_confidence=0.01)(SURE)
+    assert forced.text in {"苏D18RL9", "皖A12345"}
+    assert forced.confidence < 1e-3
+    assert not forced.accepted
+    among = Reader(grammar=f"re:皖A12345|{free.text}")(SURE)
+    assert (among.text, among.confidence) == (free.text, free.confidence)
+
+
+def test_noise_is_no_plate() -> None:
     noise = np.random.default_rng(3).integers(0, 255, (20, 48, 168, 3), np.uint8)
-    reader = Reader(min_confidence=0.5)
-    for reading in reader.read(list(noise)):
-        assert reading.accepted == (reading.confidence * reading.mass >= 0.5)
-        assert not (reading.accepted and reading.text)
+    for reading in Reader(min_confidence=0.5).read(list(noise)):
+        assert not reading.accepted
+
+
+def test_nothing_read_is_nothing_accepted(tmp_path: Path) -> None:
+    """Not even where everything is accepted."""
+    grey = np.full((48, 168, 3), 128, np.uint8)
+    for model in ("plates-tiny", "digits-tiny"):
+        reading = Reader(model)(grey)
+        assert (reading.text, reading.confidence, reading.accepted) == ("", 0.0, False)
+        assert not reading.judged(0.0).accepted
+    track = Reader().read_track([grey, np.full((48, 168, 3), 120, np.uint8)])
+    assert (track.text, track.confidence, track.accepted) == ("", 0.0, False)
+    path = tmp_path / "grey.png"
+    Image.fromarray(grey).save(path)
+    done = run_cli("predict", path, "--min-confidence", 0.5)
+    assert done.returncode == 3
+    assert b"; 1 refused below 0.5" in done.stderr
+    (line,) = done.stdout.decode().splitlines()[1:]
+    assert "(no text)" in line
+    assert "%" not in line
+    assert "REFUSED" in line
+    done = run_cli("predict", path, "--format", "json")
+    assert done.returncode == 0
+    (value,) = json.loads(done.stdout)
+    assert (value["text"], value["confidence"], value["accepted"]) == ("", 0, False)
 
 
 @pytest.mark.parametrize("least", [-0.1, 1.01, float("nan")])
@@ -66,7 +98,7 @@ def test_refused_readings_are_marked_and_have_exit_code_3(tmp_path: Path) -> Non
     assert b"2 pictures read with plates-tiny" in done.stderr
     assert b"; 1 refused below 0.98" in done.stderr
     header, first, second = done.stdout.decode().splitlines()
-    assert header.split() == ["text", "confidence", "mass", "answer", "ms", "path"]
+    assert header.split() == ["text", "confidence", "answer", "ms", "path"]
     assert "accepted" in first
     assert "REFUSED" in second
     assert "沪D·GX2994" in second
@@ -85,11 +117,10 @@ def test_refused_readings_are_marked_and_have_exit_code_3(tmp_path: Path) -> Non
     values = json.loads(done.stdout)
     assert [value["accepted"] for value in values] == [True, False]
     assert values[1]["text"] == "沪DGX2994"
-    assert all(0 < value["mass"] <= 1 for value in values)
+    assert all("mass" not in value for value in values)
     done = run_cli(*predict, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout.decode())))
     assert [row["accepted"] for row in rows] == ["true", "false"]
-    assert all(0 < float(row["mass"]) <= 1 for row in rows)
 
 
 def test_a_failure_outweighs_a_refusal() -> None:
@@ -110,14 +141,33 @@ def worse(path: Path, width: int) -> Image.Image:
         return picture.convert("RGB").resize(size, Image.Resampling.BOX)
 
 
-def test_a_track_of_one_picture_is_that_picture() -> None:
+def test_identical_frames_are_one_picture() -> None:
+    reader = Reader(alternatives=2)
+    for source in [*PLATES, *(worse(path, 52) for path in PLATES)]:
+        alone = reader(source)
+        for count in (1, 8):
+            track = reader.read_track([source] * count)
+            assert (track.text, track.confidence) == (alone.text, alone.confidence)
+            assert track.characters == alone.characters
+            assert track.alternatives == alone.alternatives
+            assert (track.frames, track.best, track.skipped) == (count, 0, ())
+
+
+def test_frames_that_are_all_but_identical_are_hardly_surer() -> None:
+    """A parked car: one view with a grain of noise."""
+    random = np.random.default_rng(1)
     reader = Reader()
     for path in PLATES:
-        alone, track = reader(path), reader.read_track([path])
-        assert (track.text, track.mass) == (alone.text, alone.mass)
-        assert track.confidence == pytest.approx(alone.confidence, abs=5e-3)
-        assert track.characters == alone.characters
-        assert (track.frames, track.best, track.skipped) == (1, 0, ())
+        frame = np.asarray(worse(path, 52))
+        noisy = [np.clip(frame + random.integers(-1, 2, frame.shape), 0, 255) for _ in range(8)]
+        frames = [image.astype(np.uint8) for image in noisy]
+        alone = reader(frames[0])
+        if not alone.text:
+            continue
+        odds = alone.confidence / (1 - alone.confidence)
+        track = reader.read_track(frames)
+        # eight independent frames would have the odds to the power of eight
+        assert track.confidence / (1 - track.confidence) < 4 * max(odds, 1 / odds) ** 2
 
 
 def test_frames_are_surer_together() -> None:

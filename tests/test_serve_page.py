@@ -91,7 +91,7 @@ def test_a_guess_does_not_look_like_an_answer(tab: Tab) -> None:
         tab.give("#files", unsure)
         tab.wait(SHOWN)
         [reading] = Reader(min_confidence=0.98).read([unsure])
-        share = f"{100 * reading.probability:.1f} %"
+        share = f"{100 * reading.confidence:.1f} %"
         assert tab.run("document.querySelector('#reading .chip').className") == "chip refused"
         assert tab.run(TEXT) == "Perhaps 沪D·GX2994"  # as it is heard
         assert tab.run("document.querySelector('#reading .big .said').textContent") == "沪D·GX2994"
@@ -154,7 +154,7 @@ def test_several_pictures_become_a_table_and_a_file(tab: Tab, address: str, tmp_
     content = file.read_bytes()
     assert content.startswith(b"\xef\xbb\xbf")
     table = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
-    columns = ["picture", "text", "display", "confidence", "error", "mass", "accepted"]
+    columns = ["picture", "text", "display", "confidence", "error", "accepted"]
     assert table[0][:7] == columns
     assert [row[6] for row in table[1:]] == ["true", "true", "false", "true"]
     assert [row[1] for row in table[1:]] == ["京G6145警", "川C05479K", "", "苏D18RL9"]

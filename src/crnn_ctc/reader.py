@@ -18,6 +18,7 @@ from crnn_ctc.decode import Alternative
 from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.errors import InputError
+from crnn_ctc.grammar import known_texts
 from crnn_ctc.image import MAX_PIXELS, ChannelOrder, Source, fit, load_each, open_picture
 from crnn_ctc.model_file.card import KEY, Card
 from crnn_ctc.model_file.runtime import CPU, Found, Runtime
@@ -53,18 +54,23 @@ class Reader:
         threads: of the runtime; a small network is fastest on one, which is the default.
         grammar: what a text may be, by name (:func:`crnn_ctc.grammar.open_grammar`); ``none`` for
             any; None for what the model's card says.
+        known: a list of texts of which one is answered, or none: a UTF-8 file with one text a
+            line, or the texts (:func:`crnn_ctc.grammar.known_texts`). The answer is the listed text
+            that is most probable in the picture, exactly, with its P(text | picture); none where no
+            listed text has 1 %.
         alternatives: how many other texts each reading gives; every picture is then searched.
         device: where the network is computed: ``cpu``, ``cuda``, ``directml``, ``coreml`` or
             ``openvino``, with the build of ONNX Runtime that has it; ``auto`` for the first of
             ``cuda``, ``directml`` and ``coreml`` that works here, else the CPU.
-        min_confidence: from 0 to 1; a reading whose :attr:`Reading.probability` is lower is not
-            accepted. 0 accepts whatever is read.
+        min_confidence: from 0 to 1; a reading whose confidence is lower is not accepted. 0 accepts
+            every text that is read.
         channel_order: of the arrays that are read: ``rgb``, or ``bgr`` as OpenCV has it.
         max_pixels: of a picture, width times height; larger ones are refused, not decoded.
 
     Raises:
         InputError: no such model, not a model file of this package, no such grammar, channel
-            order or device here, or a least confidence that is not from 0 to 1.
+            order or device here, a list of known texts that cannot be used, or a least confidence
+            that is not from 0 to 1.
     """
 
     def __init__(
@@ -77,13 +83,17 @@ class Reader:
         min_confidence: float = 0.0,
         channel_order: ChannelOrder = "rgb",
         max_pixels: int = MAX_PIXELS,
+        known: str | Path | Iterable[str] | None = None,
     ) -> None:
         if not 0 <= min_confidence <= 1:
             raise InputError(f"least confidence {min_confidence}: give one from 0 to 1")
         self.min_confidence = min_confidence
         self._opened = (_lasting(model), threads, device)
         self.runtime, self.card = _open(model, threads, device)
-        self._decode = decoder_for(self.card, grammar=grammar, alternatives=alternatives)
+        if known is not None and grammar is not None:
+            raise InputError("known texts and a grammar: give one or the other")
+        allowed = grammar if known is None else known_texts(known, self.card.alphabet)
+        self._decode = decoder_for(self.card, grammar=allowed, alternatives=alternatives)
         self._alternatives = alternatives
         self._channel_order = _checked(channel_order)
         self._max_pixels = max_pixels
@@ -272,8 +282,7 @@ class Reader:
             "characters": tuple(characters),
             "ms": ms,
             "alternatives": decoded.alternatives,
-            "mass": decoded.mass,
-            "accepted": decoded.confidence * decoded.mass >= self.min_confidence,
+            "accepted": decoded.text != "" and decoded.confidence >= self.min_confidence,
             "corners": _points(plate.corners) if plate else (),
             "colour": plate.colour if plate else "",
             "kind": (named_kind(decoded.text) or plate.colour) if plate else "",

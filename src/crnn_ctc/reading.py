@@ -46,21 +46,20 @@ class Reading:
 
     Attributes:
         text: the line of text; empty where there is none, or an error.
-        confidence: from 0 to 1: P(text | picture), where a grammar is obeyed given that it is one
-            of the grammar's texts.
+        confidence: from 0 to 1: the calibrated probability P(text | picture), summed over all
+            alignments of the text. A grammar does not change it. 0 where the text is empty.
         characters: one a character of ``text``.
         ms: milliseconds that the picture took, its share of a batch.
         error: one line that says what is wrong with the picture; None where it was read.
-        alternatives: the next best texts, the best first, if the reader was asked for them.
+        alternatives: the next most probable texts, the best first, if the reader was asked for
+            them; each with its P(text | picture).
+        accepted: whether there is a text and its confidence reaches the reader's
+            ``min_confidence``. Never True where nothing was read.
         corners: of the plate, in pixels of the picture: top left, top right, bottom right, bottom
             left as it is read; empty where the model has no rectifier.
         colour: of the plate: blue, yellow, green, white or black; empty likewise.
         kind: of the plate, by its text where that tells (trailer, learner, police, consulate,
             embassy, cross-border, emergency, armed police, aviation), else its colour.
-        mass: P(any text of the grammar | picture), from 0 to 1; 1 without a grammar. Low where the
-            picture shows no such text at all: ``confidence`` then only says which would be best.
-        accepted: whether ``probability`` reaches what the reader was told to answer from. False
-            where the picture could not be read.
     """
 
     text: str
@@ -69,33 +68,27 @@ class Reading:
     ms: float = 0.0
     error: str | None = None
     alternatives: tuple[Alternative, ...] = ()
-    mass: float = 1.0
-    accepted: bool = True
+    accepted: bool = False
     corners: Quad = ()
     colour: str = ""
     kind: str = ""
 
-    @property
-    def probability(self) -> float:
-        """P(text | picture), whatever else the picture may show: ``confidence * mass``."""
-        return self.confidence * self.mass
-
     def judged(self, least: float) -> Self:
-        """The same, accepted from another least ``probability``; an error never is."""
-        return replace(self, accepted=self.error is None and self.probability >= least)
+        """The same, accepted from another least ``confidence``; an empty text never is."""
+        return replace(self, accepted=self.text != "" and self.confidence >= least)
 
     @classmethod
     def failed(cls, error: str, ms: float = 0.0) -> Reading:
         """Of a picture that could not be read, for the reason ``error``."""
-        return cls("", 0.0, ms=ms, error=error, accepted=False)
+        return cls("", 0.0, ms=ms, error=error)
 
 
 @dataclass(frozen=True, slots=True)
 class TrackReading(Reading):
     """What several pictures of the same plate say together; see :meth:`.Reader.read_track`.
 
-    ``characters`` and ``mass`` are those of the picture that shows the text best, ``ms`` is what
-    all of them took.
+    ``characters`` are those of the picture that shows the text best, ``ms`` is the time for all of
+    them.
 
     Attributes:
         frames: how many pictures were read.
@@ -119,7 +112,6 @@ def reading_json(reading: Reading, show: Callable[[str], str]) -> dict[str, Any]
         "text": reading.text,
         "display": show(reading.text),
         "confidence": round(reading.confidence, 6),
-        "mass": round(reading.mass, 6),
         "accepted": reading.accepted,
         "ms": round(reading.ms, 3),
         "characters": [

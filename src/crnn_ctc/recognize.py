@@ -148,7 +148,7 @@ def look(
             (Seen(text, way.two_rows, way.size, way.plate), rows)
             for way, (text, rows) in zip(one, decoded, strict=False)
         ]
-        found.append(max(seen, key=lambda way: _probability(way[0])) if len(seen) > 1 else seen[0])
+        found.append(max(seen, key=lambda way: way[0].decoded.confidence))
     return found
 
 
@@ -222,9 +222,3 @@ def _straighten(
         straight = rectify(picture, corners, card.height, card.width, two_rows, part.margin)
         place += 1
         yield [_Way(straight, picture.size, two_rows, Plate(corners, part.margin, colour))]
-
-
-def _probability(seen: Seen) -> float:
-    """P(text | picture) before it is related to what a grammar allows; of an empty text, none."""
-    decoded = seen.decoded
-    return decoded.confidence * decoded.mass if decoded.text else 0.0

@@ -44,11 +44,11 @@ def _text(card: Card, random: np.random.Generator) -> str:
     grammar = open_grammar(card.grammar, card.alphabet)
     state, classes = 0, [0] * 0
     while len(classes) < _MOST:
-        ways = np.flatnonzero(grammar.table[state] >= 0)
+        ways = grammar.following(state)
         if not len(ways) or (len(classes) >= _LENGTH and grammar.accepting[state]):
             break
         classes.append(int(random.choice(ways)))
-        state = int(grammar.table[state, classes[-1]])
+        state = grammar.after(state, classes[-1])
     return card.alphabet.decode(classes)
 
 

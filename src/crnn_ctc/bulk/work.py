@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pyarrow
@@ -26,7 +27,6 @@ SCHEMA = pyarrow.schema(
         ("path", pyarrow.string()),
         ("text", pyarrow.string()),
         ("confidence", pyarrow.float32()),
-        ("mass", pyarrow.float32()),
         ("accepted", pyarrow.bool_()),
         ("error", pyarrow.string()),
     ]
@@ -54,6 +54,7 @@ class Job:
         out: folder of the parts.
         model: a shipped model's name or a file, which every worker has.
         grammar: see :class:`crnn_ctc.Reader`.
+        known: a file of known texts, which every worker has; None for none.
         device: likewise.
         threads: of a worker's network.
         min_confidence: below it, a reading is not accepted.
@@ -67,6 +68,7 @@ class Job:
     threads: int = 1
     min_confidence: float = 0.0
     batch_size: int = 32
+    known: str | None = None
 
     def reader(self) -> Reader:
         """To read with.
@@ -80,13 +82,23 @@ class Job:
             self.grammar,
             device=self.device,
             min_confidence=self.min_confidence,
+            known=self.known,
         )
 
     def settings(self) -> dict[str, Any]:
         """All that a reading depends on."""
         with model_path(self.model) as path:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-        return {"model": digest, "grammar": self.grammar, "min_confidence": self.min_confidence}
+            model = _digest(path)
+        return {
+            "model": model,
+            "grammar": self.grammar,
+            "known": None if self.known is None else _digest(Path(self.known)),
+            "min_confidence": self.min_confidence,
+        }
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -153,7 +165,8 @@ class Worker:
             while group := list(islice(rows, _GROUP * self._job.batch_size)):
                 pictures += len(group)
                 failed += sum(row["error"] is not None for row in group)
-                refused += sum(row["error"] is None and not row["accepted"] for row in group)
+                if self._job.min_confidence > 0:
+                    refused += sum(row["error"] is None and not row["accepted"] for row in group)
                 writer.write_table(pyarrow.Table.from_pylist(group, schema))
             done = Done(shard.number, pictures, failed, refused)
             writer.add_key_value_metadata({_DONE: json.dumps(asdict(done))})
@@ -175,7 +188,6 @@ def _row(item: Item, reading: Reading) -> dict[str, Any]:
         "path": item.name,
         "text": reading.text,
         "confidence": reading.confidence,
-        "mass": reading.mass,
         "accepted": reading.accepted,
         "error": error,
     }
@@ -202,7 +214,7 @@ def _found(part: Place, mark: dict[str, Any]) -> Done | None:
         )
     if before != mark:
         raise InputError(
-            f"{part.shown}: was read with another model, grammar or least confidence; "
-            "give another --out"
+            f"{part.shown}: was read with another model, grammar, list of known texts or least "
+            "confidence; give another --out"
         )
     return replace(done, found=True)

@@ -35,7 +35,7 @@ class Decode(StrEnum):
     """How the network's output is read; see :mod:`crnn_ctc.decode.decoder`."""
 
     GREEDY = "greedy"
-    BEAM = "beam"
+    SEARCH = "search"
     GRAMMAR = "grammar"
 
 

@@ -57,6 +57,13 @@ def export(
             "digits also the files of EMNIST, of which what training held out is taken.",
         ),
     ] = None,
+    negatives: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="For --calibrate: pictures without such text, of which half are fitted to.",
+        ),
+    ] = None,
     int8: Annotated[
         bool,
         typer.Option(
@@ -84,6 +91,8 @@ def export(
         if not equals:
             raise InputError(f"--card {entry}: write it as key=value")
         changes[key] = value
+    if negatives and not calibrate:
+        raise InputError("--negatives belongs to --calibrate; give that too")
     if form == Form.FLOAT32:
         if half or int8 or calibrate_on or check:
             raise InputError("--format float32: leave out --half and --int8")
@@ -92,12 +101,12 @@ def export(
     if batch:
         raise InputError("--batch belongs to --format float32; give that too")
     if int8:
-        in_8_bits(run, out, changes, half, calibrate, calibrate_on, check)
+        in_8_bits(run, out, changes, half, calibrate, negatives, calibrate_on, check)
         return
     if calibrate_on or check:
         raise InputError("--calibrate-on and --check belong to --int8; give that too")
     file = out or Path(f"{run.resolve().name}.onnx")
-    written, difference = exporting.export(run, file, changes, half, calibrate)
+    written, difference = exporting.export(run, file, changes, half, calibrate, negatives)
     print(written.line())
     if calibrate:
         print(f"temperature {written.temperature} by {calibrate.name}")
@@ -139,6 +148,7 @@ def in_8_bits(
     changes: dict[str, str],
     half: bool,
     calibrate: Path | None,
+    negatives: Path | None,
     calibrate_on: Path | None,
     check: Path | None,
 ) -> None:
@@ -157,7 +167,7 @@ def in_8_bits(
     if source.is_dir():
         with tempfile.TemporaryDirectory() as folder:
             whole = Path(folder) / f"{source.resolve().name}.onnx"
-            export_run(source, whole, changes, calibrate=calibrate)
+            export_run(source, whole, changes, calibrate=calibrate, negatives=negatives)
             written = quantize(whole, file, calibrate_on, check)
     elif changes or calibrate:
         raise InputError(f"{source}: --card and --calibrate need a run folder; give one")

@@ -57,14 +57,19 @@ def predict(
             "without it, what the model says.",
         ),
     ] = None,
+    known: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Answer only texts of this list, one a line: the plates that a gate knows.",
+        ),
+    ] = None,
     alternatives: Annotated[
         int, typer.Option(min=0, max=50, metavar="N", help="Next best texts to give, in JSON.")
     ] = 0,
     min_confidence: Annotated[
         float,
-        typer.Option(
-            metavar="P", help="Refuse what is less probable, from 0 to 1: confidence times mass."
-        ),
+        typer.Option(metavar="P", help="Refuse texts with a lower confidence, from 0 to 1."),
     ] = 0.0,
     track: Annotated[
         bool,
@@ -75,8 +80,8 @@ def predict(
 ) -> None:
     """Read the text in pictures.
 
-    A picture that cannot be read is reported and the rest is read; the exit code is then 2. Where
-    nothing failed, but a reading was refused, it is 3.
+    A picture that cannot be read is reported and the rest is read; the exit code is then 2. With
+    --min-confidence it is 3 where nothing failed, but a text was missing or not sure enough.
     """
     from crnn_ctc.cli.annotated import Album
     from crnn_ctc.cli.inputs import expand
@@ -93,6 +98,7 @@ def predict(
         alternatives,
         device=device,
         min_confidence=min_confidence,
+        known=known,
     )
     plates = spells_plates(reader.card.alphabet)
     show = with_dot if dot and plates else str
@@ -113,7 +119,7 @@ def predict(
         escaped += not is_utf8(named.name)
         if reading.error is None:
             read += 1
-            refused += not reading.accepted
+            refused += min_confidence > 0 and not reading.accepted
             if album and picture is not None:
                 album.add(named, reading, picture)
         else:

@@ -56,13 +56,13 @@ class Table:
 
     Args:
         show: a text as people write it.
-        judged: whether readings may be refused: a column says which are, and another why.
+        judged: whether readings may be refused: a column says which are.
     """
 
     def __init__(self, show: Callable[[str], str], judged: bool = False) -> None:
         self._show = show
         self._judged = judged
-        verdict = "     mass  answer  " if judged else ""
+        verdict = "  answer  " if judged else ""
         print(f"{'text':<12}  confidence{verdict}       ms  path")
 
     def row(self, name: str, reading: Reading) -> None:
@@ -70,11 +70,10 @@ class Table:
         text = "(error)" if reading.error else self._show(reading.text) or "(no text)"
         # a Chinese character is two columns wide on a terminal
         wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-        confidence = "" if reading.error else f"{100 * reading.confidence:.2f} %"
+        confidence = f"{100 * reading.confidence:.2f} %" if reading.text else ""
         if self._judged:
-            mass = "" if reading.error else f"{100 * reading.mass:.2f} %"
             answer = "" if reading.error else "accepted" if reading.accepted else "REFUSED"
-            confidence = f"{confidence:>10} {mass:>9}  {answer:<8}"
+            confidence = f"{confidence:>10}  {answer:<8}"
         print(f"{text:<{12 - wide}}  {confidence:>10}  {reading.ms:7.2f}  {printable_name(name)}")
 
     def end(self) -> None:
@@ -138,16 +137,18 @@ class Csv:
         if bom:
             print("\ufeff", end="")
         self._writer = csv.writer(sys.stdout, lineterminator="\n")
-        judged = ["mass", "accepted"]
-        self._writer.writerow(["path", "text", "confidence", "ms", "error", "display", *judged])
+        columns = ["path", "text", "confidence", "ms", "error", "display", "accepted"]
+        self._writer.writerow(columns)
 
     def row(self, name: str, reading: Reading) -> None:
         """One line."""
         numbers = [f"{reading.confidence:.6f}", f"{reading.ms:.3f}"]
         shown = self._show(reading.text)
-        judged = [f"{reading.mass:.6f}", str(reading.accepted).lower()]
+        accepted = str(reading.accepted).lower()
         error = reading.error or ""
-        self._writer.writerow([printable_name(name), reading.text, *numbers, error, shown, *judged])
+        self._writer.writerow(
+            [printable_name(name), reading.text, *numbers, error, shown, accepted]
+        )
 
     def end(self) -> None:
         """Nothing more."""

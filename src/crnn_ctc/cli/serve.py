@@ -34,8 +34,8 @@ def serve(
         float,
         typer.Option(
             metavar="P",
-            help="Mark what is less probable, from 0 to 1, as not accepted: confidence times mass. "
-            "Requests may say otherwise.",
+            help="Mark texts with a lower confidence, from 0 to 1, as not accepted. Requests may "
+            "say otherwise.",
         ),
     ] = 0.0,
     device: Device = "cpu",

@@ -35,7 +35,7 @@ class Alternative:
 
     Attributes:
         text: the characters.
-        probability: of the text, in the same measure as the confidence of the one that was read.
+        probability: P(text | picture), as the confidence of the text that was read.
     """
 
     text: str
@@ -48,20 +48,16 @@ class Decoded:
 
     Attributes:
         text: the characters.
-        confidence: P(text | picture, grammar): its probability, summed over all its alignments, as
-            a share of ``mass``. Without a grammar this is P(text | picture).
-        spans: one a character.
-        alternatives: the next best texts, the best first, if they were asked for.
-        mass: P(any text of the grammar | picture), exact; 1 without a grammar. Low where the
-            picture shows something that no text of the grammar explains, whatever the confidence
-            says of the best one. ``confidence * mass`` is P(text | picture).
+        confidence: P(text | picture), summed over all alignments of the text; 0 where the text is
+            empty.
+        spans: one for each character.
+        alternatives: the next most probable texts, the best first, if they were asked for.
     """
 
     text: str
     confidence: float
     spans: tuple[Span, ...]
     alternatives: tuple[Alternative, ...] = ()
-    mass: float = 1.0
 
 
 def best_path(log_probs: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -96,7 +92,7 @@ def greedy(log_probs: NDArray[np.float32], alphabet: Alphabet) -> list[Decoded]:
     labels = [[span.class_index for span in row] for row in spans]
     confidences = label_probabilities(log_probs, labels, alphabet.blank)
     return [
-        Decoded(alphabet.decode(label), float(confidence), tuple(row))
+        Decoded(alphabet.decode(label), float(confidence) if label else 0.0, tuple(row))
         for label, confidence, row in zip(labels, confidences, spans, strict=True)
     ]
 

@@ -1,65 +1,84 @@
 """What several pictures of one text say together: a weighted product of their posteriors.
 
 A logarithmic opinion pool (Genest and Zidek 1986, "Combining Probability Distributions: A Critique
-and an Annotated Bibliography", section 3.3) of one expert a picture (Hinton 2002). With all weights
-1 it is Bayes' rule for pictures that are independent given the text,
+and an Annotated Bibliography", section 3.3) of one expert for each picture (Hinton 2002). With all
+weights 1 it is Bayes' rule for pictures that are independent given the text,
 
     P(text | all) ~ P(text) * product over pictures of P(text | picture) / P(text).
 
-A network is not as honest of pictures that are worse than those it was trained on: what it makes of
-blur leans the same way in each. So a picture counts by how sure it is of any text, next to the
-surest one, which counts whole. And no one picture, of another plate say, may veto a text.
+Frames of a camera are not independent: the network makes the same error in similar frames. The
+weights are those of Leinster (2013), "The magnitude of metric spaces": w solves Z w = 1, where
+Z[i, j] = exp(-d[i, j] / SCALE) and d is the distance between the log-probabilities of two frames.
+The sum of w is the effective number of frames: 1 for identical frames, F for frames that have
+nothing in common. A frame that is there twice shares its weight between the copies.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 PRIOR = 1e-4
 """P(text) before anything is seen, the same for every text; no text at all has 1/2. It is added to
-each probability too, as what a picture of something else would say: so a picture may speak for a
-text, and otherwise leaves it as likely as it was. Chosen, as is ``SHARPNESS``, on drawn tracks:
-``python bench/tracks.py --choose``."""
+each probability too, as what a picture of something else would say. So a picture may speak for a
+text, and otherwise leaves it as likely as it was; no single picture can veto a text."""
 
-SHARPNESS = 1.0
-"""Power of how sure a picture is, next to the surest: 0 counts all alike, infinity the surest."""
+SCALE = 5.0
+"""Distance at which the correlation of two frames has fallen to 1/e. Fitted to drawn tracks of
+seed 7001: ``python bench/tracks.py --choose``."""
+
+
+def frame_weights(frames: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """How much each picture of a track counts, float64 (F,).
+
+    The distance of two frames is the total variation between their class probabilities, summed over
+    the time steps: about the number of characters that they show differently.
+
+    Args:
+        frames: class probabilities of F pictures, each float64 (T, K). Pictures whose T differs
+            have nothing in common.
+    """
+    f = len(frames)
+    similar = np.eye(f)
+    for i, j in combinations(range(f), 2):
+        if frames[i].shape == frames[j].shape:
+            distance = 0.5 * np.abs(frames[i] - frames[j]).sum()
+            similar[i, j] = similar[j, i] = np.exp(-distance / SCALE)
+    # least squares, as identical frames make the matrix singular
+    weights = np.linalg.lstsq(similar, np.ones(f), rcond=1e-6)[0]
+    return np.asarray(np.maximum(weights, 0.0))
 
 
 def fuse(
     probabilities: NDArray[np.float64],
     empty: NDArray[np.bool_],
-    rest: NDArray[np.float64],
-    text_prior: float = PRIOR,
-    sharpness: float = SHARPNESS,
+    weights: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """P(text | all pictures) of the candidates, a share of what all texts have together.
+    """P(text | all pictures) of the candidates.
 
-    The texts that are no candidates are too many to list. What they have together is reckoned as
-    if each had an average part of it in each picture: exact for one picture, and little for
-    several, where what all of them find likely is among the candidates.
+    The texts that are no candidates are too many to list. Their sum is treated as one more
+    candidate: exact for one picture, and close for several, where what all of them find likely is
+    among the candidates.
 
     Args:
         probabilities: P(text | picture), float64 (F, M), of F pictures and M candidates.
         empty: whether a candidate is the empty text, bool (M,), true of one at most.
-        rest: P(any text that is no candidate | picture), float64 (F,).
-        text_prior: see :data:`PRIOR`.
-        sharpness: see :data:`SHARPNESS`.
+        weights: float64 (F,), see :func:`frame_weights`.
 
     Returns:
-        float64 (M,), from 0 to 1, together at most 1: what is missing to 1 is the others'.
+        float64 (M,), from 0 to 1, together at most 1: what is missing to 1 is that of the others.
     """
-    sure = probabilities[:, ~empty].max(axis=1, initial=0.0)
-    # where no picture shows a text at all they count alike
-    weights = (sure / sure.max()) ** sharpness if sure.any() else np.ones(len(sure))
-    # the others count as one more candidate, of which only what is seen counts
-    prior = np.where(np.append(empty, False), 0.5, text_prior)
-    prior[-1] = max(0.5 - prior[:-1][~empty].sum(), text_prior)
-    found = np.column_stack([probabilities + text_prior, rest])
+    rest = np.maximum(1 - probabilities.sum(axis=1), 0.0)
+    prior = np.where(np.append(empty, False), 0.5, PRIOR)
+    prior[-1] = max(0.5 - prior[:-1][~empty].sum(), PRIOR)
+    found = np.column_stack([probabilities + PRIOR, rest])
     with np.errstate(divide="ignore"):
         evidence = np.log(found / prior)
-    # a picture that counts for nothing does so against the impossible too
-    evidence = np.where(weights[:, None] > 0, weights[:, None] * evidence, 0.0)
-    logs = np.log(prior) + evidence.sum(axis=0)
+    # a picture without weight does not count against the impossible either
+    counts = weights > 0
+    logs = np.log(prior) + (weights[counts, None] * evidence[counts]).sum(axis=0)
     shares = np.exp(logs - logs.max())
     return np.asarray(shares[:-1] / shares.sum())

@@ -1,38 +1,56 @@
-"""Prefix search: the most probable texts of a grammar, exactly.
+"""Prefix search: the most probable texts of one picture, exactly (Graves et al. 2006, section 3.2).
 
-Graves et al. (2006), section 3.2, within a grammar: how probable a prefix is with whatever the
-grammar lets follow is known from :meth:`crnn_ctc.decode.mass.GrammarMass.completions`. Prefixes are
-tried best first, and the first text that comes up whole is the most probable one. Where the network
-is sure of all characters but one or two, that takes little more than a prefix a character.
+P(prefix, then any text) bounds the probability of every text that begins with the prefix. Prefixes
+are extended in the order of this bound, so the first whole text that comes up is the most probable
+one. A grammar only says which classes may follow a prefix; it does not change any probability.
 """
 
 from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.decode.mass import LEAST, GrammarMass
 from crnn_ctc.grammar import Grammar
 
-Ranked = list[tuple[float, tuple[int, ...]]]
-"""Texts, the best first: the probability of each and its class indices."""
+LEAST = 0.01
+"""The search ends where no text has a probability of at least this. It bounds the time that a
+picture without a readable text takes: at most 1 / LEAST prefixes of each length are extended."""
+
+GUESSES = 16
+"""Prefixes that are completed to guess a text where the search has ended without one."""
+
+TRIED = 20
+"""Prefixes that are extended for each further text."""
 
 
-@dataclass
-class _Prefix:
-    """One that was tried.
+class Ranked(NamedTuple):
+    """A text that the search has found.
 
     Attributes:
-        classes: its class indices.
-        state: of the grammar's automaton.
-        blank_ended: how probable the paths are that have spelt it before step t and end on a blank,
-            of t from 0 to T.
-        class_ended: of those that end on its last class.
-        following: the classes that may come next, the most probable first.
-        values: how probable each of these is, with any text of the grammar that it begins.
+        probability: P(text | picture).
+        classes: class indices of the text, without blanks.
+    """
+
+    probability: float
+    classes: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Prefix:
+    """A prefix and CTC's forward variables for it.
+
+    Attributes:
+        classes: class indices, without blanks.
+        state: of the grammar's automaton after the prefix.
+        blank_ended: for t from 0 to T, the probability that steps before t spell the prefix and
+            the last one is a blank.
+        class_ended: the same, where the last one is the prefix's last class.
+        following: classes that may come next, the most probable first.
+        bounds: P(prefix, class, then any text) of each class in ``following``.
     """
 
     classes: tuple[int, ...]
@@ -40,108 +58,135 @@ class _Prefix:
     blank_ended: list[float]
     class_ended: list[float]
     following: list[int]
-    values: list[float]
+    bounds: list[float]
+
+    @property
+    def probability(self) -> float:
+        """P(the prefix is the whole text)."""
+        return self.blank_ended[-1] + self.class_ended[-1]
 
 
-def prefix_search(
-    log_probs: NDArray[np.float32], grammar: Grammar, mass: GrammarMass, count: int, most: int
-) -> Ranked | None:
-    """The most probable texts of one picture, the best first.
+class PrefixSearch:
+    """The search in one picture.
 
     Args:
         log_probs: float32 (T, K).
-        grammar: that the texts obey.
-        mass: of that grammar.
-        count: how many texts.
-        most: prefixes that are tried before giving up.
-
-    Returns:
-        Fewer than ``count`` where the grammar has no more with a probability above 0. None where
-        ``most`` prefixes were too few to be sure.
+        grammar: texts that may be found.
     """
-    found = _search(log_probs, grammar, mass.completions(log_probs), mass.pair_of, count, most)
-    if found is not None and (len(found) < count or found[-1][0] < LEAST):
-        completions = mass.completions(log_probs, carefully=True)
-        found = _search(log_probs, grammar, completions, mass.pair_of, count, most)
-    return found
 
+    def __init__(self, log_probs: NDArray[np.float32], grammar: Grammar) -> None:
+        self._grammar = grammar
+        self._probs = np.exp(log_probs.astype(np.float64))
+        self._by_class = self._probs.T.tolist()
+        self._blanks = self._by_class[grammar.alphabet.blank]
 
-def _search(
-    log_probs: NDArray[np.float32],
-    grammar: Grammar,
-    completions: NDArray[np.float64],
-    pair_of: NDArray[np.int64],
-    count: int,
-    most: int,
-) -> Ranked | None:
-    """See :func:`prefix_search`; ``completions`` (T, J + 1) and ``pair_of`` are a mass's."""
-    blank = grammar.alphabet.blank
-    by_class = np.exp(log_probs.T.astype(np.float64))
-    blanks = by_class[blank].tolist()
+    def best(self, count: int = 1) -> list[Ranked]:
+        """The most probable texts, the best first.
 
-    def tried(
-        classes: tuple[int, ...], state: int, blank_ended: list[float], class_ended: list[float]
+        Args:
+            count: number of texts.
+
+        Returns:
+            At most ``count`` texts: fewer where the grammar has no more, or where
+            :data:`TRIED` prefixes a text were extended after the first one was found. Empty where
+            no text of the grammar has a probability of at least :data:`LEAST`.
+        """
+        found: list[Ranked] = []
+        # the number keeps the heap from comparing prefixes; place is an index of ``following``, or
+        # -1 for a whole text
+        waiting: list[tuple[float, int, _Prefix, int]] = []
+        number, left = 0, TRIED * count
+
+        def put(bound: float, prefix: _Prefix, place: int) -> None:
+            nonlocal number
+            number += 1
+            if bound > 0:
+                heapq.heappush(waiting, (-bound, number, prefix, place))
+
+        def put_all(prefix: _Prefix) -> None:
+            if self._grammar.accepting[prefix.state]:
+                put(prefix.probability, prefix, -1)
+            if prefix.following:
+                put(prefix.bounds[0], prefix, 0)
+
+        put_all(self._empty())
+        while waiting and len(found) < count:
+            if not found and -waiting[0][0] < LEAST:
+                return [] if self._grammar.listed else self._guessed(waiting)[:count]
+            negative, _, prefix, place = heapq.heappop(waiting)
+            if place < 0:
+                found.append(Ranked(-negative, prefix.classes))
+                continue
+            if found:
+                if left == 0:
+                    break
+                left -= 1
+            if place + 1 < len(prefix.following):
+                put(prefix.bounds[place + 1], prefix, place + 1)
+            put_all(self._extended(prefix, place))
+        return found
+
+    def _guessed(self, waiting: list[tuple[float, int, _Prefix, int]]) -> list[Ranked]:
+        """Probable texts, the best first: those that the most probable prefixes lead to."""
+        texts = {
+            self._completed(prefix, place)
+            for _, _, prefix, place in heapq.nsmallest(GUESSES, waiting)
+        }
+        return sorted((text for text in texts if text.probability > 0), reverse=True)
+
+    def _completed(self, prefix: _Prefix, place: int) -> Ranked:
+        """The text to which appending the best class again and again leads."""
+        found = Ranked(0.0, ())
+        if place >= 0:
+            prefix = self._extended(prefix, place)
+        while True:
+            if self._grammar.accepting[prefix.state] and prefix.probability > found.probability:
+                found = Ranked(prefix.probability, prefix.classes)
+            if not prefix.following or prefix.bounds[0] <= found.probability:
+                return found
+            prefix = self._extended(prefix, 0)
+
+    def _empty(self) -> _Prefix:
+        blank_ended = [1.0, *np.cumprod(self._probs[:, self._grammar.alphabet.blank]).tolist()]
+        return self._followed((), 0, blank_ended, [0.0] * len(blank_ended))
+
+    def _extended(self, prefix: _Prefix, place: int) -> _Prefix:
+        """The prefix with the class at ``place`` of those that may follow."""
+        c = prefix.following[place]
+        # the same class again is a new character only after a blank
+        from_class = 0.0 if prefix.classes and prefix.classes[-1] == c else 1.0
+        on_blank, on_class = 0.0, 0.0
+        blank_ended, class_ended = [0.0], [0.0]
+        for before_blank, before_class, emitted, blank in zip(
+            prefix.blank_ended, prefix.class_ended, self._by_class[c], self._blanks, strict=False
+        ):
+            on_blank = (on_blank + on_class) * blank
+            on_class = (on_class + before_blank + from_class * before_class) * emitted
+            blank_ended.append(on_blank)
+            class_ended.append(on_class)
+        state = self._grammar.after(prefix.state, c)
+        return self._followed((*prefix.classes, c), state, blank_ended, class_ended)
+
+    def _followed(
+        self,
+        classes: tuple[int, ...],
+        state: int,
+        blank_ended: list[float],
+        class_ended: list[float],
     ) -> _Prefix:
+        # whatever follows has probability 1 in sum, so a bound ends with the class's own step
         on_blank = np.array(blank_ended[:-1])
-        paths = on_blank + class_ended[:-1]
-        pairs = pair_of[state]
-        values = (paths @ completions)[pairs]
-        if classes:  # the same class again is a new character only after a blank
-            again = completions[:, pairs[classes[-1]]]
-            values[classes[-1]] = on_blank @ again
-        following = np.argsort(-values)[: int((values > 0).sum())]
+        bounds = (on_blank + class_ended[:-1]) @ self._probs
+        if classes:
+            bounds[classes[-1]] = on_blank @ self._probs[:, classes[-1]]
+        allowed = self._grammar.following(state)
+        order = np.argsort(-bounds[allowed])
+        following = allowed[order]
         return _Prefix(
             classes,
             state,
             blank_ended,
             class_ended,
             following.tolist(),
-            values[following].tolist(),
+            bounds[following].tolist(),
         )
-
-    def longer(prefix: _Prefix, c: int) -> _Prefix:
-        y = by_class[c].tolist()
-        from_class = 0.0 if prefix.classes and prefix.classes[-1] == c else 1.0
-        on_blank, on_class = 0.0, 0.0
-        blank_ended, class_ended = [0.0], [0.0]
-        for t, emitted in enumerate(y):
-            begins = prefix.blank_ended[t] + from_class * prefix.class_ended[t]
-            on_blank = (on_blank + on_class) * blanks[t]
-            on_class = (on_class + begins) * emitted
-            blank_ended.append(on_blank)
-            class_ended.append(on_class)
-        state = int(grammar.table[prefix.state, c])
-        return tried((*prefix.classes, c), state, blank_ended, class_ended)
-
-    nothing = [1.0, *np.cumprod(by_class[blank]).tolist()]
-    # a number for each keeps the heap from comparing what cannot be compared: a prefix with the
-    # place of the next class to try, or a whole text, which has place -1
-    waiting: list[tuple[float, int, _Prefix, int]] = []
-    number = 0
-
-    def put(value: float, prefix: _Prefix, place: int) -> None:
-        nonlocal number
-        number += 1
-        if value > 0:
-            heapq.heappush(waiting, (-value, number, prefix, place))
-
-    def put_all(prefix: _Prefix) -> None:
-        if grammar.accepting[prefix.state]:
-            put(prefix.blank_ended[-1] + prefix.class_ended[-1], prefix, -1)
-        if prefix.following:
-            put(prefix.values[0], prefix, 0)
-
-    put_all(tried((), 0, nothing, [0.0] * len(nothing)))
-    found: Ranked = []
-    while waiting and len(found) < count:
-        value, _, prefix, place = heapq.heappop(waiting)
-        if place < 0:
-            found.append((-value, prefix.classes))
-            continue
-        if most == 0:
-            return None
-        most -= 1
-        if place + 1 < len(prefix.following):
-            put(prefix.values[place + 1], prefix, place + 1)
-        put_all(longer(prefix, prefix.following[place]))
-    return found

@@ -37,7 +37,7 @@ def annotate(
 
     The picture is enlarged or shrunk to 640 pixels wide. Above it stand the text, its confidence
     and the characters, each in the colour of its own confidence. A reading that was not accepted
-    is red, and called refused.
+    is red, and called refused. An empty text has no confidence.
 
     Args:
         image: RGB, uint8 (H, W, 3).
@@ -57,14 +57,15 @@ def annotate(
     draw = ImageDraw.Draw(sheet)
     words, numbers = _Pen(draw, bundled=not reading.text.isascii()), _Pen(draw, bundled=False)
 
-    sure = f"{100 * reading.confidence:.1f} %"
-    if not reading.accepted:
+    sure = f"{100 * reading.confidence:.1f} %" if reading.text else ""
+    refused = reading.text != "" and not reading.accepted
+    if refused:
         sure = f"refused, {sure}"
     room = _WIDTH - 4 * _EDGE - numbers.length(sure, _NUMBER)
     text = title or reading.text or "no text"
     fits = max(_LEAST, min(_LARGE, int(_LARGE * room / words.length(text, _LARGE))))
-    words.write((_EDGE, _HEAD / 2), text, _INK if reading.accepted else _POOR, fits, 0)
-    colour = confidence_colour(reading.confidence) if reading.accepted else _POOR
+    words.write((_EDGE, _HEAD / 2), text, _POOR if refused else _INK, fits, 0)
+    colour = _POOR if refused else confidence_colour(reading.confidence)
     numbers.write((_WIDTH - _EDGE, _HEAD / 2), sure, colour, _NUMBER, 1)
 
     characters = reading.characters

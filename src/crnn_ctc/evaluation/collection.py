@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from crnn_ctc.alphabet import PLATES
 from crnn_ctc.data.digits import SIZE, SPLITS, has_digits, load_digits
@@ -74,8 +75,15 @@ def open_collection(
     return _labelled_pictures(data, cards, split, subset)
 
 
-def pictures_without_text(folder: Path) -> list[Picture]:
+def pictures_without_text(
+    folder: Path, half: Literal["fit", "report"] | None = None
+) -> list[Picture]:
     """The pictures of a folder, at any depth, in which nothing is to be read.
+
+    Args:
+        folder: of the pictures.
+        half: None for all; else one half, for fitting to or for reporting on. The first bit of the
+            SHA-256 of a file's name says which half it is in, so that the split never changes.
 
     Raises:
         InputError: no such folder, or there are none in it.
@@ -85,7 +93,16 @@ def pictures_without_text(folder: Path) -> list[Picture]:
     paths = sorted(path for path in folder.rglob("*") if names_picture(path.name))
     if not paths:
         raise InputError(f"{folder}: holds no pictures; name a folder that does")
-    return [Picture(_below(path, folder), "", path) for path in paths]
+    return [
+        Picture(_below(path, folder), "", path)
+        for path in paths
+        if half is None or half == _half(path.name)
+    ]
+
+
+def _half(name: str) -> Literal["fit", "report"]:
+    first = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[0]
+    return "report" if first >= 128 else "fit"
 
 
 def in_subset(name: str, wanted: str) -> bool:

@@ -76,7 +76,7 @@ class Comparison:
             pairs,
             key=lambda pair: (
                 not (pair[0].right or pair[1].right),
-                -max(read.score for read in pair if not read.right),
+                -max(read.confidence for read in pair if not read.right),
             ),
         )
 

@@ -79,13 +79,8 @@ class Read:
 
     @property
     def confidence(self) -> float:
-        """That the text is right, from 0 to 1."""
+        """P(text | picture), from 0 to 1; 0 where nothing was read."""
         return self.seen.decoded.confidence if self.seen else 0.0
-
-    @property
-    def score(self) -> float:
-        """The confidence of an answer: 0 where nothing was read, for that is none."""
-        return self.confidence if self.text else 0.0
 
     @property
     def right(self) -> bool:

@@ -90,12 +90,14 @@ class Result:
             "ece": self.trust.ece,
             "aurc": self.trust.aurc,
             "operating_points": [_point(named) for named in self.trust.points],
+            "reliability": [asdict(row) for row in self.trust.reliability],
         }
         if self.rejection:
             values["negatives"] = {
                 "n": self.rejection.n,
                 "auroc": self.rejection.auroc,
                 "accepted": self.rejection.accepted,
+                "highest": self.rejection.surest[0].confidence,
             }
         return values
 

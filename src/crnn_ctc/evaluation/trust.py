@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crnn_ctc.evaluation.confidence import (
+    Bin,
     OperatingPoint,
     area_under_risk_coverage,
     at_threshold,
     auroc,
     expected_calibration_error,
+    reliability,
     threshold_for_coverage,
     threshold_for_risk,
 )
@@ -46,6 +48,7 @@ class Trust:
     Attributes:
         ece: expected calibration error, from 0 to 1.
         aurc: area under the risk-coverage curve, from 0 to 1.
+        reliability: accuracy by confidence, for a reliability diagram.
         by_coverage: thresholds that answer a share of the pictures.
         by_risk: the threshold that answers most with few enough wrong.
         by_threshold: what round thresholds give.
@@ -53,6 +56,7 @@ class Trust:
 
     ece: float
     aurc: float
+    reliability: tuple[Bin, ...]
     by_coverage: tuple[NamedPoint, ...]
     by_risk: NamedPoint
     by_threshold: tuple[NamedPoint, ...]
@@ -85,15 +89,15 @@ class Rejection:
 def trust(reads: Sequence[Read]) -> Trust:
     """Measure the confidences of readings, of which there is at least one.
 
-    Calibration is that of the confidences as they are; in all else a reading without text, which is
-    no answer, counts as one that is wrong and least sure.
+    A reading without text is no answer: it counts as wrong, with the confidence 0 that it has.
     """
-    right = [read.right for read in reads]
-    scores = [read.score for read in reads]
+    right = [read.right and read.text != "" for read in reads]
+    scores = [read.confidence for read in reads]
     safe = threshold_for_risk(scores, right, LEAST_WRONG)
     return Trust(
-        ece=expected_calibration_error([read.confidence for read in reads], right),
+        ece=expected_calibration_error(scores, right),
         aurc=area_under_risk_coverage(scores, right),
+        reliability=tuple(reliability(scores, right)),
         by_coverage=tuple(
             NamedPoint(
                 f"answers {100 * share:g} %",
@@ -126,15 +130,15 @@ def rejection(reads: Sequence[Read], negatives: Sequence[Read], measured: Trust)
     seen = [read for read in negatives if read.error is None]
     if not seen:
         raise ValueError("none of the pictures without text could be read")
-    scores = [read.score for read in seen]
+    scores = [read.confidence for read in seen]
     return Rejection(
         n=len(seen),
-        auroc=auroc([read.score for read in reads], scores),
+        auroc=auroc([read.confidence for read in reads], scores),
         accepted={
             named.rule: sum(score >= named.point.threshold for score in scores) / len(scores)
             for named in measured.points
             if named.point is not None
         },
-        surest=tuple(sorted(seen, key=lambda read: -read.score)),
+        surest=tuple(sorted(seen, key=lambda read: -read.confidence)),
         failed=tuple(read for read in negatives if read.error is not None),
     )

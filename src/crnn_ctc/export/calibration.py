@@ -1,10 +1,10 @@
-"""A model's temperature: what makes its confidences most like the truth on labelled data."""
+"""A model's temperature: fitted so that confidences agree with how often the texts are right."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -16,19 +16,33 @@ from crnn_ctc.data.digits import has_digits, hold_out, load_digits
 from crnn_ctc.data.labelled import normaliser, read_labelled
 from crnn_ctc.data.sequences import protocol
 from crnn_ctc.decode import label_probabilities
-from crnn_ctc.decode.decoder import tempered
+from crnn_ctc.decode.decoder import Decoder, decoder_for, tempered
 from crnn_ctc.errors import InputError
+from crnn_ctc.evaluation.collection import pictures_without_text
 from crnn_ctc.grammar import open_grammar
-from crnn_ctc.image import open_picture
+from crnn_ctc.image import load_each
 from crnn_ctc.model_file.card import Card
-from crnn_ctc.recognize import Recognizer, prepare
+from crnn_ctc.recognize import Recognizer, look
 
 _BATCH = 64
 
-_LEAST = 1e-300  # of a probability whose logarithm is taken
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model reads in one picture, before its temperature is known.
+
+    Attributes:
+        log_probs: float32 (T, K), as the network gives them.
+        text: the text that is read.
+        right: whether the text is what the picture shows.
+    """
+
+    log_probs: NDArray[np.float32]
+    text: str
+    right: bool
 
 
-def temperature(model: Recognizer, data: Path) -> float:
+def temperature(model: Recognizer, data: Path, negatives: Path | None = None) -> float:
     """The temperature that suits a model best.
 
     Args:
@@ -36,49 +50,93 @@ def temperature(model: Recognizer, data: Path) -> float:
         data: labelled pictures that it was not trained on, a folder or a manifest; or, for a model
             of digits, the files of EMNIST or MNIST: 5,000 distorted rows of the training digits
             that its recipe held out.
+        negatives: a folder of pictures without such text. Half of them are used, see
+            :func:`crnn_ctc.evaluation.collection.pictures_without_text`; in those, no answer is
+            right.
 
     Raises:
         InputError: one cannot be read, there are none, or the model was not trained on digits.
     """
+    # the answers must not depend on the temperature that the card has now
+    decoder = decoder_for(replace(model.card, temperature=1.0))
     if has_digits(data, "train"):
-        images, texts = held_out_rows(model.card, data)
-        pictures = _batches(images, texts)
+        answers = list(_rows(model, decoder, *held_out_rows(model.card, data)))
     else:
-        pictures = _labelled(model, data)
-    batches = [(model.log_probs(images), texts) for images, texts in pictures]
-    if not batches:
+        samples = read_labelled(data, normalise=normaliser(model.card.alphabet))
+        pictures = ((sample.path, sample.text) for sample in samples)
+        answers = list(_pictures(model, decoder, pictures))
+    if not answers:
         raise InputError(f"{data}: lists no pictures; calibrating needs labelled ones")
-    return round(fit_temperature(batches, model.card.alphabet), 3)
+    if negatives is not None:
+        without = pictures_without_text(negatives, "fit")
+        named = ((Path(str(picture.source)), None) for picture in without)
+        answers += _pictures(model, decoder, named)
+    return round(fit_temperature(answers, model.card.alphabet), 3)
+
+
+def _rows(
+    model: Recognizer, decoder: Decoder, images: NDArray[np.uint8], texts: Sequence[str]
+) -> Iterator[Answer]:
+    """Answers to arrays that are the model's input already."""
+    for start in range(0, len(texts), _BATCH):
+        log_probs = model.log_probs(images[start : start + _BATCH])
+        known = texts[start : start + _BATCH]
+        for rows, decoded, text in zip(log_probs, decoder(log_probs), known, strict=True):
+            yield Answer(rows, decoded.text, decoded.text == text)
+
+
+def _pictures(
+    model: Recognizer, decoder: Decoder, named: Iterable[tuple[Path, str | None]]
+) -> Iterator[Answer]:
+    """Answers to picture files, each with its text, or with None where no answer is right."""
+    waiting = iter(named)
+    while batch := list(islice(waiting, _BATCH)):
+        looks = look(model, decoder, load_each(path for path, _ in batch))
+        for found, (_, text) in zip(looks, batch, strict=True):
+            if isinstance(found, InputError):
+                raise found
+            seen, rows = found
+            yield Answer(rows.copy(), seen.decoded.text, seen.decoded.text == text)
 
 
 def fit_temperature(
-    batches: Iterable[tuple[NDArray[np.float32], Sequence[str]]],
-    alphabet: Alphabet,
-    least: float = 0.25,
-    most: float = 8.0,
+    answers: Sequence[Answer], alphabet: Alphabet, least: float = 0.25, most: float = 4.0
 ) -> float:
-    """The temperature at which the true texts are most probable (Guo et al. 2017, section 4.2).
+    """The temperature (Guo et al. 2017, section 4.2) with the lowest Brier score (Brier 1950).
 
-    Its logarithm is searched for by golden section, to within 1 %.
+    The score is the mean of (confidence - right)^2. It is a proper scoring rule and it is bounded,
+    so that a few wrong labels, of which real data has some, do not decide it: the negative log
+    likelihood counts one sure answer with a wrong label as much as a hundred others. The logarithm
+    of the temperature is searched for by golden section, to within 1 %.
 
     Args:
-        batches: log-probabilities float32 (n, T, K), and n true texts.
-        alphabet: of K classes.
+        answers: of pictures that the model was not trained on.
+        alphabet: K classes.
         least: the lowest temperature that is considered.
         most: the highest.
 
     Raises:
-        ValueError: there are no texts.
+        ValueError: there are no answers.
     """
-    held = [(log_probs, [alphabet.encode(text) for text in texts]) for log_probs, texts in batches]
-    if not any(labels for _, labels in held):
+    if not answers:
         raise ValueError("there is nothing to fit a temperature to")
+    # an empty text has confidence 0, whatever the temperature
+    counted = [answer for answer in answers if answer.text]
+    batches = [
+        (
+            np.stack([answer.log_probs for answer in batch]),
+            [alphabet.encode(answer.text) for answer in batch],
+            np.array([answer.right for answer in batch], np.float64),
+        )
+        for batch in (counted[at : at + _BATCH] for at in range(0, len(counted), _BATCH))
+    ]
 
     def loss(log_temperature: float) -> float:
-        temperature, total = math.exp(log_temperature), 0.0
-        for log_probs, labels in held:
-            p = label_probabilities(tempered(log_probs, temperature), labels, alphabet.blank)
-            total -= float(np.log(np.maximum(p, _LEAST)).sum())
+        found = math.exp(log_temperature)
+        total = 0.0
+        for log_probs, labels, right in batches:
+            p = label_probabilities(tempered(log_probs, found), labels, alphabet.blank)
+            total += float(((p - right) ** 2).sum())
         return total
 
     return math.exp(_golden_section(loss, math.log(least), math.log(most), 0.01))
@@ -124,20 +182,6 @@ def held_out_rows(card: Card, folder: Path) -> tuple[NDArray[np.uint8], list[str
         return protocol(held, "distorted", per_sequence=data["per_sequence"])
     except (KeyError, TypeError):
         raise InputError(f"{card.name}: its card is damaged (recipe); export it again") from None
-
-
-def _batches(
-    images: NDArray[np.uint8], texts: Sequence[str]
-) -> Iterator[tuple[NDArray[np.uint8], Sequence[str]]]:
-    for start in range(0, len(texts), _BATCH):
-        yield images[start : start + _BATCH], texts[start : start + _BATCH]
-
-
-def _labelled(model: Recognizer, data: Path) -> Iterator[tuple[NDArray[np.uint8], Sequence[str]]]:
-    waiting = iter(read_labelled(data, normalise=normaliser(model.card.alphabet)))
-    while batch := list(islice(waiting, _BATCH)):
-        images = prepare(model, (open_picture(sample.path) for sample in batch))
-        yield images, [sample.text for sample in batch]
 
 
 def rewritten(content: bytes, card: Card) -> bytes:

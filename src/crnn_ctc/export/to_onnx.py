@@ -79,6 +79,7 @@ def export(
     changes: dict[str, str] | None = None,
     half: bool = False,
     calibrate: Path | None = None,
+    negatives: Path | None = None,
 ) -> tuple[Card, float]:
     """Write the model file of a run.
 
@@ -89,6 +90,7 @@ def export(
         half: store weights as float16, half the size; the arithmetic stays float32.
         calibrate: what the temperature is fitted to; see
             :func:`crnn_ctc.export.calibration.temperature`.
+        negatives: pictures without text that it is fitted to as well.
 
     Returns:
         The card, and the largest difference to torch in any probability.
@@ -107,7 +109,7 @@ def export(
     if card.grammar:
         open_grammar(card.grammar, card.alphabet)
     if calibrate:
-        card = replace(card, temperature=temperature(trained, calibrate))
+        card = replace(card, temperature=temperature(trained, calibrate, negatives))
     network = trained.network
     rectifier = trained.rectifier.network if trained.rectifier else None
     for part in (network, rectifier):

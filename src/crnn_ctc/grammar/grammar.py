@@ -18,21 +18,53 @@ NAMES = "plates, digits, digits:5, digits:4-6, any, or re:PATTERN"
 
 @dataclass(frozen=True, eq=False)
 class Grammar:
-    """The texts that may be read, as a deterministic automaton (S states, K classes).
+    """The texts that may be read, as a deterministic automaton of S states and E transitions.
 
     It starts in state 0, and from each of its states some text can be completed.
 
     Attributes:
         name: as a card or a user gives it.
-        alphabet: of K classes.
-        table: int32 (S, K): the state after each class, -1 where it may not come.
-        accepting: bool (S,): whether a text may end there.
+        alphabet: K classes.
+        starts: int64 (S + 1,): the transitions of state s are ``starts[s]`` to ``starts[s + 1]``.
+        classes: int64 (E,): class of each transition, ascending within a state.
+        targets: int64 (E,): state that each transition leads to.
+        accepting: bool (S,): whether a text may end in the state.
+        listed: whether it is a list of known texts, of which none may be the answer.
     """
 
     name: str
     alphabet: Alphabet
-    table: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    targets: NDArray[np.int64]
     accepting: NDArray[np.bool_]
+    listed: bool = False
+
+    @classmethod
+    def from_table(
+        cls,
+        name: str,
+        alphabet: Alphabet,
+        table: NDArray[np.int32],
+        accepting: NDArray[np.bool_],
+    ) -> Grammar:
+        """A grammar from a table int32 (S, K): the state after each class, -1 for none."""
+        sources, classes = np.nonzero(table >= 0)
+        starts = np.searchsorted(sources, np.arange(len(table) + 1))
+        targets = table[sources, classes].astype(np.int64)
+        return cls(name, alphabet, starts, classes, targets, accepting)
+
+    def following(self, state: int) -> NDArray[np.int64]:
+        """The classes that may come next, ascending."""
+        return self.classes[self.starts[state] : self.starts[state + 1]]
+
+    def after(self, state: int, c: int) -> int:
+        """The state after class ``c``; -1 where it may not come."""
+        following = self.following(state)
+        place = int(np.searchsorted(following, c))
+        if place == len(following) or following[place] != c:
+            return -1
+        return int(self.targets[self.starts[state] + place])
 
     def accepts(self, text: str) -> bool:
         """Whether ``text`` is one that may be read."""
@@ -40,7 +72,7 @@ class Grammar:
             return False
         state = 0
         for c in self.alphabet.encode(text):
-            state = int(self.table[state, c])
+            state = self.after(state, c)
             if state < 0:
                 return False
         return bool(self.accepting[state])
@@ -86,4 +118,4 @@ def open_grammar(name: str, alphabet: Alphabet) -> Grammar:
             f"grammar {name!r} is not for this model, which reads {alphabet.characters[:12]}...: "
             f"give {NAMES}"
         ) from None
-    return Grammar(name, alphabet, automaton.table, automaton.accepting)
+    return Grammar.from_table(name, alphabet, automaton.table, automaton.accepting)

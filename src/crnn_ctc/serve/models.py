@@ -92,9 +92,9 @@ def _as_asked(reading: Reading, job: Job) -> Reading:
 def _outcome(reading: Reading) -> str:
     if reading.error:
         return "error"
-    if not reading.accepted:
-        return "refused"
-    return "read" if reading.text else "empty"
+    if not reading.text:
+        return "empty"
+    return "read" if reading.accepted else "refused"
 
 
 def open_models(

@@ -30,8 +30,7 @@ class Options(BaseModel):
         None,
         ge=0,
         le=1,
-        description="Accept what is no less probable, confidence times mass; the model's own by "
-        "default.",
+        description="Accept texts with at least this confidence; the model's own by default.",
     )
 
 
@@ -81,11 +80,12 @@ class ReadingAnswer(BaseModel):
     name: str = Field(description="Of the file as it was sent, cut to 200 characters.")
     text: str = Field(description="Bare; empty where there is none, or an error.")
     display: str = Field(description="As people write it: a plate with its dot.")
-    confidence: float = Field(description="P(text | picture, and that it is one of the grammar's).")
-    mass: float = Field(description="P(any text of the grammar | picture).")
+    confidence: float = Field(
+        description="P(text | picture), calibrated, from 0 to 1; 0 where the text is empty."
+    )
     accepted: bool = Field(
-        description="Whether confidence times mass reaches min_confidence: if not, the text is a "
-        "guess for a person to look at. False where there is an error."
+        description="Whether there is a text and its confidence reaches min_confidence: if not, "
+        "the text is a guess for a person to look at."
     )
     ms: float = Field(description="Milliseconds of reading, its share of a batch.")
     characters: list[CharacterAnswer]

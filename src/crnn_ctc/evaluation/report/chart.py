@@ -119,7 +119,9 @@ def reliability_chart(results: Sequence[Result]) -> Chart:
 def risk_chart(results: Sequence[Result]) -> Chart:
     """The share that is wrong against the share that is answered, the surest first."""
     found = [
-        risk_coverage([read.score for read in result.reads], [read.right for read in result.reads])
+        risk_coverage(
+            [read.confidence for read in result.reads], [read.right for read in result.reads]
+        )
         for result in results
     ]
     most, step = _nice(max(float(risk.max()) for _, risk in found))

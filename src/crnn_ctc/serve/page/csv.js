@@ -12,10 +12,10 @@ export function csv(entries) {
   const more = Array.from({ length: most }, (_, i) => [`alternative_${i + 1}`, `probability_${i + 1}`]);
   const rows = entries.map(({ name, reading }) => [
     name, reading.text, reading.display, reading.error ? "" : reading.confidence, reading.error,
-    reading.error ? "" : reading.mass, reading.accepted,
+    reading.accepted,
     ...reading.alternatives.flatMap((a) => [a.text, a.probability]),
   ]);
-  const head = ["picture", "text", "display", "confidence", "error", "mass", "accepted", ...more.flat()];
+  const head = ["picture", "text", "display", "confidence", "error", "accepted", ...more.flat()];
   // the mark at the start tells spreadsheets that it is UTF-8
   return `\ufeff${[head, ...rows].map((line) => line.map(cell).join(",")).join("\r\n")}\r\n`;
 }

@@ -9,10 +9,10 @@ export function refused(reading) {
   return !reading.accepted && !reading.error && reading.text !== "";
 }
 
-// Its class, which has a colour and a word, and the number that it was judged by.
+// Its class, which has a colour and a word, and its confidence.
 export function verdict(reading) {
-  if (refused(reading)) return ["refused", percent(reading.confidence * reading.mass)];
-  return [trust(reading.confidence), percent(reading.confidence)];
+  const kind = refused(reading) ? "refused" : trust(reading.confidence);
+  return [kind, percent(reading.confidence)];
 }
 
 // The other texts that are worth a look: at 0.1 % or more.

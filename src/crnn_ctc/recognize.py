@@ -17,7 +17,7 @@ from PIL import Image
 from crnn_ctc.decode import Decoded
 from crnn_ctc.decode.decoder import Decoder
 from crnn_ctc.errors import InputError
-from crnn_ctc.image import LOWER_ROW, UPPER_ROW, UPPER_SHARE, fit, fit_two_rows
+from crnn_ctc.image import LOWER_ROW, UPPER_ROW, UPPER_SHARE, batches_by_width, fit_two_rows
 from crnn_ctc.model_file.card import Card
 
 TWO_ROW_ASPECT = 2.6
@@ -42,39 +42,39 @@ class Seen:
 
     Attributes:
         decoded: the text; its spans are in time steps.
+        steps: T, time steps of the picture.
         two_rows: whether the picture was read as two rows.
         width: of the picture, in pixels.
     """
 
     decoded: Decoded
+    steps: int
     two_rows: bool = False
     width: int = 1
 
-    def place(self, step: float, steps: int) -> tuple[int, float]:
+    def place(self, step: float) -> tuple[int, float]:
         """Where a time step lies: its row from the top, and x as a share of the picture's width.
 
         Args:
-            step: from 0 to ``steps``.
-            steps: T.
+            step: from 0 to T.
         """
-        x = step / steps
+        x = step / self.steps
         row = int(self.two_rows and x >= UPPER_SHARE)
         left, begins = (LOWER_ROW[0], UPPER_SHARE) if row else (UPPER_ROW[0], 0.0)
         return (row, left + (x - begins) * self.scale(row)) if self.two_rows else (0, x)
 
-    def extent(self, start: int, end: int, steps: int) -> tuple[int, float, float]:
+    def extent(self, start: int, end: int) -> tuple[int, float, float]:
         """Where a run of time steps lies: its row, and its edges as shares of the picture's width.
 
         Args:
             start: first time step.
             end: one past the last.
-            steps: T.
         """
         if not self.two_rows:
-            return 0, start / steps, end / steps
-        row, middle = self.place((start + end) / 2, steps)
+            return 0, start / self.steps, end / self.steps
+        row, middle = self.place((start + end) / 2)
         # half the run to each side of its middle: it may reach over the end of its row
-        half = self.scale(row) * (end - start) / 2 / steps
+        half = self.scale(row) * (end - start) / 2 / self.steps
         return row, max(0.0, middle - half), min(1.0, middle + half)
 
     def scale(self, row: int) -> float:
@@ -113,7 +113,7 @@ def look(
         counts.
     """
     card = model.card
-    size = (card.height, card.width, card.channels, card.ink)
+    size = (card.height, card.width, card.channels, card.ink)  # of a plate of two rows
     fitted: list[NDArray[np.uint8]] = []
     shown: list[tuple[int, bool] | InputError] = []  # the width, and whether both ways
     for picture in pictures:
@@ -122,14 +122,17 @@ def look(
             continue
         width, height = picture.size
         both = card.two_rows and width < TWO_ROW_ASPECT * height
-        fitted.append(fit(picture, *size))
+        fitted.append(card.fit(picture))
         if both:
             fitted.append(fit_two_rows(picture, *size))
         shown.append((width, both))
     if not fitted:
         return [one for one in shown if isinstance(one, InputError)]
-    log_probs = model.log_probs(np.stack(fitted))
-    looks = zip(decode(log_probs), log_probs, strict=True)
+    read: dict[int, tuple[Decoded, NDArray[np.float32]]] = {}
+    for places in batches_by_width([image.shape[1] for image in fitted], len(fitted)):
+        log_probs = model.log_probs(np.stack([fitted[place] for place in places]))
+        read.update(zip(places, zip(decode(log_probs), log_probs, strict=True), strict=True))
+    looks = (read[place] for place in range(len(fitted)))
     found: list[tuple[Seen, NDArray[np.float32]] | InputError] = []
     for one in shown:
         if isinstance(one, InputError):
@@ -137,10 +140,10 @@ def look(
             continue
         width, both = one
         decoded, rows = next(looks)
-        best = (Seen(decoded, width=width), rows)
+        best = (Seen(decoded, len(rows), width=width), rows)
         if both:
             decoded, rows = next(looks)
-            other = (Seen(decoded, two_rows=True, width=width), rows)
+            other = (Seen(decoded, len(rows), two_rows=True, width=width), rows)
             best = max(best, other, key=lambda way: _probability(way[0]))
         found.append(best)
     return found

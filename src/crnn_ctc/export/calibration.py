@@ -19,7 +19,7 @@ from crnn_ctc.decode import label_probabilities
 from crnn_ctc.decode.decoder import tempered
 from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import open_grammar
-from crnn_ctc.image import fit, load
+from crnn_ctc.image import batches_by_width, load
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.recognize import Recognizer
 
@@ -136,11 +136,9 @@ def _batches(
 def _labelled(card: Card, data: Path) -> Iterator[tuple[NDArray[np.uint8], Sequence[str]]]:
     waiting = iter(read_labelled(data, normalise=normaliser(card.alphabet)))
     while batch := list(islice(waiting, _BATCH)):
-        images = [
-            fit(load(sample.path), card.height, card.width, card.channels, card.ink)
-            for sample in batch
-        ]
-        yield np.stack(images), [sample.text for sample in batch]
+        images = [card.fit(load(sample.path)) for sample in batch]
+        for places in batches_by_width([image.shape[1] for image in images], _BATCH):
+            yield np.stack([images[p] for p in places]), [batch[p].text for p in places]
 
 
 def rewritten(content: bytes, card: Card) -> bytes:

@@ -147,8 +147,14 @@ def round_to_half(network: Network) -> None:
 
 
 def to_onnx(network: Network, card: Card) -> onnx.ModelProto:
-    """Trace the network into ONNX, with a free batch and the card in its metadata."""
+    """Trace the network into ONNX, its card in the metadata.
+
+    The batch is free, and so is the width where the card says so.
+    """
     example = torch.zeros(2, card.height, card.width, card.channels, dtype=torch.uint8)
+    free = {0: torch.export.Dim("N", min=1, max=1 << 16)}
+    if step := card.width_step:
+        free[2] = step * torch.export.Dim("W", min=card.height // step, max=card.width // step)
     quiet = logging.getLogger("torch.onnx")
     level = quiet.level
     quiet.setLevel(logging.ERROR)
@@ -161,7 +167,7 @@ def to_onnx(network: Network, card: Card) -> onnx.ModelProto:
                 dynamo=True,
                 input_names=["images"],
                 output_names=["log_probs"],
-                dynamic_shapes={"images": {0: torch.export.Dim("N", min=1, max=1 << 16)}},
+                dynamic_shapes={"images": free},
                 verbose=False,
             )
     finally:

@@ -1,6 +1,15 @@
 """A recipe: all that decides a trained model, in one TOML file."""
 
-from crnn_ctc.recipe.data import DigitsData, LabelledData, Names, PlatesData, Sources
+from crnn_ctc.recipe.data import (
+    ROW_HEIGHT,
+    ROW_STEP,
+    DigitsData,
+    LabelledData,
+    Names,
+    PlatesData,
+    RowsData,
+    Sources,
+)
 from crnn_ctc.recipe.networks import NETWORKS
 from crnn_ctc.recipe.schema import (
     Input,
@@ -13,6 +22,8 @@ from crnn_ctc.recipe.toml_file import load, shipped
 
 __all__ = [
     "NETWORKS",
+    "ROW_HEIGHT",
+    "ROW_STEP",
     "DigitsData",
     "Input",
     "LabelledData",
@@ -21,6 +32,7 @@ __all__ = [
     "OwnAlphabet",
     "PlatesData",
     "Recipe",
+    "RowsData",
     "Sources",
     "Training",
     "load",

@@ -18,7 +18,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-_TAGS = {"one", "several", "weighted", "named", "own", "digits", "plates", "labelled"}
+_TAGS = {"one", "several", "weighted", "named", "own", "digits", "rows", "plates", "labelled"}
 """What pydantic puts into the place of an error, where no user wrote it."""
 
 

@@ -17,7 +17,7 @@ from crnn_ctc.model_file.card import Card
 from crnn_ctc.net.build import build
 from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.net.summary import summarize
-from crnn_ctc.recipe import Recipe, load
+from crnn_ctc.recipe import ROW_STEP, Recipe, RowsData, load
 from crnn_ctc.training.checkpoint import BEST, RECIPE, STATE, load_tensors, under
 
 
@@ -92,6 +92,7 @@ def make_card(recipe: Recipe, network: Network, facts: dict[str, Any]) -> Card:
         gflops=round(summary.gflops, 4),
         description=describe(recipe),
         two_rows=recipe.data.two_rows,
+        width_step=ROW_STEP if isinstance(recipe.data, RowsData) else 0,
         grammar=recipe.grammar,
         data=recipe.data.trained_on,
         licence=recipe.licence,

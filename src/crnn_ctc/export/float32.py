@@ -51,8 +51,8 @@ def to_float32(model: str | Path, out: Path, batch: int = 1) -> tuple[Card, floa
         pictures.
 
     Raises:
-        InputError: no such model, it is quantized, its inputs have any width, its graph cannot be converted, or the result
-            computes something else.
+        InputError: no such model, it is quantized, its inputs have any width, its graph cannot be
+            converted, or the result computes something else.
     """
     if out.suffix != ".onnx":
         raise InputError(f"{out}: name the model file NAME.onnx")

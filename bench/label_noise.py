@@ -3,8 +3,8 @@
     python bench/label_noise.py MODEL MODEL --data DIR [--sheet FILE.png]
 
 The digits are those that training on EMNIST holds out, which neither model was trained on; a model
-is a model file or a run folder. What both read alike against the label bounds from above what any
-model can reach on labels of this kind.
+is a model file or a run folder. What both read alike against the label is a list to look at: some
+are wrong labels, others are digits that both misread.
 """
 
 from __future__ import annotations

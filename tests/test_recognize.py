@@ -107,11 +107,11 @@ def test_a_model_of_one_row_is_shown_one_row() -> None:
 
 def test_where_a_step_lies() -> None:
     decoded = Decoder(ALPHABET)(np.zeros((1, 6, 3), np.float32))[0]
-    one, two = Seen(decoded), Seen(decoded, two_rows=True)
-    assert one.place(3, 6) == (0, 0.5)
+    one, two = Seen(decoded, 6), Seen(decoded, 6, two_rows=True)
+    assert one.place(3) == (0, 0.5)
     # a third of the steps for the upper row, from 0.15 to 0.85 of the picture's width
-    assert two.place(0, 6) == (0, pytest.approx(0.15))
-    assert two.place(1, 6) == (0, pytest.approx(0.5))
-    assert two.place(2, 6) == (1, pytest.approx(0))
-    assert two.place(4, 6) == (1, pytest.approx(0.5))
-    assert two.place(6, 6) == (1, pytest.approx(1))
+    assert two.place(0) == (0, pytest.approx(0.15))
+    assert two.place(1) == (0, pytest.approx(0.5))
+    assert two.place(2) == (1, pytest.approx(0))
+    assert two.place(4) == (1, pytest.approx(0.5))
+    assert two.place(6) == (1, pytest.approx(1))

@@ -183,7 +183,7 @@ def test_places_lie_where_the_reader_says(plates: Path) -> None:
     reader = Reader("plates-tiny")
     decoder = decoder_for(reader.card)
     read = next(iter(read_pictures(reader, [Picture("x", "鲁D89239", path)], 1, decoder)))
-    shown = entry(read, reader.card.steps, str)
+    shown = entry(read, str)
     with Image.open(path) as picture:
         width = picture.width
     for cell, character in zip(shown.below.cells, reader(path).characters, strict=True):
@@ -198,9 +198,9 @@ def test_places_lie_where_the_reader_says(plates: Path) -> None:
 def test_two_rows_stand_above_and_below() -> None:
     """Steps 0 to 3 of 12 are the upper row, a missed character goes with the one before it."""
     spans = tuple(Span(0, t, t + 1, 0.9) for t in (0, 2, 5, 9))
-    seen = Seen(Decoded("鲁D89", 0.9, spans), two_rows=True)
+    seen = Seen(Decoded("鲁D89", 0.9, spans), 12, two_rows=True)
     picture = Picture("two.png", "鲁DX89", np.zeros((60, 120, 3), np.uint8))
-    shown = entry(Read(picture, seen), 12, str)
+    shown = entry(Read(picture, seen), str)
     assert shown.above is not None
     assert [cell.pair.verdict for cell in shown.above.cells] == ["right", "right", "missed"]
     assert [cell.pair.read for cell in shown.below.cells] == ["8", "9"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -274,6 +274,33 @@ def fit(
         picture = picture.resize((width, height), Image.Resampling.BILINEAR)
     out = np.asarray(picture, np.uint8).reshape(height, width, channels)
     return _on_black(out) if ink == "light" else out
+
+
+def free_width(image: Image.Image | NDArray[np.uint8], height: int, widest: int, step: int) -> int:
+    """The width of a picture as a model of free width takes it, pixels.
+
+    It keeps its proportions but for rounding to a multiple of ``step``, is as wide as high at
+    least, and ``widest`` at most.
+
+    Args:
+        image: PIL's, or (H, W, C).
+        height: of the model's input, pixels.
+        widest: of the model's input, pixels.
+        step: pixels.
+    """
+    size = image.size if isinstance(image, Image.Image) else image.shape[1::-1]
+    width = size[0] * height / size[1]
+    return round(min(max(width, height), widest) / step) * step
+
+
+def batches_by_width(widths: Sequence[int], size: int) -> Iterator[list[int]]:
+    """Indices of equal widths together, at most ``size`` at a time, each index once."""
+    places: dict[int, list[int]] = {}
+    for place, width in enumerate(widths):
+        places.setdefault(width, []).append(place)
+    for alike in places.values():
+        for start in range(0, len(alike), size):
+            yield alike[start : start + size]
 
 
 UPPER_ROW = (0.15, 0.0, 0.85, 0.44)

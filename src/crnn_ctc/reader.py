@@ -19,7 +19,7 @@ from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import known_texts
-from crnn_ctc.image import MAX_PIXELS, ChannelOrder, Source, fit, load_each, open_picture
+from crnn_ctc.image import MAX_PIXELS, ChannelOrder, Source, load_each, open_picture
 from crnn_ctc.model_file.card import KEY, Card
 from crnn_ctc.model_file.runtime import CPU, Found, Runtime
 from crnn_ctc.plates.rules import named_kind
@@ -36,6 +36,10 @@ __all__ = [
     "model_path",
     "shipped",
 ]
+
+
+USUAL = {"digits": "digits-rows", "plates": "plates-tiny"}
+"""The shipped model that a kind of text stands for."""
 
 
 def shipped() -> list[str]:
@@ -231,8 +235,7 @@ class Reader:
 
     def fit(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """RGB uint8 (H, W, 3) as the model takes it; see :func:`crnn_ctc.image.fit`."""
-        card = self.card
-        return fit(image, card.height, card.width, card.channels, card.ink)
+        return self.card.fit(image)
 
     def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The network alone: uint8 (N, H, W, C) to float32 (N, T, K).
@@ -241,9 +244,8 @@ class Reader:
             InputError: what comes out is not what the card says, or no numbers.
         """
         out = self.runtime.log_probs(images)
-        if out.shape != (len(images), self.card.steps, len(self.card.alphabet)) or np.isnan(
-            out.sum()
-        ):
+        steps = self.card.steps * images.shape[2] // self.card.width
+        if out.shape != (len(images), steps, len(self.card.alphabet)) or np.isnan(out.sum()):
             raise InputError(
                 f"{self.card.name}: its graph computes no log-probabilities; "
                 "export it again with: crnn-ctc export"
@@ -270,10 +272,10 @@ class Reader:
 
     def _fields(self, seen: Seen, ms: float) -> dict[str, Any]:
         """The fields of a :class:`Reading`."""
-        decoded, steps, plate = seen.decoded, self.card.steps, seen.plate
+        decoded, plate = seen.decoded, seen.plate
         characters = []
         for text, span in zip(decoded.text, decoded.spans, strict=True):
-            row, quad = seen.place(span.start, span.end, steps)
+            row, quad = seen.place(span.start, span.end)
             start, end = float(quad[:, 0].min()), float(quad[:, 0].max())
             characters.append(Character(text, span.confidence, start, end, row, _points(quad)))
         return {
@@ -301,12 +303,13 @@ def _points(quad: NDArray[np.floating]) -> Quad:
 
 @contextmanager
 def model_path(model: str | Path) -> Iterator[Path]:
-    """The file of a shipped model, or of one of the user's.
+    """The file of a shipped model, or of one of the user's; see also :data:`USUAL`.
 
     Raises:
         InputError: there is neither.
     """
     name = str(model)
+    name = USUAL.get(name, name)
     if name in shipped():
         with as_file(files("crnn_ctc") / "models" / f"{name}.onnx") as path:
             yield path
@@ -337,8 +340,9 @@ def _open(model: str | Path, threads: int, device: str) -> tuple[Runtime, Card]:
     with model_path(model) as path:
         opened = Runtime(str(path), threads, device)
     card = Card.from_json(opened.metadata(KEY), name)
-    takes = [("images", "uint8", (card.height, card.width, card.channels))]
-    gives: list[tuple[str, tuple[int, ...]]] = [("log_probs", (card.steps, len(card.alphabet)))]
+    width, steps = (-1, -1) if card.width_step else (card.width, card.steps)
+    takes = [("images", "uint8", (card.height, width, card.channels))]
+    gives: list[tuple[str, tuple[int, ...]]] = [("log_probs", (steps, len(card.alphabet)))]
     if part := card.rectifier:
         takes.append(("views", "uint8", (part.height, part.width, 3)))
         gives += [("corners", (4, 2)), ("rows", ()), ("colours", (len(part.colours),))]

@@ -17,7 +17,7 @@ from PIL import Image
 from crnn_ctc.decode import Decoded
 from crnn_ctc.decode.decoder import Decoder
 from crnn_ctc.errors import InputError
-from crnn_ctc.image import LOWER_ROW, UPPER_ROW, UPPER_SHARE, fit, fit_two_rows
+from crnn_ctc.image import LOWER_ROW, UPPER_ROW, UPPER_SHARE, batches_by_width, fit_two_rows
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import Found
 from crnn_ctc.rectify import UNIT, Corners, homography, project, rectify
@@ -62,25 +62,26 @@ class Seen:
 
     Attributes:
         decoded: the text; its spans are in time steps.
+        steps: T, time steps of the picture.
         two_rows: whether the picture was read as two rows.
         size: width and height of the picture, in pixels.
         plate: where the plate was found; None where the picture was read as it is.
     """
 
     decoded: Decoded
+    steps: int
     two_rows: bool = False
     size: tuple[int, int] = (1, 1)
     plate: Plate | None = None
 
-    def place(self, start: float, end: float, steps: int) -> tuple[int, NDArray[np.float64]]:
+    def place(self, start: float, end: float) -> tuple[int, NDArray[np.float64]]:
         """Where a run of time steps lies: its row, and its corners, pixels, float64 (4, 2).
 
         Args:
             start: first time step.
             end: one past the last.
-            steps: T.
         """
-        left, right = start / steps, end / steps
+        left, right = start / self.steps, end / self.steps
         row = int(self.two_rows and (left + right) / 2 >= UPPER_SHARE)
         top, bottom = 0.0, 1.0
         if self.two_rows:
@@ -98,9 +99,9 @@ class Seen:
             return row, quad.clip(0, 1) * self.size
         return row, project(homography(UNIT, self.plate.corners), quad)
 
-    def extent(self, start: int, end: int, steps: int) -> tuple[int, float, float]:
+    def extent(self, start: int, end: int) -> tuple[int, float, float]:
         """Where a run of time steps lies: its row, and its edges as shares of the width."""
-        row, quad = self.place(start, end, steps)
+        row, quad = self.place(start, end)
         x = quad[:, 0] / self.size[0]
         return row, float(x.min()), float(x.max())
 
@@ -137,28 +138,29 @@ def look(
     fitted = [way.image for one in ways if not isinstance(one, InputError) for way in one]
     if not fitted:
         return [one for one in ways if isinstance(one, InputError)]
-    log_probs = model.log_probs(np.stack(fitted))
-    decoded = zip(decode(log_probs), log_probs, strict=True)
+    read: dict[int, tuple[Decoded, NDArray[np.float32]]] = {}
+    for places in batches_by_width([image.shape[1] for image in fitted], len(fitted)):
+        log_probs = model.log_probs(np.stack([fitted[place] for place in places]))
+        read.update(zip(places, zip(decode(log_probs), log_probs, strict=True), strict=True))
+    decoded = (read[place] for place in range(len(fitted)))
     found: list[tuple[Seen, NDArray[np.float32]] | InputError] = []
     for one in ways:
         if isinstance(one, InputError):
             found.append(one)
             continue
         seen = [
-            (Seen(text, way.two_rows, way.size, way.plate), rows)
+            (Seen(text, len(rows), way.two_rows, way.size, way.plate), rows)
             for way, (text, rows) in zip(one, decoded, strict=False)
         ]
         found.append(max(seen, key=lambda way: way[0].decoded.confidence))
     return found
 
 
-def prepare(model: Recognizer, pictures: Iterable[Image.Image]) -> NDArray[np.uint8]:
-    """Pictures as the network of a model takes them, uint8 (N, H, W, C): straightened or fitted."""
-    if model.card.rectifier is None:
-        size = (model.card.height, model.card.width, model.card.channels, model.card.ink)
-        return np.stack([fit(picture, *size) for picture in pictures])
-    ways = _straightened(model, pictures)
-    return np.stack([way.image for one in ways if not isinstance(one, InputError) for way in one])
+def prepare(model: Recognizer, pictures: Iterable[Image.Image]) -> list[NDArray[np.uint8]]:
+    """Pictures as the network of a model takes them, each uint8 (H, W, C): straight or fitted."""
+    prepared = _straightened if model.card.rectifier else _fitted
+    ways = prepared(model, pictures)
+    return [one[0].image for one in ways if not isinstance(one, InputError)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +177,12 @@ def _fitted(
     model: Recognizer, pictures: Iterable[Image.Image | InputError]
 ) -> Iterator[list[_Way] | InputError]:
     card = model.card
-    size = (card.height, card.width, card.channels, card.ink)
+    size = (card.height, card.width, card.channels, card.ink)  # of a plate of two rows
     for picture in pictures:
         if isinstance(picture, InputError):
             yield picture
             continue
-        ways = [_Way(fit(picture, *size), picture.size)]
+        ways = [_Way(card.fit(picture), picture.size)]
         if card.two_rows and picture.width < TWO_ROW_ASPECT * picture.height:
             ways.append(_Way(fit_two_rows(picture, *size), picture.size, two_rows=True))
         yield ways

@@ -8,7 +8,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from crnn_ctc.drawing.typeface import HAN_FACES, HELD, typeface
 from crnn_ctc.grammar import open_grammar
-from crnn_ctc.image import fit
 from crnn_ctc.model_file.card import Card
 
 _LENGTH = 5
@@ -25,7 +24,7 @@ def specimens(count: int, card: Card) -> list[NDArray[np.uint8]]:
     """Pictures to read, the same each time; random noise would keep a grammar's search busy.
 
     Returns:
-        RGB, uint8 (2H, 2W, 3).
+        RGB, uint8 (2H, 2W, 3), all of one width.
     """
     random = np.random.default_rng(0)
     return [_drawn(_text(card, random), card, random) for _ in range(count)]
@@ -33,8 +32,7 @@ def specimens(count: int, card: Card) -> list[NDArray[np.uint8]]:
 
 def fitted_specimens(count: int, card: Card) -> NDArray[np.uint8]:
     """The same as the model takes them: uint8 (N, H, W, C)."""
-    size = (card.height, card.width, card.channels)
-    return np.stack([fit(picture, *size, card.ink) for picture in specimens(count, card)])
+    return np.stack([card.fit(picture) for picture in specimens(count, card)])
 
 
 def _text(card: Card, random: np.random.Generator) -> str:
@@ -53,7 +51,9 @@ def _text(card: Card, random: np.random.Generator) -> str:
 
 
 def _drawn(text: str, card: Card, random: np.random.Generator) -> NDArray[np.uint8]:
-    width, height = _ENLARGED * card.width, _ENLARGED * card.height
+    # a row of free width: as wide as a few characters need
+    across = 3 * card.height if card.width_step else card.width
+    width, height = _ENLARGED * across, _ENLARGED * card.height
     picture = Image.new("RGB", (width, height), tuple(random.integers(0, 90, 3).tolist()))
     draw = ImageDraw.Draw(picture)
     size = round(min(0.75 * height, 1.4 * width / max(1, len(text))))

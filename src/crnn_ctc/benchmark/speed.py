@@ -10,7 +10,7 @@ from itertools import cycle, islice
 
 import numpy as np
 
-from crnn_ctc.image import Source, load
+from crnn_ctc.image import Source, batches_by_width, load
 from crnn_ctc.reader import Reader
 
 BATCHES = (1, 8, 64)
@@ -101,8 +101,11 @@ def _reading(reader: Reader, sources: Sequence[Source], batch: int) -> Callable[
 
 
 def _network(reader: Reader, sources: Sequence[Source], batch: int) -> Callable[[], object]:
-    images = np.stack([reader.fit(load(source)) for source in sources])
-    parts = [images[start : start + batch] for start in range(0, len(images), batch)]
+    images = [reader.fit(load(source)) for source in sources]
+    parts = [
+        np.stack([images[place] for place in places])
+        for places in batches_by_width([image.shape[1] for image in images], batch)
+    ]
     return lambda: [reader.log_probs(part) for part in parts]
 
 

@@ -101,11 +101,15 @@ def print_keys(name: str) -> None:
 def print_card(card: Card) -> None:
     """A card, for people."""
     colour = {1: "grey", 3: "RGB"}[card.channels]
+    width, steps = str(card.width), str(card.steps)
+    if step := card.width_step:
+        width = f"W (a multiple of {step}, {card.height} to {card.width})"
+        steps = f"W / {card.width // card.steps}"
     rows = {
         "description": card.description,
         "architecture": card.architecture,
-        "input": f"{card.width}x{card.height} pixels, {colour}, uint8 (N, H, W, C)",
-        "output": f"log-probabilities (N, {card.steps}, {len(card.alphabet)})",
+        "input": f"{width}x{card.height} pixels, {colour}, uint8 (N, H, W, C)",
+        "output": f"log-probabilities (N, {steps}, {len(card.alphabet)})",
         "alphabet": f"{card.alphabet.characters} and the blank at {card.alphabet.blank}",
         "grammar": card.grammar or "any text",
         "trained on": card.data,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -17,7 +18,9 @@ from crnn_ctc.data.label_tally import LabelTally, alphabet_line, rare_line
 from crnn_ctc.data.labelled import Labelled, normaliser, read_labelled
 from crnn_ctc.data.sequences import SequenceSource, protocol
 from crnn_ctc.errors import InputError
+from crnn_ctc.image import batches_by_width, fit, free_width, load
 from crnn_ctc.recipe import (
+    ROW_STEP,
     DigitsData,
     LabelledData,
     Names,
@@ -25,6 +28,7 @@ from crnn_ctc.recipe import (
     PlatesData,
     PlateViewsData,
     Recipe,
+    RowsData,
     Sources,
 )
 from crnn_ctc.synthesis.text import KIND_WEIGHTS, PROVINCES
@@ -57,10 +61,21 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Validation:
-    """A fixed set, to choose by say: images uint8 (N, H, W, C) and N texts."""
+    """A fixed set, to choose by say.
 
-    images: NDArray[np.uint8]
+    Attributes:
+        images: uint8 (N, H, W, C); or N of (H, W, C) where their widths differ.
+        texts: N labels.
+    """
+
+    images: NDArray[np.uint8] | list[NDArray[np.uint8]]
     texts: list[str]
+
+    def batches(self, size: int) -> Iterator[tuple[NDArray[np.uint8], list[str]]]:
+        """All pictures, at most ``size`` of one width at a time, in any order."""
+        for places in batches_by_width([image.shape[1] for image in self.images], size):
+            chosen = [self.images[place] for place in places]
+            yield np.stack(chosen), [self.texts[place] for place in places]
 
 
 def open_source(recipe: Recipe, folder: Path) -> tuple[Source, Validation]:
@@ -75,6 +90,8 @@ def open_source(recipe: Recipe, folder: Path) -> tuple[Source, Validation]:
         return _digits(recipe, recipe.data, folder)
     if isinstance(recipe.data, PlateViewsData):
         return _views(recipe, recipe.data, folder)
+    if isinstance(recipe.data, RowsData):
+        return _rows(recipe, recipe.data, folder)
     return _crops(recipe, recipe.data, folder)
 
 
@@ -107,7 +124,7 @@ def with_images(recipe: Recipe, folder: Path) -> Recipe:
     epochs = recipe.training.epochs
     if epochs is None:
         return recipe
-    if isinstance(recipe.data, DigitsData | PlateViewsData):
+    if isinstance(recipe.data, DigitsData | PlateViewsData | RowsData):
         raise InputError(
             f"recipe {recipe.name}: training.epochs counts labelled pictures, these are "
             "made anew for every step; set training.images"
@@ -132,6 +149,30 @@ def _digits(recipe: Recipe, data: DigitsData, folder: Path) -> tuple[Source, Val
     return source, Validation(images, texts)
 
 
+def _rows(recipe: Recipe, data: RowsData, folder: Path) -> tuple[Source, Validation]:
+    from crnn_ctc.data.rows import RowSource
+    from crnn_ctc.synthesis.rows import RowComposer
+    from crnn_ctc.synthesis.shapes import Shapes
+
+    train, held = hold_out(load_digits(folder / data.digits, "train"), data.held_out)
+    composer = RowComposer(recipe.seed, Shapes(train), data.pens, data.no_text)
+    source = RowSource(composer, recipe.input.width, data.uses)
+    images: list[NDArray[np.uint8]] = []
+    texts: list[str] = []
+    if data.validation_drawn:
+        other = replace(composer, seed=recipe.seed + _VALIDATION_SEED, shapes=Shapes(held))
+        images, texts = source.held_out(other, data.validation_drawn)
+    form = normaliser(recipe.characters)
+    for name in _names(data.validation) if data.validation else []:
+        for sample in read_labelled(folder / name, normalise=form):
+            picture = load(sample.path)
+            size = recipe.input
+            width = free_width(picture, size.height, size.width, ROW_STEP)
+            images.append(fit(picture, size.height, width, size.channels, data.ink))
+            texts.append(sample.text)
+    return source, Validation(images, texts)
+
+
 def _crops(
     recipe: Recipe, data: PlatesData | LabelledData, folder: Path
 ) -> tuple[Source, Validation]:
@@ -145,7 +186,7 @@ def _crops(
     trained = LabelTally()
     for names, weight in weighted:
         crops = _read(recipe, [folder / name for name in names], trained)
-        pools.append(Pool(crops.images, crops.texts, weight))
+        pools.append(Pool(np.asarray(crops.images), crops.texts, weight))
     held_labels = LabelTally()
     held = _read(recipe, [folder / name for name in _names(data.validation)], held_labels)
     for tally, what in ((trained, "training"), (held_labels, "validation")):
@@ -243,7 +284,7 @@ def _with_drawn(held: Validation, synthesizer: PlateSynthesizer, count: int) -> 
         evenly=True,
     )
     images, texts = other.batch(0, count)
-    return Validation(np.concatenate([held.images, images]), held.texts + texts)
+    return Validation(np.concatenate([np.asarray(held.images), images]), held.texts + texts)
 
 
 def _names(sources: Names | Sources) -> list[str]:

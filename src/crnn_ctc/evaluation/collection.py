@@ -13,7 +13,7 @@ from crnn_ctc.alphabet import PLATES
 from crnn_ctc.data.digits import SIZE, SPLITS, has_digits, load_digits
 from crnn_ctc.data.label_tally import LabelTally
 from crnn_ctc.data.labelled import LabelError, normaliser, read_labelled
-from crnn_ctc.data.sequences import Protocol, protocol
+from crnn_ctc.data.sequences import PROTOCOL_DIGITS, Protocol, protocol
 from crnn_ctc.decode.decoder import Decoder
 from crnn_ctc.errors import InputError, printable_name
 from crnn_ctc.evaluation.read import Picture, Read, read_fitted, read_pictures
@@ -122,22 +122,24 @@ def in_subset(name: str, wanted: str) -> bool:
 def _rows_of_digits(
     data: Path, cards: Sequence[Card], distortion: Protocol, split: str
 ) -> Collection:
-    for card in cards:
+    fixed = [card for card in cards if not card.width_step]
+    for card in fixed:
         if (card.height, card.channels) != (SIZE, 1) or card.width < SIZE:
             raise InputError(
                 f"{card.name}: takes {card.width}x{card.height}x{card.channels} pictures, not rows "
                 "of digits; evaluate a digits model"
             )
-        if card.width != cards[0].width:
+        if card.width != fixed[0].width:
             raise InputError(
-                f"{card.name}: reads {card.width // SIZE} digits at once, {cards[0].name} "
-                f"{cards[0].width // SIZE}; compare models of the same rows"
+                f"{card.name}: reads {card.width // SIZE} digits at once, {fixed[0].name} "
+                f"{fixed[0].width // SIZE}; compare models of the same rows"
             )
     part = next((known for known in SPLITS if known == split), None)
     if part is None:
         raise InputError(f"--split {split}: digits have the splits {' and '.join(SPLITS)}")
     digits = load_digits(data, part)
-    images, texts = protocol(digits, distortion, per_sequence=cards[0].width // SIZE)
+    count = fixed[0].width // SIZE if fixed else PROTOCOL_DIGITS
+    images, texts = protocol(digits, distortion, per_sequence=count)
     return Collection(
         title=f"{split} digits, {distortion}",
         unit="rows",
@@ -145,7 +147,7 @@ def _rows_of_digits(
             Picture(f"row {place}", text, image)
             for place, (image, text) in enumerate(zip(images, texts, strict=True))
         ],
-        fitted=True,
+        fitted=len(fixed) == len(cards),
         facts={"split": split, "protocol": distortion, "digits": len(digits)},
     )
 

@@ -120,5 +120,6 @@ def read_fitted(
     for start in range(0, len(pictures), batch_size):
         batch = pictures[start : start + batch_size]
         images = np.stack([np.asarray(picture.source) for picture in batch])
-        for picture, decoded in zip(batch, decoder(model.log_probs(images)), strict=True):
-            yield Read(picture, Seen(decoded))
+        log_probs = model.log_probs(images)
+        for picture, decoded in zip(batch, decoder(log_probs), strict=True):
+            yield Read(picture, Seen(decoded, log_probs.shape[1]))

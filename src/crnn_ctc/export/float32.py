@@ -51,14 +51,16 @@ def to_float32(model: str | Path, out: Path, batch: int = 1) -> tuple[Card, floa
         pictures.
 
     Raises:
-        InputError: no such model, it is quantized, its graph cannot be converted, or the result
-            computes something else.
+        InputError: no such model, it is quantized, its inputs have any width, its graph cannot be
+            converted, or the result computes something else.
     """
     if out.suffix != ".onnx":
         raise InputError(f"{out}: name the model file NAME.onnx")
     if batch < 1:
         raise InputError(f"batch size {batch}: give 1 or more")
     card = replace(Reader(model).card, name=out.stem)
+    if card.width_step:
+        raise InputError(f"{model}: reads rows of any width; a file of static shapes has one")
     with model_path(model) as path:
         original = path.read_bytes()
     graph = onnx.load_model_from_string(original)

@@ -172,7 +172,10 @@ def round_to_half(network: nn.Module) -> None:
 
 
 def to_onnx(network: Network, card: Card, rectifier: Rectifier | None = None) -> onnx.ModelProto:
-    """Trace the network into ONNX, with free batches and the card in its metadata."""
+    """Trace the network into ONNX, its card in the metadata.
+
+    Batches are free, and so is the width where the card says so.
+    """
     examples = {"images": torch.zeros(2, card.height, card.width, card.channels, dtype=torch.uint8)}
     outputs = ["log_probs"]
     module: nn.Module = FromPixels(network)
@@ -181,10 +184,14 @@ def to_onnx(network: Network, card: Card, rectifier: Rectifier | None = None) ->
         examples["views"] = torch.zeros(3, part.height, part.width, 3, dtype=torch.uint8)
         outputs += ["corners", "rows", "colours"]
         module = WithRectifier(network, rectifier)
-    batch = {
+    batch: dict[str, dict[int, Any]] = {
         name: {0: torch.export.Dim(size, min=1, max=1 << 16)}
         for name, size in zip(examples, "NM", strict=False)
     }
+    if step := card.width_step:
+        batch["images"][2] = step * torch.export.Dim(
+            "W", min=card.height // step, max=card.width // step
+        )
     quiet = logging.getLogger("torch.onnx")
     level = quiet.level
     quiet.setLevel(logging.ERROR)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.errors import InputError
 
-NAMES = "plates, digits, digits:5, digits:4-6, any, or re:PATTERN"
+NAMES = "plates, digits, digits:5, digits:4-6, luhn, luhn:16, any, or re:PATTERN"
 """The grammars that there are, for messages and help."""
 
 
@@ -85,18 +85,24 @@ def open_grammar(name: str, alphabet: Alphabet) -> Grammar:
     Args:
         name: ``plates``, every kind of Chinese civil plate (:mod:`crnn_ctc.plates.rules`);
             ``digits``, one or more; ``digits:5``, that many; ``digits:4-6``, from so many to so
-            many; ``any``, every text; ``re:PATTERN``, what a pattern allows
-            (:mod:`crnn_ctc.grammar.pattern`).
+            many; ``luhn``, numbers with a check digit after Luhn, with lengths as of digits
+            (:mod:`crnn_ctc.grammar.checksum`); ``any``, every text; ``re:PATTERN``, what a pattern
+            allows (:mod:`crnn_ctc.grammar.pattern`).
         alphabet: of the model that it is for.
 
     Raises:
         InputError: no such grammar, not a pattern, or the alphabet lacks its characters.
     """
     # only who has a grammar waits for these
+    from crnn_ctc.grammar.checksum import SHORTEST, luhn
     from crnn_ctc.grammar.pattern import compile_pattern
     from crnn_ctc.plates.rules import plate_pattern
 
     lengths = re.fullmatch(r"digits:([0-9]{1,3})(?:-([0-9]{1,3}))?", name)
+    checked = re.fullmatch(r"luhn(?::([0-9]{1,3})(?:-([0-9]{1,3}))?)?", name)
+    if checked:
+        least, most = (int(n) if n else None for n in (checked[1], checked[2] or checked[1]))
+        return Grammar(name, alphabet, *luhn(alphabet, least or SHORTEST, most))
     if name == "plates":
         pattern = plate_pattern(alphabet)
     elif name == "digits":

@@ -7,9 +7,13 @@ import unicodedata
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.errors import InputError
-from crnn_ctc.image import MOST_SIDE, Ink
+from crnn_ctc.image import MOST_SIDE, Ink, fit, free_width
 
 KEY = "crnn_ctc"
 """The ONNX metadata entry that holds the card."""
@@ -52,10 +56,10 @@ class Card:
         name: of the model.
         alphabet: K classes.
         height: of the input, in pixels.
-        width: of the input, in pixels.
+        width: of the input, in pixels; of the widest input where ``width_step`` is not 0.
         channels: 1 for grey, 3 for RGB.
         ink: see :data:`crnn_ctc.image.Ink`.
-        steps: T, time steps of the output.
+        steps: T, time steps of the output, for an input of ``width``.
         architecture: network and kind of recurrent layer.
         layers: count of modules, as the model project counts them.
         parameters: count.
@@ -65,6 +69,8 @@ class Card:
         two_rows: whether plates of two rows can be read, side by side.
         rectifier: of a model that finds the plate in a crop first; None for one that reads the
             picture as it is.
+        width_step: 0 where every input has the same width; else an input is as wide as its picture
+            needs, a multiple of this many pixels, and T is in proportion.
         temperature: divides the log-probabilities before the confidence; 1 leaves them.
         data: what it was trained on.
         licence: SPDX name, of the weights.
@@ -88,12 +94,27 @@ class Card:
     grammar: str | None = None
     two_rows: bool = False
     rectifier: Rectifier | None = None
+    width_step: int = 0
     temperature: float = 1.0
     data: str = ""
     licence: str = ""
     version: str = ""
     recipe: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+
+    def fit(self, image: Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A picture as the model takes it; see :func:`crnn_ctc.image.fit`.
+
+        Args:
+            image: PIL's, or RGB, uint8 (H, W, 3).
+
+        Returns:
+            uint8 (height, W, channels).
+        """
+        width = self.width
+        if self.width_step:
+            width = free_width(image, self.height, self.width, self.width_step)
+        return fit(image, self.height, width, self.channels, self.ink)
 
     def line(self) -> str:
         """The line that users of the model project know."""
@@ -157,6 +178,7 @@ class Card:
             ("time steps", (self.steps,), 1, MOST_STEPS),
             ("classes", (len(self.alphabet),), 2, MOST_CLASSES),
             ("temperature", (self.temperature,), *TEMPERATURES),
+            ("width step", (self.width_step,), 0, MOST_SIDE),
             ("numbers", (self.layers, self.parameters, self.gflops), 0, 1e12),
         ]
         for what, values, least, most in wanted:
@@ -176,6 +198,11 @@ class Card:
                 isinstance(c, str) and not any(_unfit(x) for x in c) for c in part.colours
             ):
                 return "rectifier"
+        if step := self.width_step:
+            if self.width % step or self.height % step or self.height > self.width:
+                return "width step: not a divisor of height and width"
+            if self.steps * step % self.width:
+                return "width step: not a whole number of time steps"
         if self.channels not in {1, 3} or self.ink not in {"light", "any"}:
             return "colours"
         if any(_unfit(character) for character in self.alphabet.symbols):

@@ -1,11 +1,14 @@
 """A recipe: all that decides a trained model, in one TOML file."""
 
 from crnn_ctc.recipe.data import (
+    ROW_HEIGHT,
+    ROW_STEP,
     DigitsData,
     LabelledData,
     Names,
     PlatesData,
     PlateViewsData,
+    RowsData,
     Sources,
 )
 from crnn_ctc.recipe.networks import NETWORKS
@@ -20,6 +23,8 @@ from crnn_ctc.recipe.toml_file import load, shipped
 
 __all__ = [
     "NETWORKS",
+    "ROW_HEIGHT",
+    "ROW_STEP",
     "DigitsData",
     "Input",
     "LabelledData",
@@ -29,6 +34,7 @@ __all__ = [
     "PlateViewsData",
     "PlatesData",
     "Recipe",
+    "RowsData",
     "Sources",
     "Training",
     "load",

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from crnn_ctc.image import Ink
 from crnn_ctc.recipe.section import Positive, Section, Share, Weight
 from crnn_ctc.synthesis.text import TWO_ROW
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+ROW_HEIGHT = 48
+"""Height of a row of digits of any width, pixels."""
+
+ROW_STEP = 16
+"""Widths of such rows are multiples of it: those of a batch must be the same."""
 
 Names = Annotated[
     Annotated[str, Tag("one")] | Annotated[list[str], Field(min_length=1), Tag("several")],
@@ -60,6 +69,53 @@ class DigitsData(Section):
     def steps_needed(self) -> int:
         """T for the hardest label: one digit over and over, with a blank between each two."""
         return 2 * self.per_sequence - 1
+
+
+class RowsData(Section):
+    """Composed rows of handwritten digits; see :class:`crnn_ctc.synthesis.rows.RowComposer`.
+
+    ``input.width`` of the recipe is the width of the widest row.
+    """
+
+    kind: Literal["rows"]
+    """What the training data are; it decides which other keys the section has."""
+    trained_on: str = "composed rows of handwritten digits of EMNIST and of drawn pen strokes"
+    """Described in the model's card as its training data."""
+    digits: str = "emnist"
+    """Folder of EMNIST's or MNIST's files, relative to the data folder."""
+    validation: Names | None = None
+    """Validation pictures, which choose the best weights, beside composed ones: a manifest or
+    folder, or a list of them, relative to the data folder."""
+    validation_drawn: Annotated[int, Field(ge=0)] = 500
+    """Composed rows of the validation set; training never sees their digits."""
+    held_out: Annotated[float, Field(gt=0, le=0.5)] = 0.03
+    """Share of the digits that only the validation set uses."""
+    pens: Share = 0.5
+    """Share of the rows that are drawn from pen strokes instead of EMNIST's digits."""
+    uses: Positive = 1
+    """How many times each composed row is shown, moved a little each time."""
+    no_text: Share = 0.03
+    """Share of rows without digits, whose label is empty."""
+
+    @property
+    def ink(self) -> Ink:
+        """Dark on light and light on dark are both drawn."""
+        return "any"
+
+    @property
+    def two_rows(self) -> bool:
+        """Digits stand in one row."""
+        return False
+
+    def steps_needed(self) -> int:
+        """T for ten times the same digit, with a blank between each two, in the widest row."""
+        return 2 * 10 - 1
+
+    @model_validator(mode="after")
+    def _chooses_by_something(self) -> Self:
+        if self.validation is None and self.validation_drawn == 0:
+            raise ValueError("name validation, or draw rows: set validation_drawn above 0")
+        return self
 
 
 class PlatesData(Section):

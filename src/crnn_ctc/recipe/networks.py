@@ -22,5 +22,6 @@ NETWORKS: dict[str, Registered] = {
     "CRNN_Tiny": Registered("crnn_ctc.net.crnn", ("gru", "lstm")),
     "CNN_Nano": Registered("crnn_ctc.net.nano"),
     "CNN_Small": Registered("crnn_ctc.net.nano"),
+    "CNN_Rows": Registered("crnn_ctc.net.rows"),
 }
 """By name; a new network is one file and one line here."""

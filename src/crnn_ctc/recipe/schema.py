@@ -17,7 +17,15 @@ from pydantic import (
 from crnn_ctc.alphabet import ALPHABETS, DIGITS, Alphabet
 from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import open_grammar
-from crnn_ctc.recipe.data import DigitsData, LabelledData, PlatesData, PlateViewsData
+from crnn_ctc.recipe.data import (
+    ROW_HEIGHT,
+    ROW_STEP,
+    DigitsData,
+    LabelledData,
+    PlatesData,
+    PlateViewsData,
+    RowsData,
+)
 from crnn_ctc.recipe.networks import NETWORKS
 from crnn_ctc.recipe.section import Positive, Section, Share, Side
 
@@ -216,7 +224,8 @@ class Recipe(Section):
     input: Input
     """The pictures that the network takes."""
     data: Annotated[
-        DigitsData | PlatesData | PlateViewsData | LabelledData, Field(discriminator="kind")
+        DigitsData | RowsData | PlatesData | PlateViewsData | LabelledData,
+        Field(discriminator="kind"),
     ]
     """The training data."""
     training: Training
@@ -246,11 +255,19 @@ class Recipe(Section):
             )
         if self.grammar is not None:
             open_grammar(self.grammar, self.characters)
+        if self.data.kind in ("digits", "rows") and (
+            self.alphabet == "LABELS" or not set(DIGITS.characters) <= set(self.characters.symbols)
+        ):
+            raise ValueError("digits need an alphabet that holds all ten: set it to DIGITS")
+        if self.data.kind == "rows":
+            if (self.input.height, self.input.channels) != (ROW_HEIGHT, 1):
+                raise ValueError(f"rows are {ROW_HEIGHT} pixels high and grey: set input to that")
+            if self.input.width % ROW_STEP or self.input.width < ROW_HEIGHT:
+                raise ValueError(
+                    f"rows are up to input.width pixels wide: a multiple of {ROW_STEP}, "
+                    f"at least {ROW_HEIGHT}"
+                )
         if self.data.kind == "digits":
-            if self.alphabet == "LABELS" or not all(
-                c in self.characters for c in DIGITS.characters
-            ):
-                raise ValueError("digits need an alphabet that holds all ten: set it to DIGITS")
             if (self.input.height, self.input.channels) != (32, 1):
                 raise ValueError("digits are 32 pixels high and grey: set input to 32 and 1")
             if self.input.width != 32 * self.data.per_sequence:

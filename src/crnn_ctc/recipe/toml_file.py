@@ -19,7 +19,7 @@ else:
     import tomli as tomllib
 
 _TAGS = {"one", "several", "weighted", "named", "own"}
-_TAGS |= {"digits", "plates", "plate_views", "labelled"}
+_TAGS |= {"digits", "plates", "plate_views", "rows", "labelled"}
 """What pydantic puts into the place of an error, where no user wrote it."""
 
 

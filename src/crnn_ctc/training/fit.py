@@ -290,13 +290,13 @@ def validate(
 ) -> dict[str, float]:
     """Exact match and CER of ``network`` on a fixed set, in float32, read as the product reads."""
     network.eval()
-    texts: list[str] = []
-    for start in range(0, len(validation.texts), batch_size):
-        # copied: the set may be mapped from a file that must not be written to
-        images = torch.from_numpy(validation.images[start : start + batch_size].copy()).to(device)
-        log_probs = network(scale_pixels(images)).cpu().numpy()
-        texts += greedy_texts(log_probs, alphabet)
-    metrics = measure(texts, validation.texts)
+    read: list[str] = []
+    labels: list[str] = []
+    for images, texts in validation.batches(batch_size):
+        log_probs = network(scale_pixels(torch.from_numpy(images).to(device))).cpu().numpy()
+        read += greedy_texts(log_probs, alphabet)
+        labels += texts
+    metrics = measure(read, labels)
     return {"exact_match": metrics.exact_match, "cer": metrics.cer}
 
 

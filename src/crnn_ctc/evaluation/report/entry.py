@@ -83,25 +83,24 @@ class Entry:
     edits: bool = True
 
 
-def entry(read: Read, steps: int, show: Callable[[str], str], truth: bool = True) -> Entry:
+def entry(read: Read, show: Callable[[str], str], truth: bool = True) -> Entry:
     """One contender's reading; of two rows, the upper one's characters stand above the picture.
 
     Args:
         read: a picture that could be read.
-        steps: T of the model.
         show: a text as people write it.
         truth: whether there is a label to compare it with.
     """
     assert read.seen is not None
     pairs = _pairs(read, truth)
-    rows = _rows(read, pairs, steps)
+    rows = _rows(read, pairs)
     return Entry(
         read.picture.name,
         show(read.picture.label),
         thumbnail(read.picture),
         (_reading(read, "", show),),
-        _panel(read, rows[0], steps) if read.seen.two_rows else None,
-        _panel(read, rows[1] if read.seen.two_rows else pairs, steps),
+        _panel(read, rows[0]) if read.seen.two_rows else None,
+        _panel(read, rows[1] if read.seen.two_rows else pairs),
         truth,
     )
 
@@ -109,12 +108,11 @@ def entry(read: Read, steps: int, show: Callable[[str], str], truth: bool = True
 def entry_of_two(
     reads: tuple[Read, Read],
     names: tuple[str, str],
-    steps: tuple[int, int],
     show: Callable[[str], str],
 ) -> Entry:
     """Two contenders' readings of a picture: the first's characters above it, the other's below."""
     picture: Picture = reads[0].picture
-    above, below = (_panel(read, _pairs(read), t) for read, t in zip(reads, steps, strict=True))
+    above, below = (_panel(read, _pairs(read)) for read in reads)
     return Entry(
         picture.name,
         show(picture.label),
@@ -133,18 +131,18 @@ def _pairs(read: Read, truth: bool = True) -> list[Pair]:
     return aligned(read.text, read.picture.label if truth else read.text)
 
 
-def _rows(read: Read, pairs: Sequence[Pair], steps: int) -> tuple[list[Pair], list[Pair]]:
+def _rows(read: Read, pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
     """The pairs of the upper and of the lower row; a missed character goes with the one before."""
     rows: tuple[list[Pair], list[Pair]] = ([], [])
     row = 0
     for pair in pairs:
-        if (extent := _extent(read, pair, steps)) is not None:
+        if (extent := _extent(read, pair)) is not None:
             row = extent[0]
         rows[row].append(pair)
     return rows
 
 
-def _extent(read: Read, pair: Pair, steps: int) -> tuple[int, float, float] | None:
+def _extent(read: Read, pair: Pair) -> tuple[int, float, float] | None:
     """See :meth:`Seen.extent`; None where the character was read nowhere."""
     if read.seen is None or pair.place is None:
         return None
@@ -152,14 +150,14 @@ def _extent(read: Read, pair: Pair, steps: int) -> tuple[int, float, float] | No
     if pair.place >= len(spans):  # a text that no path spells
         return None
     span = spans[pair.place]
-    return read.seen.extent(span.start, span.end, steps)
+    return read.seen.extent(span.start, span.end)
 
 
-def _panel(read: Read, pairs: Sequence[Pair], steps: int) -> Panel:
+def _panel(read: Read, pairs: Sequence[Pair]) -> Panel:
     cells = []
     for k, pair in enumerate(pairs):
         centre = round(100 * (k + 0.5) / len(pairs), 2)
-        extent = _extent(read, pair, steps)
+        extent = _extent(read, pair)
         if extent is None or pair.place is None or read.seen is None:
             cells.append(Cell(pair, None, None, 0.0, centre))
             continue

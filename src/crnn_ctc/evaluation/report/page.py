@@ -29,7 +29,7 @@ def result_page(result: Result, gallery: int = GALLERY) -> str:
         result: to show.
         gallery: the most pictures of errors.
     """
-    show, steps = _show(result), result.card.steps
+    show = _show(result)
     wrong = sorted((read for read in result.reads if not read.right), key=lambda r: -r.confidence)
     negatives = result.rejection.surest[:_NEGATIVES] if result.rejection else ()
     return _render(
@@ -39,15 +39,15 @@ def result_page(result: Result, gallery: int = GALLERY) -> str:
         matrix=confusion_matrix(result),
         tables={name: group_table(groups) for name, groups in result.groups.items()},
         wrong=len(wrong),
-        gallery=[entry(read, steps, show) for read in wrong[:gallery]],
-        negatives=[entry(read, steps, show, truth=False) for read in negatives],
+        gallery=[entry(read, show) for read in wrong[:gallery]],
+        negatives=[entry(read, show, truth=False) for read in negatives],
     )
 
 
 def comparison_page(comparison: Comparison, gallery: int = GALLERY) -> str:
     """Two contenders side by side, an HTML document; arguments as :func:`result_page`."""
     a, b = comparison.a, comparison.b
-    show, steps = _show(a), (a.card.steps, b.card.steps)
+    show = _show(a)
     differing = comparison.differing
     return _render(
         "comparison.html",
@@ -55,7 +55,7 @@ def comparison_page(comparison: Comparison, gallery: int = GALLERY) -> str:
         results=(a, b),
         charts=(reliability_chart([a, b]), risk_chart([a, b])),
         differing=len(differing),
-        gallery=[entry_of_two(pair, (a.name, b.name), steps, show) for pair in differing[:gallery]],
+        gallery=[entry_of_two(pair, (a.name, b.name), show) for pair in differing[:gallery]],
     )
 
 

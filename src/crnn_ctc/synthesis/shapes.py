@@ -1,0 +1,117 @@
+"""EMNIST's digits as distance fields: to be drawn at any size with any pen."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from crnn_ctc.data.digits import Digits
+from crnn_ctc.errors import InputError
+
+SIDE = 40
+"""Height and width of a field, pixels."""
+
+BODY = 28
+"""Height of the digit in its field, pixels."""
+
+LEVELS = 20.0
+"""Levels of a field for a pixel of distance; 128 is the outline."""
+
+_WIDEST = 1.3
+"""Width over height; wider digits are made narrower to fit into their field."""
+
+
+class Shape(NamedTuple):
+    """A digit without a slant or a pen of its own.
+
+    Attributes:
+        field: uint8 (SIDE, SIDE), signed distance to the outline, above 128 inside.
+        width: over its height.
+        radius: half the width of the stroke, in pixels of the field.
+    """
+
+    field: NDArray[np.uint8]
+    width: float
+    radius: float
+
+
+class Shapes:
+    """Digits upright, as high as one another, each computed when it is first asked for.
+
+    Args:
+        digits: of EMNIST or MNIST.
+    """
+
+    def __init__(self, digits: Digits) -> None:
+        self._images = digits.images
+        self._of_digit = [np.flatnonzero(digits.labels == digit) for digit in range(10)]
+        self._known: dict[int, Shape | None] = {}
+
+    def pick(self, digit: int, share: float) -> Shape:
+        """One of the shapes of a digit.
+
+        Args:
+            digit: 0 to 9.
+            share: which of them, from 0 up to 1, 1 excluded.
+
+        Raises:
+            InputError: there is no usable picture of that digit.
+        """
+        places = self._of_digit[digit]
+        first = int(share * len(places))
+        for k in range(len(places)):  # the next one, where a picture shows nothing
+            place = int(places[(first + k) % len(places)])
+            if place not in self._known:
+                self._known[place] = _shape(self._images[place])
+            shape = self._known[place]
+            if shape is not None:
+                return shape
+        raise InputError(f"the training digits hold no usable {digit}; give all of EMNIST or MNIST")
+
+
+def _shape(image: NDArray[np.uint8]) -> Shape | None:
+    """The shape of a picture, uint8 (H, W), light on black; None where it shows nothing."""
+    moments = cv2.moments(image)
+    if moments["m00"] == 0 or moments["mu02"] < 1:
+        return None
+    slant = float(np.clip(moments["mu11"] / moments["mu02"], -1, 1))
+    size = image.shape[0]
+    upright = cv2.warpAffine(
+        image,
+        np.array([[1, -slant, slant * moments["m01"] / moments["m00"]], [0, 1, 0]], np.float32),
+        (size, size),
+    )
+    x, y, w, h = cv2.boundingRect(np.asarray(upright > 100, np.uint8))
+    if h < 8 or w < 1:
+        return None
+    scale = BODY / h
+    across = min(scale, _WIDEST * BODY / w)
+    middle = SIDE / 2
+    large = cv2.warpAffine(
+        upright,
+        np.array(
+            [
+                [across, 0, middle - across * (x + w / 2 - 0.5) - 0.5],
+                [0, scale, middle - scale * (y + h / 2 - 0.5) - 0.5],
+            ],
+            np.float32,
+        ),
+        (SIDE, SIDE),
+        flags=cv2.INTER_CUBIC,
+    )
+    ink = np.asarray(large > 110, np.uint8)
+    inside = cv2.distanceTransform(ink, cv2.DIST_L2, 3)
+    outside = cv2.distanceTransform(1 - ink, cv2.DIST_L2, 3)
+    ridge = inside[(inside >= cv2.dilate(inside, _THREE)) & (inside > 0)]
+    if not len(ridge):
+        return None
+    # each distance is to the centre of the nearest pixel of the other side: half a pixel too much
+    distance = np.where(ink > 0, inside - 0.5, 0.5 - outside)
+    field = np.rint(128 + LEVELS * distance).clip(0, 255).astype(np.uint8)
+    return Shape(field, across * w / BODY, float(np.mean(ridge)) - 0.5)
+
+
+_THREE = np.ones((3, 3), np.uint8)

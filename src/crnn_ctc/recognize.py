@@ -17,7 +17,7 @@ from PIL import Image
 from crnn_ctc.decode import Decoded
 from crnn_ctc.decode.decoder import Decoder
 from crnn_ctc.errors import InputError
-from crnn_ctc.image import LOWER_ROW, UPPER_ROW, UPPER_SHARE, batches_by_width, fit_two_rows
+from crnn_ctc.image import LOWER_ROW, UPPER_ROW, UPPER_SHARE, batches_by_width, fit, fit_two_rows
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import Found
 from crnn_ctc.rectify import UNIT, Corners, homography, project, rectify

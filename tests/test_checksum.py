@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from crnn_ctc.alphabet import DIGITS, Alphabet
-from crnn_ctc.decode.decoder import Decoder
+from crnn_ctc.decode.decoder import Decoder, decoder_for
 from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import open_grammar
 
@@ -43,8 +46,9 @@ def test_from_every_state_some_number_can_be_completed() -> None:
     for name in ("luhn", "luhn:5", "luhn:2-4"):
         grammar = open_grammar(name, DIGITS)
         good = grammar.accepting.copy()
+        sources = np.repeat(np.arange(len(good)), np.diff(grammar.starts))
         for _ in range(len(good)):
-            good |= np.where(grammar.table >= 0, good[grammar.table], False).any(axis=1)
+            good[sources[good[grammar.targets]]] = True
         assert good.all()
 
 
@@ -61,6 +65,32 @@ def test_reading_obeys_the_check_digit() -> None:
     assert Decoder(DIGITS).texts(log_probs) == [digits]
     grammar = open_grammar("luhn", DIGITS)
     assert Decoder(DIGITS, grammar).texts(log_probs) == ["79927398713"]
+
+
+def weighed(*texts: tuple[str, float]) -> NDArray[np.float32]:
+    """Log-probabilities (1, T, K) of one digit in each second step, by its share of the step."""
+    length = len(texts[0][0])
+    probs = np.full((2 * length + 1, len(DIGITS)), 1e-4)
+    probs[::2, DIGITS.blank] = 1
+    for text, share in texts:
+        for k, digit in enumerate(text):
+            probs[2 * k + 1, DIGITS.encode(digit)] += share
+    return np.log(probs / probs.sum(1, keepdims=True))[None].astype(np.float32)
+
+
+def test_a_rule_of_ones_own_refuses_what_cannot_be() -> None:
+    log_probs = weighed(("07", 0.7), ("19", 0.3))
+    card = SimpleNamespace(name="m", alphabet=DIGITS, grammar=None, temperature=1.0)
+    assert decoder_for(card).texts(log_probs) == ["07"]
+    later = decoder_for(card, rule=lambda text: text > "08")
+    assert later.texts(log_probs) == ["17"]
+    assert later(log_probs)[0].confidence < decoder_for(card)(log_probs)[0].confidence
+    prime = decoder_for(card, grammar="digits:2", rule=lambda text: text in {"19", "23"})
+    assert prime.texts(log_probs) == ["19"]
+    with_others = decoder_for(card, grammar="digits:2", rule=lambda t: t != "07", alternatives=3)
+    found = with_others(log_probs)[0]
+    assert "07" not in {found.text, *(other.text for other in found.alternatives)}
+    assert decoder_for(card, rule=lambda _: False)(log_probs)[0].text == ""
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -62,6 +62,8 @@ class Reader:
             line, or the texts (:func:`crnn_ctc.grammar.known_texts`). The answer is the listed text
             that is most probable in the picture, exactly, with its P(text | picture); none where no
             listed text has 1 %.
+        rule: a function that says of a text whether it can be, a check digit's say. A text of which
+            it returns False is not answered; the most probable one of the others is, or none.
         alternatives: how many other texts each reading gives; every picture is then searched.
         device: where the network is computed: ``cpu``, ``cuda``, ``directml``, ``coreml`` or
             ``openvino``, with the build of ONNX Runtime that has it; ``auto`` for the first of
@@ -88,6 +90,7 @@ class Reader:
         channel_order: ChannelOrder = "rgb",
         max_pixels: int = MAX_PIXELS,
         known: str | Path | Iterable[str] | None = None,
+        rule: Callable[[str], bool] | None = None,
     ) -> None:
         if not 0 <= min_confidence <= 1:
             raise InputError(f"least confidence {min_confidence}: give one from 0 to 1")
@@ -97,7 +100,7 @@ class Reader:
         if known is not None and grammar is not None:
             raise InputError("known texts and a grammar: give one or the other")
         allowed = grammar if known is None else known_texts(known, self.card.alphabet)
-        self._decode = decoder_for(self.card, grammar=allowed, alternatives=alternatives)
+        self._decode = decoder_for(self.card, grammar=allowed, alternatives=alternatives, rule=rule)
         self._alternatives = alternatives
         self._channel_order = _checked(channel_order)
         self._max_pixels = max_pixels

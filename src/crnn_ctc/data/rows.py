@@ -46,6 +46,11 @@ class RowSource:
     uses: int = 1
     _recent: dict[int, _Batch] = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def pictures(self) -> int:
+        """No labelled pictures: all rows are composed."""
+        return 0
+
     def width(self, index: int) -> int:
         """Of the rows that are composed as batch ``index``, pixels."""
         draws = Draws(uniforms(self.composer.seed, _WIDTHS + index, (4,)))

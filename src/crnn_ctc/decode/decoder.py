@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Literal
 
@@ -172,6 +172,7 @@ def decoder_for(
     method: Method | None = None,
     grammar: str | Grammar | None = None,
     alternatives: int = 0,
+    rule: Callable[[str], bool] | None = None,
 ) -> Decoder:
     """The decoder of a model.
 
@@ -181,6 +182,7 @@ def decoder_for(
         grammar: itself, or its name (:func:`crnn_ctc.grammar.open_grammar`), or ``none``; None for
             the card's.
         alternatives: see :class:`Decoder`.
+        rule: see :meth:`crnn_ctc.grammar.Grammar.ruled`; it needs no grammar.
 
     Raises:
         InputError: no such grammar, or the method is ``grammar`` and there is none.
@@ -193,6 +195,8 @@ def decoder_for(
     if method not in (None, "grammar"):
         chosen = None
     opened = open_grammar(chosen, card.alphabet) if isinstance(chosen, str) else chosen
+    if rule is not None:
+        opened = (opened or open_grammar("any", card.alphabet)).ruled(rule)
     return Decoder(
         card.alphabet,
         opened,

@@ -104,7 +104,7 @@ class PrefixSearch:
                 heapq.heappush(waiting, (-bound, number, prefix, place))
 
         def put_all(prefix: _Prefix) -> None:
-            if self._grammar.accepting[prefix.state]:
+            if self._ends(prefix):
                 put(prefix.probability, prefix, -1)
             if prefix.following:
                 put(prefix.bounds[0], prefix, 0)
@@ -140,11 +140,16 @@ class PrefixSearch:
         if place >= 0:
             prefix = self._extended(prefix, place)
         while True:
-            if self._grammar.accepting[prefix.state] and prefix.probability > found.probability:
+            if prefix.probability > found.probability and self._ends(prefix):
                 found = Ranked(prefix.probability, prefix.classes)
             if not prefix.following or prefix.bounds[0] <= found.probability:
                 return found
             prefix = self._extended(prefix, 0)
+
+    def _ends(self, prefix: _Prefix) -> bool:
+        """Whether the prefix may be the whole text."""
+        text = self._grammar.alphabet.decode(prefix.classes)
+        return self._grammar.ends(prefix.state, text)
 
     def _empty(self) -> _Prefix:
         blank_ended = [1.0, *np.cumprod(self._probs[:, self._grammar.alphabet.blank]).tolist()]

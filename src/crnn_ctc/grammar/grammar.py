@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -30,6 +31,7 @@ class Grammar:
         targets: int64 (E,): state that each transition leads to.
         accepting: bool (S,): whether a text may end in the state.
         listed: whether it is a list of known texts, of which none may be the answer.
+        rule: a user's function that says of a text whether it can be; None for none.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Grammar:
     targets: NDArray[np.int64]
     accepting: NDArray[np.bool_]
     listed: bool = False
+    rule: Callable[[str], bool] | None = None
 
     @classmethod
     def from_table(
@@ -75,7 +78,19 @@ class Grammar:
             state = self.after(state, c)
             if state < 0:
                 return False
-        return bool(self.accepting[state])
+        return self.ends(state, text)
+
+    def ends(self, state: int, text: str) -> bool:
+        """Whether ``text``, which led to ``state``, may end there."""
+        return bool(self.accepting[state]) and (self.rule is None or self.rule(text))
+
+    def ruled(self, rule: Callable[[str], bool]) -> Grammar:
+        """The same grammar less the texts of which ``rule`` returns False.
+
+        Args:
+            rule: gets a text of the grammar.
+        """
+        return replace(self, rule=rule)
 
 
 @lru_cache(maxsize=32)
@@ -102,7 +117,7 @@ def open_grammar(name: str, alphabet: Alphabet) -> Grammar:
     checked = re.fullmatch(r"luhn(?::([0-9]{1,3})(?:-([0-9]{1,3}))?)?", name)
     if checked:
         least, most = (int(n) if n else None for n in (checked[1], checked[2] or checked[1]))
-        return Grammar(name, alphabet, *luhn(alphabet, least or SHORTEST, most))
+        return Grammar.from_table(name, alphabet, *luhn(alphabet, least or SHORTEST, most))
     if name == "plates":
         pattern = plate_pattern(alphabet)
     elif name == "digits":

@@ -289,8 +289,8 @@ def free_width(image: Image.Image | NDArray[np.uint8], height: int, widest: int,
         step: pixels.
     """
     size = image.size if isinstance(image, Image.Image) else image.shape[1::-1]
-    width = size[0] * height / size[1]
-    return round(min(max(width, height), widest) / step) * step
+    width = float(size[0]) * height / size[1]
+    return int(round(min(max(width, height), widest) / step) * step)
 
 
 def batches_by_width(widths: Sequence[int], size: int) -> Iterator[list[int]]:

@@ -37,7 +37,7 @@ def cut(height: int, width: int, draws: Draws) -> NDArray[np.float32]:
         piece = piece[:, ::-1]
     if draws.chance(0.5):
         piece = piece[::-1]
-    return piece.astype(np.float32) / 127
+    return np.asarray(piece / 127, np.float32)
 
 
 def grain(height: int, width: int, draws: Draws) -> NDArray[np.float32]:

@@ -62,6 +62,10 @@ def bulk(
             "by default those of the model.",
         ),
     ] = None,
+    known: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Answer only texts of this list, one a line."),
+    ] = None,
     min_confidence: Annotated[
         float, typer.Option(metavar="P", help="Refuse readings below this, from 0 to 1.")
     ] = 0.0,
@@ -81,7 +85,7 @@ def bulk(
         raise InputError("bulk reads files, folders and URIs, not standard input; leave - away")
     run = _engine(engine)
     found_at, folder = [place(source) for source in sources], place(out)
-    how = Job(folder, model, grammar, device, threads, min_confidence, batch_size)
+    how = Job(folder, model, grammar, device, threads, min_confidence, batch_size, known)
     how.reader()  # a model that cannot be opened fails here, once, and leaves no folder behind
     prepare(folder, found_at)
     listed = 0

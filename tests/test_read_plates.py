@@ -99,7 +99,7 @@ def test_only_models_of_plates_show_a_dot(
     stub = SimpleNamespace(
         card=SimpleNamespace(name="own", alphabet=alphabet),
         min_confidence=0.0,
-        read=lambda sources, batch_size: (Reading("皖AY0D83", 1.0) for _ in sources),
+        read=lambda sources, batch_size: (Reading("皖AY0D83", 1.0, accepted=True) for _ in sources),
     )
     monkeypatch.setattr("crnn_ctc.reader.Reader", lambda *_, **__: stub)
     predict([str(YELLOW)], output=Format.TEXT)

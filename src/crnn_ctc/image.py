@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from crnn_ctc.errors import InputError, NotAPictureError
+from crnn_ctc.files import LONG, NO_PATH, no_path
 from crnn_ctc.jpeg import MOST_MISSING, open_cut_jpeg
 
 Source = (
@@ -165,50 +165,21 @@ def _content(source: object) -> tuple[str, bytes]:
         )
     name = os.fspath(source)
     name = os.fsdecode(name) if isinstance(name, bytes) else name
-    if _NO_PATH.match(name):
-        raise InputError(_no_path(name))
+    if NO_PATH.match(name):
+        raise InputError(no_path(name))
     try:
         return name, Path(name).read_bytes()
     except FileNotFoundError:
-        if len(name) > _LONG:
-            raise InputError(_no_path(name)) from None
+        if len(name) > LONG:
+            raise InputError(no_path(name)) from None
         raise InputError(f"{name}: no such file; check the path") from None
     except IsADirectoryError:
         raise InputError(f"{name}: a folder, not a picture; name its pictures") from None
     except (OSError, ValueError) as error:
-        if len(name) > _LONG:
-            raise InputError(_no_path(name)) from None
+        if len(name) > LONG:
+            raise InputError(no_path(name)) from None
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{name}: cannot be read ({reason}); check the path") from None
-
-
-_NO_PATH = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
-"""Addresses, where a path is wanted."""
-
-_LONG = 255
-"""Characters; a longer string of which there is no file is hardly a path."""
-
-_STREAMS = ("rtsp", "rtmp", "rtp", "udp", "srt", "mms", "onvif")
-
-
-def _no_path(name: str) -> str:
-    """What to do with a string that is no path; it is not repeated whole, nor with a password."""
-    scheme = name.partition(":")[0].lower()
-    shown = re.sub(r"//[^/@]*@", "//", name)
-    shown = shown if len(shown) <= 80 else f"{shown[:40]}... ({len(name):,} characters)"
-    if "://" not in name[:64]:
-        return (
-            f"{shown}: not a path; if it is a picture in base64, give its bytes: "
-            "base64.b64decode(text.partition(',')[2] or text)"
-        )
-    if scheme in _STREAMS:
-        return (
-            f"{shown}: a video stream, not a picture; read its frames, with OpenCV say: "
-            "Reader().read(frames, channel_order='bgr')"
-        )
-    if scheme in {"http", "https", "ftp"}:
-        return f"{shown}: an address, not a file; download it first, with curl say"
-    return f"{shown}: an address, not a file; copy it here first, or read it with predict --out"
 
 
 def _content_of_file(file: Any) -> tuple[str, bytes]:

@@ -23,6 +23,7 @@ from crnn_ctc.image import (
     UPPER_SHARE,
     WARNING,
     batches_by_width,
+    fit,
     fit_two_rows,
 )
 from crnn_ctc.model_file.card import Card

@@ -102,6 +102,22 @@ def test_bad_pictures_are_one_line_and_exit_code_2(tmp_path: Path, name: str, sa
     assert [row.split()[0] for row in rows] == [photo.name[:5], "(error)", photo.name[:5]]
 
 
+def test_a_folder_without_pictures_and_a_cut_jpeg(tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "notes.txt").write_text("nothing to read")
+    cut = tmp_path / "cut.jpg"
+    cut.write_bytes(next((EXAMPLES / "plates").glob("*blue.jpg")).read_bytes()[:-2])
+    done = run_cli("predict", tmp_path / "none", cut, "--model", "plates-nano", "--format", "json")
+    assert done.returncode == 2
+    said = done.stderr.decode()
+    assert f"error: {tmp_path / 'none'}: a folder without pictures (.bmp, " in said
+    assert f"warning: {cut}: a JPEG file cut short: its end marker is missing" in said
+    empty, read = json.loads(done.stdout)
+    assert empty["error"] is not None
+    assert (read["error"], read["text"]) == (None, "苏D18RL9")
+    assert read["warning"].startswith(f"{cut}: a JPEG file cut short")
+
+
 def test_save_writes_annotated_pictures(tmp_path: Path) -> None:
     twin = tmp_path / "other" / PICTURES[0].name
     twin.parent.mkdir()

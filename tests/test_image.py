@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from crnn_ctc import InputError
+from crnn_ctc import InputError, Reader
 from crnn_ctc.data.digits import Digits
 from crnn_ctc.data.sequences import protocol
-from crnn_ctc.image import fit, fit_two_rows, load, load_each
+from crnn_ctc.image import WARNING, fit, fit_two_rows, load, load_each, open_picture
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -149,12 +149,81 @@ def test_what_is_no_picture(tmp_path: Path, content: bytes, says: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "TIFF", "WebP"])
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.8])
 def test_truncated_pictures(picture: Image.Image, kind: str, share: float) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
     content = encoded(Image.fromarray(noise), kind)
     with pytest.raises(InputError, match=r"broken picture|not a picture"):
         load(content[: int(len(content) * share)])
+
+
+def cut_jpeg(share: float, **options: object) -> tuple[bytes, Image.Image]:
+    """A JPEG of noise without the last ``share`` of its data, and as a whole."""
+    noise = np.random.default_rng(0).integers(0, 256, (60, 200, 3), np.uint8)
+    content = encoded(Image.fromarray(noise), "JPEG", quality=92, **options)
+    whole = Image.open(io.BytesIO(content)).convert("RGB")
+    data = content.index(b"\xff\xda")
+    return content[: data + int((len(content) - data) * (1 - share))], whole
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_a_jpeg_without_its_end_is_read_with_a_warning(subsampling: int) -> None:
+    content, whole = cut_jpeg(0.05, subsampling=subsampling)
+    got = open_picture(content)
+    assert "picture: a JPEG file cut short: its last" in got.info[WARNING]
+    same = (np.asarray(got) == np.asarray(whole)).all(2).mean()
+    assert same > 0.85
+    assert "\n" not in got.info[WARNING]
+    content, _ = cut_jpeg(0.15, subsampling=subsampling)
+    with pytest.raises(InputError, match="a broken picture"):
+        open_picture(content)
+
+
+def test_a_jpeg_without_its_end_marker_is_whole(tmp_path: Path) -> None:
+    content, whole = cut_jpeg(0)
+    (tmp_path / "no_eoi.jpg").write_bytes(content[:-2])
+    got = open_picture(tmp_path / "no_eoi.jpg")
+    assert "no_eoi.jpg: a JPEG file cut short: its end marker is missing" in got.info[WARNING]
+    assert np.array_equal(np.asarray(got), np.asarray(whole))
+    reading = Reader("plates-nano")(tmp_path / "no_eoi.jpg")
+    assert reading.warning == got.info[WARNING]
+    assert Reader("plates-nano")(content).warning is None
+    # of a progressive file nobody can tell how much is missing
+    with pytest.raises(InputError, match="a broken picture"):
+        open_picture(cut_jpeg(0.02, progressive=True)[0])
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_bits_are_taken_from_what_a_wider_file_holds(bits: int) -> None:
+    values = np.linspace(0, 2**bits - 1, 40 * 20).reshape(20, 40).round().astype(np.uint16)
+    expected = np.rint(values / (2**bits - 1) * 255)
+    for source in (
+        encoded(Image.fromarray(values), "PNG"),
+        encoded(Image.fromarray(values), "TIFF"),
+        values,
+        np.repeat(values[..., None], 3, axis=2),
+    ):
+        assert np.abs(load(source)[..., 0] - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("source", "says", "hidden"),
+    [
+        ("rtsp://admin:s3cret@10.0.0.8/live", "a video stream, not a picture", "s3cret"),
+        ("https://example.org/plate.jpg", "download it first", None),
+        ("s3://bucket/plate.jpg", "an address, not a file", None),
+        ("data:image/png;base64," + "iVBORw0KGgo" * 20, "base64.b64decode", "iVBORw0KGgo" * 10),
+        ("/9j/4AAQSkZJRgABAQ" * 100, "base64.b64decode", "/9j/4AAQSkZJRgABAQ" * 10),
+    ],
+)
+def test_what_is_no_path_gets_a_sentence_that_helps(
+    source: str, says: str, hidden: str | None
+) -> None:
+    with pytest.raises(InputError) as caught:
+        load(source)
+    assert says in str(caught.value)
+    assert len(str(caught.value)) < 300
+    assert hidden is None or hidden not in str(caught.value)
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from crnn_ctc.errors import InputError, NotAPictureError
+from crnn_ctc.files import LONG, NO_PATH, no_path
+from crnn_ctc.jpeg import MOST_MISSING, open_cut_jpeg
 
 Source = (
     str
@@ -36,6 +38,9 @@ Ink = Literal["light", "any"]
 
 MAX_PIXELS = 50_000_000
 """Larger pictures are refused: decompressed, they would fill the memory."""
+
+WARNING = "crnn_ctc_warning"
+"""Key in a Pillow image's ``info``: a line that says what is wrong with a picture that is read."""
 
 MIN_SIDE = 4
 """Pixels; smaller pictures hold no text."""
@@ -65,7 +70,8 @@ def open_picture(
     """A picture in mode RGB, upright by its EXIF.
 
     Grey, palette, CMYK, 16-bit and transparent pictures are converted; transparency is laid on
-    white, as viewers show it.
+    white, as viewers show it. A JPEG file that misses its end is read, as viewers do, if no more
+    than a tenth of the picture is missing: ``info`` then holds a ``WARNING``.
 
     Args:
         source: see :data:`Source`.
@@ -98,7 +104,14 @@ def open_picture(
     except (InputError, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise many kinds of errors on broken files
-        raise InputError(f"{name}: a broken picture ({error}); copy it again") from None
+        cut = open_cut_jpeg(content)
+        if cut is None or cut[1] > MOST_MISSING:
+            raise InputError(f"{name}: a broken picture ({error}); copy it again") from None
+    image, missing = cut
+    picture = _to_rgb(image, name, max_pixels)
+    what = f"its last {100 * missing:.2g} % are" if missing else "its end marker is"
+    picture.info[WARNING] = f"{name}: a JPEG file cut short: {what} missing; the rest was read"
+    return picture
 
 
 def load(
@@ -152,13 +165,19 @@ def _content(source: object) -> tuple[str, bytes]:
         )
     name = os.fspath(source)
     name = os.fsdecode(name) if isinstance(name, bytes) else name
+    if NO_PATH.match(name):
+        raise InputError(no_path(name))
     try:
         return name, Path(name).read_bytes()
     except FileNotFoundError:
+        if len(name) > LONG:
+            raise InputError(no_path(name)) from None
         raise InputError(f"{name}: no such file; check the path") from None
     except IsADirectoryError:
         raise InputError(f"{name}: a folder, not a picture; name its pictures") from None
     except (OSError, ValueError) as error:
+        if len(name) > LONG:
+            raise InputError(no_path(name)) from None
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{name}: cannot be read ({reason}); check the path") from None
 
@@ -214,13 +233,22 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Grey of 16 bits, or of 32 that hold 16, or floats in [0, 1] or [0, 255]."""
+    """Integers of 8, 10, 12, 14 or 16 bits in wider ones, or floats in [0, 1] or [0, 255].
+
+    Cameras of 10 and 12 bits write files of 16 that do not say so. The fewest bits that hold all
+    values count; the darkest pictures of more bits come out brighter than they are.
+    """
+    numbers = np.nan_to_num(values.astype(np.float64))
+    highest = float(numbers.max())
     if values.dtype.kind == "f":
-        numbers = np.nan_to_num(values.astype(np.float64))
-        scaled = numbers * (255 if numbers.max() <= 1 else 1)
+        most = 1.0 if highest <= 1 else 255.0
     else:
-        scaled = values.astype(np.float64) * (1 if int(values.max()) <= 255 else 255 / 65535)
-    return np.asarray(np.rint(scaled).clip(0, 255), np.uint8)
+        most = next((2.0**bits - 1 for bits in _BITS if highest < 2**bits), 2.0**16 - 1)
+    return np.asarray(np.rint(numbers * (255 / most)).clip(0, 255), np.uint8)
+
+
+_BITS = (8, 10, 12, 14, 16)
+"""Of a channel, in the order in which they are tried."""
 
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -231,10 +259,12 @@ def _from_array(
     array: NDArray[np.uint8], max_pixels: int, channel_order: ChannelOrder
 ) -> Image.Image:
     channels = array.shape[2] if array.ndim == 3 else 1
+    if array.dtype == np.uint16 and array.size:
+        array = _eight_bits(array)
     if array.dtype != np.uint8 or array.ndim not in {2, 3} or channels not in _MODES:
         raise InputError(
-            f"array of {array.dtype} {array.shape}: give uint8 (H, W), (H, W, 1), (H, W, 3) or "
-            "(H, W, 4)"
+            f"array of {array.dtype} {array.shape}: give uint8 or uint16 (H, W), (H, W, 1), "
+            "(H, W, 3) or (H, W, 4)"
         )
     height, width = array.shape[:2]
     _check_size(width, height, "array", max_pixels)

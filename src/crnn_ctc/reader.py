@@ -288,6 +288,7 @@ class Reader:
             "ms": ms,
             "alternatives": decoded.alternatives,
             "accepted": decoded.text != "" and decoded.confidence >= self.min_confidence,
+            "warning": seen.warning,
             "corners": _points(plate.corners) if plate else (),
             "colour": plate.colour if plate else "",
             "kind": (named_kind(decoded.text) or plate.colour) if plate else "",

@@ -60,6 +60,8 @@ class Reading:
         colour: of the plate: blue, yellow, green, white or black; empty likewise.
         kind: of the plate, by its text where that tells (trailer, learner, police, consulate,
             embassy, cross-border, emergency, armed police, aviation), else its colour.
+        warning: one line that says what is wrong with a picture that was read all the same, such as
+            a JPEG file cut short; None where nothing is.
     """
 
     text: str
@@ -72,6 +74,7 @@ class Reading:
     corners: Quad = ()
     colour: str = ""
     kind: str = ""
+    warning: str | None = None
 
     def judged(self, least: float) -> Self:
         """The same, accepted from another least ``confidence``; an empty text never is."""
@@ -133,4 +136,5 @@ def reading_json(reading: Reading, show: Callable[[str], str]) -> dict[str, Any]
         "colour": reading.colour,
         "kind": reading.kind,
         "error": reading.error,
+        "warning": reading.warning,
     }

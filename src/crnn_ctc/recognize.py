@@ -17,7 +17,15 @@ from PIL import Image
 from crnn_ctc.decode import Decoded
 from crnn_ctc.decode.decoder import Decoder
 from crnn_ctc.errors import InputError
-from crnn_ctc.image import LOWER_ROW, UPPER_ROW, UPPER_SHARE, batches_by_width, fit, fit_two_rows
+from crnn_ctc.image import (
+    LOWER_ROW,
+    UPPER_ROW,
+    UPPER_SHARE,
+    WARNING,
+    batches_by_width,
+    fit,
+    fit_two_rows,
+)
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import Found
 from crnn_ctc.rectify import UNIT, Corners, homography, project, rectify
@@ -66,6 +74,7 @@ class Seen:
         two_rows: whether the picture was read as two rows.
         size: width and height of the picture, in pixels.
         plate: where the plate was found; None where the picture was read as it is.
+        warning: what is wrong with a picture that was read all the same; None where nothing is.
     """
 
     decoded: Decoded
@@ -73,6 +82,7 @@ class Seen:
     two_rows: bool = False
     size: tuple[int, int] = (1, 1)
     plate: Plate | None = None
+    warning: str | None = None
 
     def place(self, start: float, end: float) -> tuple[int, NDArray[np.float64]]:
         """Where a run of time steps lies: its row, and its corners, pixels, float64 (4, 2).
@@ -132,9 +142,15 @@ def look(
         N results: errors, or pairs of what was seen and float32 (T, K), of the way of looking that
         counts.
     """
-    ways = list(
-        _straightened(model, pictures) if model.card.rectifier else _fitted(model, pictures)
-    )
+    warnings: list[str | None] = []
+
+    def noted() -> Iterator[Image.Image | InputError]:
+        for picture in pictures:
+            known = {} if isinstance(picture, InputError) else picture.info
+            warnings.append(known.get(WARNING))
+            yield picture
+
+    ways = list(_straightened(model, noted()) if model.card.rectifier else _fitted(model, noted()))
     fitted = [way.image for one in ways if not isinstance(one, InputError) for way in one]
     if not fitted:
         return [one for one in ways if isinstance(one, InputError)]
@@ -144,12 +160,12 @@ def look(
         read.update(zip(places, zip(decode(log_probs), log_probs, strict=True), strict=True))
     decoded = (read[place] for place in range(len(fitted)))
     found: list[tuple[Seen, NDArray[np.float32]] | InputError] = []
-    for one in ways:
+    for one, warning in zip(ways, warnings, strict=True):
         if isinstance(one, InputError):
             found.append(one)
             continue
         seen = [
-            (Seen(text, len(rows), way.two_rows, way.size, way.plate), rows)
+            (Seen(text, len(rows), way.two_rows, way.size, way.plate, warning), rows)
             for way, (text, rows) in zip(one, decoded, strict=False)
         ]
         found.append(max(seen, key=lambda way: way[0].decoded.confidence))

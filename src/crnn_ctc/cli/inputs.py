@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from crnn_ctc.image import names_picture
+from crnn_ctc.errors import InputError
+from crnn_ctc.image import SUFFIXES, names_picture
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,11 @@ class Named:
 
     Attributes:
         name: the path as the user would write it, or ``-``.
-        source: the path, or the bytes of standard input.
+        source: the path, the bytes of standard input, or why there is no picture.
     """
 
     name: str
-    source: str | bytes
+    source: str | bytes | InputError
 
 
 def expand(paths: Iterable[str]) -> Iterator[Named]:
@@ -55,4 +56,5 @@ def _folder(path: str) -> Iterator[Named]:
                 name = str(Path(folder) / file)
                 yield Named(name, name)
     if empty:
-        yield Named(path, path)
+        endings = ", ".join(sorted(SUFFIXES))
+        yield Named(path, InputError(f"{path}: a folder without pictures ({endings})"))

@@ -119,6 +119,8 @@ def predict(
         escaped += not is_utf8(named.name)
         if reading.error is None:
             read += 1
+            if reading.warning:
+                print(f"warning: {reading.warning}", file=sys.stderr)
             refused += min_confidence > 0 and not reading.accepted
             if album and picture is not None:
                 album.add(named, reading, picture)

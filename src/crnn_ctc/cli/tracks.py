@@ -69,5 +69,9 @@ def read_tracks(
         if reading.skipped:
             left_out = counted(len(reading.skipped), "picture")
             print(f"{track.name}: {left_out} of {len(frames)} left out", file=sys.stderr)
-        best = load(frames[reading.best].source) if keep else None
+        best = None
+        if keep:
+            source = frames[reading.best].source
+            assert not isinstance(source, InputError)  # it was read
+            best = load(source)
         yield called, reading, best

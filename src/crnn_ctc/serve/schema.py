@@ -91,6 +91,9 @@ class ReadingAnswer(BaseModel):
     characters: list[CharacterAnswer]
     alternatives: list[AlternativeAnswer]
     error: str | None = Field(description="What is wrong with the picture; null where it was read.")
+    warning: str | None = Field(
+        default=None, description="What is wrong with a picture that was read all the same."
+    )
 
 
 class Answer(BaseModel):

@@ -105,7 +105,7 @@ class RowComposer:
         """The ink of a row, uint8 (FINE * HEIGHT + 2 PAD, FINE * width + 2 PAD)."""
         high, wide = FINE * HEIGHT, FINE * width
         mask = np.zeros((high + 2 * PAD, wide + 2 * PAD), np.uint8)
-        slant = 0.14 + 0.19 * draws.bell()
+        slant = 0.16 + 0.21 * draws.bell()
         symbols = self._lay_out(written, draws)
         if not symbols:
             return mask
@@ -130,7 +130,7 @@ class RowComposer:
         tilt = 0.03 * draws.bell()
         looks = 0.02 + 0.11 * draws.next()  # how far one hand is from the usual
         shake = 0.01 + 0.035 * draws.next()
-        joined = draws.chance(0.35)
+        joined = draws.chance(0.5)
         before: NDArray[np.float32] | None = None
         for k, symbol in enumerate(symbols):
             place = x + symbol.x * height * squeeze

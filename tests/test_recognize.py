@@ -108,10 +108,19 @@ def test_a_model_of_one_row_is_shown_one_row() -> None:
 def test_where_a_step_lies() -> None:
     decoded = Decoder(ALPHABET)(np.zeros((1, 6, 3), np.float32))[0]
     one, two = Seen(decoded, 6), Seen(decoded, 6, two_rows=True)
-    assert one.place(3) == (0, 0.5)
+
+    def place(seen: Seen, step: float) -> tuple[int, float]:
+        rows, quads = seen.places([(step, step)])
+        return rows[0], float(quads[0, 0, 0])
+
+    assert place(one, 3) == (0, 0.5)
     # a third of the steps for the upper row, from 0.15 to 0.85 of the picture's width
-    assert two.place(0) == (0, pytest.approx(0.15))
-    assert two.place(1) == (0, pytest.approx(0.5))
-    assert two.place(2) == (1, pytest.approx(0))
-    assert two.place(4) == (1, pytest.approx(0.5))
-    assert two.place(6) == (1, pytest.approx(1))
+    assert place(two, 0) == (0, pytest.approx(0.15))
+    assert place(two, 1) == (0, pytest.approx(0.5))
+    assert place(two, 2) == (1, pytest.approx(0))
+    assert place(two, 4) == (1, pytest.approx(0.5))
+    assert place(two, 6) == (1, pytest.approx(1))
+    rows, quads = two.places([(0, 2), (2, 6)])
+    assert rows == [0, 1]
+    assert quads.shape == (2, 4, 2)
+    assert one.places([])[1].shape == (0, 4, 2)

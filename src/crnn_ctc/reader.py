@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import as_file, files
+from itertools import starmap
 from pathlib import Path
 from typing import Any, get_args
 
@@ -276,20 +277,26 @@ class Reader:
     def _fields(self, seen: Seen, ms: float) -> dict[str, Any]:
         """The fields of a :class:`Reading`."""
         decoded, plate = seen.decoded, seen.plate
-        characters = []
-        for text, span in zip(decoded.text, decoded.spans, strict=True):
-            row, quad = seen.place(span.start, span.end)
-            start, end = float(quad[:, 0].min()), float(quad[:, 0].max())
-            characters.append(Character(text, span.confidence, start, end, row, _points(quad)))
+        rows, quads = seen.places([(span.start, span.end) for span in decoded.spans])
+        x = quads[..., 0]
+        characters = zip(
+            decoded.text,
+            (span.confidence for span in decoded.spans),
+            x.min(1).tolist(),
+            x.max(1).tolist(),
+            rows,
+            map(_points, quads.tolist()),
+            strict=True,
+        )
         return {
             "text": decoded.text,
             "confidence": decoded.confidence,
-            "characters": tuple(characters),
+            "characters": tuple(starmap(Character, characters)),
             "ms": ms,
             "alternatives": decoded.alternatives,
             "accepted": decoded.text != "" and decoded.confidence >= self.min_confidence,
             "warning": seen.warning,
-            "corners": _points(plate.corners) if plate else (),
+            "corners": _points(plate.corners.tolist()) if plate else (),
             "colour": plate.colour if plate else "",
             "kind": (named_kind(decoded.text) or plate.colour) if plate else "",
         }
@@ -301,8 +308,8 @@ def _checked(order: ChannelOrder) -> ChannelOrder:
     return order
 
 
-def _points(quad: NDArray[np.floating]) -> Quad:
-    return tuple((float(x), float(y)) for x, y in quad)
+def _points(quad: Iterable[tuple[float, float]]) -> Quad:
+    return tuple((x, y) for x, y in quad)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ A picture that cannot be read is an item like the others: its place in a stream 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -84,36 +84,41 @@ class Seen:
     plate: Plate | None = None
     warning: str | None = None
 
-    def place(self, start: float, end: float) -> tuple[int, NDArray[np.float64]]:
-        """Where a run of time steps lies: its row, and its corners, pixels, float64 (4, 2).
+    def places(self, runs: Sequence[tuple[float, float]]) -> tuple[list[int], NDArray[np.float64]]:
+        """Where runs of time steps lie: the row of each, and its corners, pixels, (S, 4, 2).
 
         Args:
-            start: first time step.
-            end: one past the last.
+            runs: S, the first time step of each and one past its last.
         """
-        left, right = start / self.steps, end / self.steps
-        row = int(self.two_rows and (left + right) / 2 >= UPPER_SHARE)
-        top, bottom = 0.0, 1.0
-        if self.two_rows:
-            box, begins, ends = (
-                (LOWER_ROW, UPPER_SHARE, 1.0) if row else (UPPER_ROW, 0.0, UPPER_SHARE)
-            )
-            scale = (box[2] - box[0]) / (ends - begins)
-            left, right = (box[0] + (x - begins) * scale for x in (left, right))
-            top, bottom = box[1], box[3]
-        elif self.plate:
-            margin = self.plate.margin
-            left, right = (x * (1 + 2 * margin) - margin for x in (left, right))
-        quad = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
+        rows, boxes = [], []
+        for start, end in runs:
+            left, right = start / self.steps, end / self.steps
+            row = int(self.two_rows and (left + right) / 2 >= UPPER_SHARE)
+            top, bottom = 0.0, 1.0
+            if self.two_rows:
+                box, begins, ends = (
+                    (LOWER_ROW, UPPER_SHARE, 1.0) if row else (UPPER_ROW, 0.0, UPPER_SHARE)
+                )
+                scale = (box[2] - box[0]) / (ends - begins)
+                left, right = (box[0] + (x - begins) * scale for x in (left, right))
+                top, bottom = box[1], box[3]
+            elif self.plate:
+                margin = self.plate.margin
+                left, right = (x * (1 + 2 * margin) - margin for x in (left, right))
+            rows.append(row)
+            boxes += [(left, top), (right, top), (right, bottom), (left, bottom)]
+        quads = np.array(boxes, np.float64).reshape(-1, 2)
         if self.plate is None:
-            return row, quad.clip(0, 1) * self.size
-        return row, project(homography(UNIT, self.plate.corners), quad)
+            quads = quads.clip(0, 1) * self.size
+        else:
+            quads = project(homography(UNIT, self.plate.corners), quads)
+        return rows, quads.reshape(-1, 4, 2)
 
     def extent(self, start: int, end: int) -> tuple[int, float, float]:
         """Where a run of time steps lies: its row, and its edges as shares of the width."""
-        row, quad = self.place(start, end)
-        x = quad[:, 0] / self.size[0]
-        return row, float(x.min()), float(x.max())
+        rows, quads = self.places([(start, end)])
+        x = quads[0, :, 0] / self.size[0]
+        return rows[0], float(x.min()), float(x.max())
 
 
 def recognize(

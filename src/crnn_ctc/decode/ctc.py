@@ -154,25 +154,21 @@ def label_probabilities(
 
 
 _FEW = 4
-"""Labels that are faster one by one, without numpy, than together: 35 against 90 us for one."""
+"""Labels that are faster one by one, without numpy, than together."""
 
 
 def _label_probability(log_probs: NDArray[np.float32], label: Sequence[int], blank: int) -> float:
     """The same of one label: float32 (T, K)."""
-    extended = [blank] * (2 * len(label) + 1)
-    extended[1::2] = label
-    skips = [
-        index not in (blank, extended[place - 2] if place > 1 else blank)
-        for place, index in enumerate(extended)
-    ]
-    emitted = np.exp(log_probs[:, extended].astype(np.float64)).tolist()
-    # before the first step all is on a state of its own, from which the first two are reached
-    alpha, first = [0.0] * len(extended), 1.0
-    for step in emitted:
-        one_before, two_before = first, 0.0
-        for place, (here, skip, probability) in enumerate(zip(alpha, skips, step, strict=True)):
-            total = here + one_before + two_before if skip else here + one_before
-            alpha[place] = total * probability
-            one_before, two_before = here, one_before
-        first = 0.0
-    return min(sum(alpha[-2:]), 1.0)
+    emitted = np.exp(log_probs[:, [blank, *label]].astype(np.float64)).tolist()
+    # a blank may be skipped only between two different characters
+    skips = [n > 0 and index != label[n - 1] for n, index in enumerate(label)]
+    # gaps[n]: on the blank before character n; before the first step, all is before the first
+    characters, gaps = [0.0] * len(label), [1.0] + [0.0] * len(label)
+    for none, *some in emitted:
+        before = 0.0
+        for n, (here, gap, skip, one) in enumerate(zip(characters, gaps, skips, some)):  # noqa: B905
+            characters[n] = (here + gap + before if skip else here + gap) * one
+            gaps[n] = (gap + before) * none
+            before = here
+        gaps[-1] = (gaps[-1] + before) * none
+    return min(sum(characters[-1:], gaps[-1]), 1.0)

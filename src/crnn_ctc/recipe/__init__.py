@@ -8,6 +8,7 @@ from crnn_ctc.recipe.data import (
     PlateViewsData,
     Sources,
 )
+from crnn_ctc.recipe.locator import LocatorRecipe, load_locator
 from crnn_ctc.recipe.networks import NETWORKS
 from crnn_ctc.recipe.schema import (
     Input,
@@ -16,13 +17,15 @@ from crnn_ctc.recipe.schema import (
     Recipe,
     Training,
 )
-from crnn_ctc.recipe.toml_file import load, shipped
+from crnn_ctc.recipe.toml_file import TASK, load, read_values, shipped
 
 __all__ = [
     "NETWORKS",
+    "TASK",
     "DigitsData",
     "Input",
     "LabelledData",
+    "LocatorRecipe",
     "Names",
     "NetworkSettings",
     "OwnAlphabet",
@@ -32,5 +35,7 @@ __all__ = [
     "Sources",
     "Training",
     "load",
+    "load_locator",
+    "read_values",
     "shipped",
 ]

@@ -8,24 +8,30 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import as_file, files
-from itertools import starmap
+from itertools import islice, starmap
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from crnn_ctc.decode import Alternative
 from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.errors import InputError
+from crnn_ctc.find.cutout import Cutout, cut_out
+from crnn_ctc.find.decoding import Found as FoundPlate
+from crnn_ctc.find.photo import Find, PlateFinder
 from crnn_ctc.grammar import known_texts
 from crnn_ctc.image import MAX_PIXELS, ChannelOrder, Source, load_each, open_picture
 from crnn_ctc.model_file.card import KEY, Card
 from crnn_ctc.model_file.runtime import CPU, Found, Runtime
 from crnn_ctc.plates.rules import named_kind
+from crnn_ctc.plates.text import spells_plates
 from crnn_ctc.reading import Character, Quad, Reading, TrackReading
 from crnn_ctc.recognize import Seen, look, recognize
+from crnn_ctc.rectify import project
 from crnn_ctc.stream import batches
 
 __all__ = [
@@ -41,14 +47,15 @@ __all__ = [
 
 USUAL = {"digits": "digits-rows", "plates": "plates-tiny"}
 """The shipped model that a kind of text stands for."""
+_AT_ONCE = 64
+"""Pictures that the network reads at once; a batch of photographs may have many more plates."""
 
 
 def shipped() -> list[str]:
-    """Names of the models that come with the package."""
+    """Names of the models that come with the package and read text; locators are left out."""
     folder = files("crnn_ctc") / "models"
-    return sorted(
-        f.name.removesuffix(".onnx") for f in folder.iterdir() if f.name.endswith(".onnx")
-    )
+    names = [f.name.removesuffix(".onnx") for f in folder.iterdir() if f.name.endswith(".onnx")]
+    return sorted(name for name in names if not name.endswith("-find"))
 
 
 class Reader:
@@ -73,11 +80,15 @@ class Reader:
             every text that is read.
         channel_order: of the arrays that are read: ``rgb``, or ``bgr`` as OpenCV has it.
         max_pixels: of a picture, width times height; larger ones are refused, not decoded.
+        find: which pictures are searched for plates: ``auto`` searches photographs and reads crops
+            as they are, ``always`` searches all, ``never`` none. A model that reads no plates
+            searches none.
+        locator: name of a shipped locator, or its model file; opened when it is first needed.
 
     Raises:
         InputError: no such model, not a model file of this package, no such grammar, channel
-            order or device here, a list of known texts that cannot be used, or a least confidence
-            that is not from 0 to 1.
+            order or device here, a list of known texts that cannot be used, a least confidence
+            that is not from 0 to 1, or ``always`` with a model that reads no plates.
     """
 
     def __init__(
@@ -92,6 +103,8 @@ class Reader:
         max_pixels: int = MAX_PIXELS,
         known: str | Path | Iterable[str] | None = None,
         rule: Callable[[str], bool] | None = None,
+        find: Find = "auto",
+        locator: str | Path = "plates-find",
     ) -> None:
         if not 0 <= min_confidence <= 1:
             raise InputError(f"least confidence {min_confidence}: give one from 0 to 1")
@@ -105,6 +118,10 @@ class Reader:
         self._alternatives = alternatives
         self._channel_order = _checked(channel_order)
         self._max_pixels = max_pixels
+        self._plates = spells_plates(self.card.alphabet)
+        if find == "always" and not self._plates:
+            raise InputError(f"{self.card.name}: reads no plates, so it finds none; leave find out")
+        self._finder = PlateFinder(find if self._plates else "never", locator, threads)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "runtime"}
@@ -125,8 +142,21 @@ class Reader:
         other._alternatives = alternatives
         return other
 
+    def finding(self, find: Find) -> Reader:
+        """A reader of the same models, opened once for both, that searches other pictures.
+
+        A model that reads no plates searches none.
+        """
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        if self._plates:
+            other._finder = self._finder.finding(find)
+        return other
+
     def __call__(self, source: Source, channel_order: ChannelOrder | None = None) -> Reading:
         """Read one picture.
+
+        Of a photograph, the most probable of its plates; all of them are in ``plates``.
 
         Args:
             source: the picture, see :data:`crnn_ctc.image.Source`.
@@ -138,9 +168,43 @@ class Reader:
         """
         started = time.perf_counter()
         picture = open_picture(source, self._max_pixels, self._order(channel_order))
-        (seen,) = recognize(self, self._decode, [picture])
-        assert isinstance(seen, Seen)
-        return Reading(**self._fields(seen, (time.perf_counter() - started) * 1e3))
+        (reading,) = self._read_pictures([picture], self._finder)
+        assert isinstance(reading, Reading)
+        return _timed(reading, (time.perf_counter() - started) * 1e3)
+
+    def find(self, source: Source, channel_order: ChannelOrder | None = None) -> list[Reading]:
+        """Read every plate of a photograph, from left to right, whatever the picture looks like.
+
+        Args:
+            source: the photograph, see :data:`crnn_ctc.image.Source`.
+            channel_order: of an array; None for the reader's.
+
+        Returns:
+            A reading a plate, each with its ``corners`` in pixels of the photograph.
+
+        Raises:
+            InputError: the picture cannot be read, or the model reads no plates.
+        """
+        picture = open_picture(source, self._max_pixels, self._order(channel_order))
+        return self.find_and_read(picture)[1]
+
+    def find_and_read(self, photo: Image.Image) -> tuple[list[FoundPlate], list[Reading]]:
+        """As :meth:`find`, with all that the locator found, also what shows no text.
+
+        Args:
+            photo: in mode RGB.
+
+        Raises:
+            InputError: the model reads no plates.
+        """
+        if not self._plates:
+            raise InputError(f"{self.card.name}: reads no plates; take plates-tiny or plates-nano")
+        started = time.perf_counter()
+        found = self._finder.search(photo)
+        (reading,) = self._read_pictures([photo], lambda _: found)
+        assert isinstance(reading, Reading)
+        ms = (time.perf_counter() - started) * 1e3
+        return found, [_timed(plate, ms) for plate in reading.plates or ()]
 
     def read(
         self,
@@ -175,13 +239,75 @@ class Reader:
         for batch in waiting:
             started = time.perf_counter()
             pictures = load_each(batch, self._max_pixels, channel_order)
-            found = recognize(self, self._decode, pictures)
+            found = self._read_pictures(pictures, self._finder)
             ms = (time.perf_counter() - started) * 1e3 / len(batch)
-            for seen in found:
-                if isinstance(seen, InputError):
-                    yield Reading.failed(str(seen), ms)
+            for one in found:
+                if isinstance(one, InputError):
+                    yield Reading.failed(str(one), ms)
                 else:
-                    yield Reading(**self._fields(seen, ms))
+                    yield _timed(one, ms)
+
+    def _read_pictures(
+        self,
+        pictures: Iterable[Image.Image | InputError],
+        finder: Callable[[Image.Image], list[FoundPlate] | None],
+    ) -> list[Reading | InputError]:
+        """A reading of each crop and of each photograph, in order; its ``ms`` is not known yet.
+
+        Args:
+            pictures: in mode RGB, or errors, which are passed on. Each is let go when it is read.
+            finder: the plates of a picture; None for a crop.
+        """
+        # of each picture the ways in which each of its plates was cut out; None for a crop
+        plates: list[list[list[Cutout]] | None] = []
+
+        def cutouts() -> Iterator[Image.Image | InputError]:
+            for picture in pictures:
+                found = None if isinstance(picture, InputError) else finder(picture)
+                if isinstance(picture, InputError) or found is None:
+                    plates.append(None)
+                    yield picture
+                    continue
+                of_each = [cut_out(picture, one, self.card) for one in found]
+                # the pictures of the cut-outs are not needed twice
+                plates.append([[way._replace(picture=_NONE) for way in ways] for ways in of_each])
+                yield from (way.picture for ways in of_each for way in ways)
+
+        waiting, seen = cutouts(), list[Seen | InputError]()
+        while some := recognize(self, self._decode, islice(waiting, _AT_ONCE)):
+            seen += some
+        results = iter(seen)
+        readings: list[Reading | InputError] = []
+        for of_each in plates:
+            if of_each is None:
+                one = next(results)
+                if isinstance(one, InputError):
+                    readings.append(one)
+                else:
+                    readings.append(Reading(**self._fields(one, 0.0)))
+                continue
+            read = [
+                max((self._placed(next(results), way) for way in ways), key=lambda r: r.confidence)
+                for ways in of_each
+            ]
+            # what was found but shows no text is no plate
+            readings.append(Reading.of_photograph([plate for plate in read if plate.text]))
+        return readings
+
+    def _placed(self, seen: Seen | InputError, cutout: Cutout) -> Reading:
+        """The reading of a cut-out, in pixels of its photograph."""
+        assert isinstance(seen, Seen)
+        reading = Reading(**self._fields(seen, 0.0))
+        characters = []
+        for character in reading.characters:
+            quad = project(cutout.to_photo, np.array(character.corners))
+            start, end = float(quad[:, 0].min()), float(quad[:, 0].max())
+            moved = replace(character, start=start, end=end, corners=_points(quad))
+            characters.append(moved)
+        corners = cutout.found.corners.astype(np.float64)
+        if reading.corners:  # those of the model's rectifier, which looks closer
+            corners = project(cutout.to_photo, np.array(reading.corners))
+        return replace(reading, characters=tuple(characters), corners=_points(corners))
 
     def read_track(
         self,
@@ -300,6 +426,15 @@ class Reader:
             "colour": plate.colour if plate else "",
             "kind": (named_kind(decoded.text) or plate.colour) if plate else "",
         }
+
+
+_NONE = Image.new("RGB", (1, 1))
+
+
+def _timed(reading: Reading, ms: float) -> Reading:
+    """The same, with the time that it and each of its plates took."""
+    plates = reading.plates and tuple(replace(plate, ms=ms) for plate in reading.plates)
+    return replace(reading, ms=ms, plates=plates)
 
 
 def _checked(order: ChannelOrder) -> ChannelOrder:

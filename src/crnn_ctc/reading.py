@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,8 @@ class Reading:
             embassy, cross-border, emergency, armed police, aviation), else its colour.
         warning: one line that says what is wrong with a picture that was read all the same, such as
             a JPEG file cut short; None where nothing is.
+        plates: of a photograph, its plates from left to right, none or more; the fields above are
+            then those of the most probable one. None for a crop, and for a plate of a photograph.
     """
 
     text: str
@@ -75,10 +77,25 @@ class Reading:
     colour: str = ""
     kind: str = ""
     warning: str | None = None
+    plates: tuple[Reading, ...] | None = None
 
     def judged(self, least: float) -> Self:
         """The same, accepted from another least ``confidence``; an empty text never is."""
-        return replace(self, accepted=self.text != "" and self.confidence >= least)
+        plates = self.plates and tuple(plate.judged(least) for plate in self.plates)
+        accepted = self.text != "" and self.confidence >= least
+        return replace(self, accepted=accepted, plates=plates)
+
+    def each(self) -> list[Reading]:
+        """One reading a row: the plates of a photograph, or where there are none, this alone."""
+        return list(self.plates) if self.plates else [self]
+
+    @classmethod
+    def of_photograph(cls, plates: Sequence[Reading], ms: float = 0.0) -> Reading:
+        """The reading of a photograph with some plates, given from left to right."""
+        if not plates:
+            return cls("", 0.0, ms=ms, plates=())
+        best = max(plates, key=lambda plate: plate.confidence)
+        return replace(best, plates=tuple(plates))
 
     @classmethod
     def failed(cls, error: str, ms: float = 0.0) -> Reading:

@@ -18,6 +18,7 @@ from crnn_ctc.bulk.parts import put
 from crnn_ctc.bulk.places import Place
 from crnn_ctc.bulk.shards import Shard
 from crnn_ctc.errors import InputError
+from crnn_ctc.find.photo import Find
 from crnn_ctc.model_file.runtime import CPU
 from crnn_ctc.reader import Reader, model_path
 from crnn_ctc.reading import Reading
@@ -29,9 +30,15 @@ SCHEMA = pyarrow.schema(
         ("confidence", pyarrow.float32()),
         ("accepted", pyarrow.bool_()),
         ("error", pyarrow.string()),
+        ("plate", pyarrow.int32()),
+        ("corners", pyarrow.list_(pyarrow.float32())),
     ]
 )
-"""A row a picture; ``error`` is null where it was read."""
+"""A row a picture, or a row a plate of a photograph.
+
+``error`` is null where it was read. ``plate`` counts the plates of a photograph from 1; it is null
+where none was found, and for crops. ``corners`` are x and y of tl, tr, br, bl of the plate in
+pixels of the picture, null where they are not known."""
 
 _KEY = b"crnn_ctc"
 """Of a part's metadata: which shard it holds, and read how."""
@@ -59,6 +66,7 @@ class Job:
         threads: of a worker's network.
         min_confidence: below it, a reading is not accepted.
         batch_size: pictures that a worker reads at once.
+        find: see :class:`crnn_ctc.Reader`.
     """
 
     out: Place
@@ -69,6 +77,7 @@ class Job:
     min_confidence: float = 0.0
     batch_size: int = 32
     known: str | None = None
+    find: Find = "auto"
 
     def reader(self) -> Reader:
         """To read with.
@@ -83,6 +92,7 @@ class Job:
             device=self.device,
             min_confidence=self.min_confidence,
             known=self.known,
+            find=self.find,
         )
 
     def settings(self) -> dict[str, Any]:
@@ -94,6 +104,7 @@ class Job:
             "grammar": self.grammar,
             "known": None if self.known is None else _digest(Path(self.known)),
             "min_confidence": self.min_confidence,
+            "find": self.find,
         }
 
 
@@ -107,9 +118,9 @@ class Done:
 
     Attributes:
         shard: its number.
-        pictures: rows written, or found.
+        pictures: pictures of the rows written, or found.
         failed: of them, pictures that could not be read.
-        refused: of them, readings below the least confidence.
+        refused: readings below the least confidence.
         found: whether an earlier run had written it.
         error: why there is no part, if there is none.
     """
@@ -163,7 +174,7 @@ class Worker:
         with parquet.ParquetWriter(written, schema, compression="zstd") as writer:
             rows = self._rows(shard)
             while group := list(islice(rows, _GROUP * self._job.batch_size)):
-                pictures += len(group)
+                pictures += sum(row["plate"] in {None, 1} for row in group)
                 failed += sum(row["error"] is not None for row in group)
                 if self._job.min_confidence > 0:
                     refused += sum(row["error"] is None and not row["accepted"] for row in group)
@@ -177,10 +188,12 @@ class Worker:
         waiting = items(shard)
         while batch := list(islice(waiting, self._job.batch_size)):
             readings = self._reader.read([item.content for item in batch], self._job.batch_size)
-            yield from map(_row, batch, readings)
+            for item, reading in zip(batch, readings, strict=True):
+                for number, one in enumerate(reading.each(), 1):
+                    yield _row(item, one, number if reading.plates else None)
 
 
-def _row(item: Item, reading: Reading) -> dict[str, Any]:
+def _row(item: Item, reading: Reading, plate: int | None) -> dict[str, Any]:
     error = reading.error
     if error is not None and not isinstance(item.content, InputError):
         error = item.name + error.removeprefix("picture")  # the reader had no name for the bytes
@@ -190,6 +203,8 @@ def _row(item: Item, reading: Reading) -> dict[str, Any]:
         "confidence": reading.confidence,
         "accepted": reading.accepted,
         "error": error,
+        "plate": plate,
+        "corners": [value for point in reading.corners for value in point] or None,
     }
 
 

@@ -37,12 +37,16 @@ class Album:
     def add(self, named: Named, reading: Reading, picture: NDArray[np.uint8]) -> None:
         """Write the annotated picture of one reading."""
         from crnn_ctc.drawing.annotate import annotate
+        from crnn_ctc.drawing.photograph import annotate_photograph
 
         if self.error:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            sheet = annotate(picture, reading, self._show(reading.text), self._places)
+            if reading.plates is None:
+                sheet = annotate(picture, reading, self._show(reading.text), self._places)
+            else:
+                sheet = annotate_photograph(picture, reading, self._show)
             sheet.save(self._folder / self._free_name(named.name))
             self._saved += 1
         except OSError as error:

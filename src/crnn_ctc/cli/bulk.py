@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crnn_ctc.cli.extras import needs
-from crnn_ctc.cli.models import Device
+from crnn_ctc.cli.models import Device, Find, Finding
 from crnn_ctc.cli.output import REFUSED, counted
 from crnn_ctc.cli.progress import track
 from crnn_ctc.cli.str_enum import StrEnum
@@ -69,6 +70,7 @@ def bulk(
     min_confidence: Annotated[
         float, typer.Option(metavar="P", help="Refuse readings below this, from 0 to 1.")
     ] = 0.0,
+    find: Find = Finding.AUTO,
 ) -> None:
     """Read very many pictures into Parquet files.
 
@@ -86,6 +88,7 @@ def bulk(
     run = _engine(engine)
     found_at, folder = [place(source) for source in sources], place(out)
     how = Job(folder, model, grammar, device, threads, min_confidence, batch_size, known)
+    how = replace(how, find=find.value)
     how.reader()  # a model that cannot be opened fails here, once, and leaves no folder behind
     prepare(folder, found_at)
     listed = 0

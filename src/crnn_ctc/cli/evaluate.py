@@ -96,7 +96,14 @@ def evaluate(
         ),
     ] = None,
 ) -> None:
-    """Measure a model, or compare two: on fixed rows of digits, or on labelled pictures."""
+    """Measure a model, or compare two: on fixed rows of digits, or on labelled pictures.
+
+    A locator is measured on photographs with the corners or boxes of their plates, and end to end
+    with a reader if one is named after it: evaluate plates-find plates-nano DATA.
+    """
+    if any(is_locator(model) for model in models):
+        evaluate_locator(models, data, json_file)
+        return
     if report is not None:
         check_writable(report)
         with needs("report", "evaluate --report"):
@@ -221,3 +228,39 @@ def open_contenders(
         Contender(name, model, decoder)
         for name, model, decoder in zip(names, opened, decoders, strict=True)
     ]
+
+
+def is_locator(model: str) -> bool:
+    """Whether a name is that of a shipped locator, or of a file that is named as one."""
+    from crnn_ctc.find.locator import locators
+
+    return model in locators() or model.endswith("-find.onnx")
+
+
+def evaluate_locator(models: list[str], data: Path, json_file: Path | None) -> None:
+    """Find and read the plates of photographs, and print how many were right."""
+    from crnn_ctc.data.scenes import read_scenes
+    from crnn_ctc.evaluation.scenes import evaluate_scenes
+    from crnn_ctc.reader import Reader
+
+    locator, *others = sorted(models, key=lambda model: not is_locator(model))
+    if len(others) > 1:
+        raise InputError(f"{locator}: a locator is measured with one reader; name one, or none")
+    reader = Reader(others[0] if others else "plates-tiny", find="always", locator=locator)
+    scenes = list(read_scenes(data))
+    counts = evaluate_scenes(reader, track(scenes, "searching"))
+    measures = {name: count.summary() for name, count in counts.items()}
+    columns = ("photographs", "plates", "recall_0.5", "recall_0.7", "precision_0.5", "read")
+    print(f"{'subset':<10}" + "".join(f"{name:>15}" for name in columns) + "   95 % interval")
+    for name, values in measures.items():
+        cells = [values.get(column) for column in columns]
+        shown = ["" if v is None else f"{v:.3f}" if isinstance(v, float) else str(v) for v in cells]
+        low, high = values.get("read_interval95", (0.0, 0.0))
+        interval = f"   {low:.3f} to {high:.3f}" if "read" in values else ""
+        print(f"{name:<10}" + "".join(f"{text:>15}" for text in shown) + interval)
+        if "without_plate" in values:
+            claims, of = values["claims_without_plate"], values["without_plate"]
+            print(f"{'':<10}{claims} of {of} photographs without a plate claimed to have one")
+    if json_file is not None:
+        facts = {"locator": locator, "reader": reader.card.name, "data": data.name}
+        write_json(json_file, facts | {"measures": measures})

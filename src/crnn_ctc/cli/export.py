@@ -91,6 +91,11 @@ def export(
         if not equals:
             raise InputError(f"--card {entry}: write it as key=value")
         changes[key] = value
+    if _is_locator_run(run):
+        if card or calibrate or int8 or form == Form.FLOAT32:
+            raise InputError(f"{run}: a locator's run takes --out and --half alone; leave the rest")
+        export_locator(run, out, half)
+        return
     if negatives and not calibrate:
         raise InputError("--negatives belongs to --calibrate; give that too")
     if form == Form.FLOAT32:
@@ -115,6 +120,25 @@ def export(
         f"differs from torch by at most {difference:.1e} in any probability "
         f"(limit {exporting.TOLERANCE:.0e}; batches of {', '.join(map(str, exporting.BATCHES))})"
     )
+
+
+def _is_locator_run(run: Path) -> bool:
+    from crnn_ctc.recipe import TASK, read_values
+
+    recipe = run / "recipe.toml"
+    return recipe.is_file() and read_values(recipe).get("task") == TASK
+
+
+def export_locator(run: Path, out: Path | None, half: bool) -> None:
+    """Write the model file of a locator's run."""
+    from crnn_ctc.export.locator import TOLERANCE
+    from crnn_ctc.export.locator import export_locator as write
+
+    file = out or Path(f"{run.resolve().name}.onnx")
+    card, difference = write(run, file, half)
+    print(f"{card.name}: {card.parameters:,} parameters")
+    print(f"{file}  {file.stat().st_size / 1e6:.2f} MB")
+    print(f"differs from torch by at most {difference:.1e} in the heat (limit {TOLERANCE:.0e})")
 
 
 def as_float32(

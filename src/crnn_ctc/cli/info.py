@@ -35,10 +35,14 @@ def info(
 ) -> None:
     """Layers, parameters, gradients and GFLOPs, and the model's card."""
     from crnn_ctc.cli.models import open_model
+    from crnn_ctc.find.locator import locators
     from crnn_ctc.reader import shipped
 
     if list_keys:
         print_keys(name)
+        return
+    if not as_recipe and (name in locators() or _is_locator(name)):
+        locator_info(name, as_json)
         return
     recipe = as_recipe or name.endswith(".toml")
     if recipe or not (name in shipped() or Path(name).exists()):
@@ -52,6 +56,45 @@ def info(
     print_card(card)
     if layers:
         print_layers(card.recipe)
+
+
+def _is_locator(name: str) -> bool:
+    """Whether a name is that of a locator's model file; a file that is no model is none."""
+    from crnn_ctc.model_file.card import KEY
+    from crnn_ctc.model_file.guard import read_model
+    from crnn_ctc.model_file.runtime import open_session
+
+    if not name.endswith(".onnx") or not Path(name).is_file():
+        return False
+    try:
+        meta = open_session(read_model(name), 1, name).get_modelmeta().custom_metadata_map
+        return bool(json.loads(meta[KEY])["task"] == "find")
+    except (InputError, KeyError, ValueError, TypeError, RecursionError):
+        return False
+
+
+def locator_info(name: str, as_json: bool) -> None:
+    """The card of a locator."""
+    from crnn_ctc.find.locator import Locator
+
+    card = Locator(name).card
+    if as_json:
+        print(json.dumps(json.loads(card.to_json()), indent=2, ensure_ascii=False))
+        return
+    rows = {
+        "description": card.description,
+        "architecture": card.architecture,
+        "parameters": f"{card.parameters:,}",
+        "input": "RGB, uint8 (N, H, W, 3), H and W multiples of 32",
+        "output": "heat (N, H/8, W/8), corners (N, 8, H/8, W/8)",
+        "trained on": card.data,
+        "licence": card.licence,
+        "written by": f"crnn-ctc {card.version}",
+    }
+    print(f"{card.name} finds plates in photographs")
+    for key, value in rows.items():
+        if value:
+            print(f"{key:<12}  {value}")
 
 
 def recipe_info(name: str, layers: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crnn_ctc.cli.extras import needs
+from crnn_ctc.cli.str_enum import StrEnum
 
 if TYPE_CHECKING:
     from crnn_ctc.recognize import Recognizer
@@ -19,6 +20,19 @@ Device = Annotated[
         metavar="NAME",
         help="Where the network is computed: cpu, cuda, directml, coreml, openvino, or auto.",
     ),
+]
+
+
+class Finding(StrEnum):
+    """Which pictures are searched for plates; see :data:`crnn_ctc.find.photo.Find`."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+Find = Annotated[
+    Finding, typer.Option(help="Search for plates: auto in photographs, always, or never.")
 ]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crnn_ctc.cli.models import Device
+from crnn_ctc.cli.models import Device, Find, Finding
 from crnn_ctc.cli.output import REFUSED, counted
 from crnn_ctc.cli.printers import Format, printer_for
 from crnn_ctc.cli.progress import track as progress
@@ -71,6 +71,7 @@ def predict(
         float,
         typer.Option(metavar="P", help="Refuse texts with a lower confidence, from 0 to 1."),
     ] = 0.0,
+    find: Find = Finding.AUTO,
     track: Annotated[
         bool,
         typer.Option(
@@ -80,7 +81,8 @@ def predict(
 ) -> None:
     """Read the text in pictures.
 
-    A picture that cannot be read is reported and the rest is read; the exit code is then 2. With
+    A photograph is searched for plates, each of which is a row; a crop is read as it is. A picture
+    that cannot be read is reported and the rest is read; the exit code is then 2. With
     --min-confidence it is 3 where nothing failed, but a text was missing or not sure enough.
     """
     from crnn_ctc.cli.annotated import Album
@@ -99,6 +101,7 @@ def predict(
         device=device,
         min_confidence=min_confidence,
         known=known,
+        find=find.value,
     )
     plates = spells_plates(reader.card.alphabet)
     show = with_dot if dot and plates else str
@@ -121,7 +124,7 @@ def predict(
             read += 1
             if reading.warning:
                 print(f"warning: {reading.warning}", file=sys.stderr)
-            refused += min_confidence > 0 and not reading.accepted
+            refused += min_confidence > 0 and not all(one.accepted for one in reading.each())
             if album and picture is not None:
                 album.add(named, reading, picture)
         else:

@@ -7,7 +7,7 @@ import json
 import sys
 import unicodedata
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from crnn_ctc.cli.str_enum import StrEnum
 from crnn_ctc.errors import printable_name
@@ -27,7 +27,7 @@ class Printer(Protocol):
     """Prints readings, one at a time."""
 
     def row(self, name: str, reading: Reading) -> None:
-        """One reading, of what is called ``name``."""
+        """One reading, of what is called ``name``; a row a plate where that is a photograph."""
 
     def end(self) -> None:
         """What stands after the last."""
@@ -51,6 +51,13 @@ def printer_for(
     return Text(show) if form is Format.TEXT else Csv(show, bom)
 
 
+def numbered(reading: Reading) -> list[tuple[int | None, Reading]]:
+    """The rows of a reading: the plates of a photograph from 1 on, or it alone without a number."""
+    if not reading.plates:
+        return [(None, reading)]
+    return list(enumerate(reading.plates, 1))
+
+
 class Table:
     """Columns for people; the path comes last, so that no column need be as wide as the widest.
 
@@ -66,8 +73,13 @@ class Table:
         print(f"{'text':<12}  confidence{verdict}       ms  path")
 
     def row(self, name: str, reading: Reading) -> None:
-        """One line."""
-        text = "(error)" if reading.error else self._show(reading.text) or "(no text)"
+        """One line, or one a plate."""
+        for plate, one in numbered(reading):
+            self._line(f"{name}  plate {plate}" if plate else name, one)
+
+    def _line(self, name: str, reading: Reading) -> None:
+        nothing = "(no text)" if reading.plates is None else "(no plate)"
+        text = "(error)" if reading.error else self._show(reading.text) or nothing
         # a Chinese character is two columns wide on a terminal
         wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
         confidence = f"{100 * reading.confidence:.2f} %" if reading.text else ""
@@ -91,9 +103,10 @@ class Text:
         self._show = show
 
     def row(self, name: str, reading: Reading) -> None:
-        """One line."""
+        """One line, or one a plate."""
         del name
-        print(self._show(reading.text) if reading.accepted else "")
+        for one in reading.each():
+            print(self._show(one.text) if one.accepted else "")
 
     def end(self) -> None:
         """Nothing more."""
@@ -111,8 +124,12 @@ class Json:
         self._show = show
 
     def row(self, name: str, reading: Reading) -> None:
-        """One object."""
-        values = {"path": printable_name(name), **reading_json(reading, self._show)}
+        """One object, or one a plate."""
+        for plate, one in numbered(reading):
+            values = {"path": printable_name(name), "plate": plate}
+            self._object(values | reading_json(one, self._show), one)
+
+    def _object(self, values: dict[str, Any], reading: Reading) -> None:
         if isinstance(reading, TrackReading):
             values |= {"frames": reading.frames, "best": reading.best}
             values["skipped"] = list(reading.skipped)
@@ -138,17 +155,21 @@ class Csv:
             print("\ufeff", end="")
         self._writer = csv.writer(sys.stdout, lineterminator="\n")
         columns = ["path", "text", "confidence", "ms", "error", "display", "accepted"]
-        self._writer.writerow(columns)
+        self._writer.writerow([*columns, "plate", "corners"])
 
     def row(self, name: str, reading: Reading) -> None:
-        """One line."""
+        """One line, or one a plate."""
+        for plate, one in numbered(reading):
+            self._line(name, plate, one)
+
+    def _line(self, name: str, plate: int | None, reading: Reading) -> None:
         numbers = [f"{reading.confidence:.6f}", f"{reading.ms:.3f}"]
         shown = self._show(reading.text)
         accepted = str(reading.accepted).lower()
         error = reading.error or ""
-        self._writer.writerow(
-            [printable_name(name), reading.text, *numbers, error, shown, accepted]
-        )
+        corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in reading.corners)
+        values = [printable_name(name), reading.text, *numbers, error, shown, accepted]
+        self._writer.writerow([*values, plate or "", corners])
 
     def end(self) -> None:
         """Nothing more."""

@@ -65,8 +65,9 @@ def train(
     from crnn_ctc.cli.extras import needs
 
     with needs("train", "training"):
-        from crnn_ctc.recipe import load
+        from crnn_ctc.recipe import TASK, LocatorRecipe, load, load_locator, read_values
         from crnn_ctc.training.fit import Interrupted, fit
+        from crnn_ctc.training.locator import fit_locator
         from crnn_ctc.training.run_start import ChangedRunError
 
     if resize is Resize.UNION and start is None:
@@ -75,10 +76,15 @@ def train(
     main = os.environ.get("RANK", "0") == "0"
     logging.basicConfig(format="%(message)s", level=logging.WARNING if main else logging.ERROR)
     logging.getLogger("crnn_ctc").setLevel(logging.INFO if main else logging.ERROR)
-    plan = load(recipe, changes)
+    finds = read_values(recipe).get("task") == TASK
+    plan = load_locator(recipe, changes) if finds else load(recipe, changes)
     folder = run or Path("runs") / plan.name
     try:
-        best = fit(plan, data, folder, resume, start, resize.value)
+        best: float | None
+        if isinstance(plan, LocatorRecipe):
+            best = fit_locator(plan, data, folder, resume, Path(start) if start else None)
+        else:
+            best = fit(plan, data, folder, resume, start, resize.value)
     except ChangedRunError as error:
         again = train_on(recipe, data, folder, changes)
         raise InputError(f"{error}; or begin a new run with its weights: {again}") from None
@@ -91,7 +97,8 @@ def train(
             f"{folder}: cannot be written ({error.strerror or error}); {_RESUME}"
         ) from error
     if best is not None:
-        print(f"best exact match on the validation set: {100 * best:.2f} %", file=sys.stderr)
+        what = "mean IoU" if finds else "exact match"
+        print(f"best {what} on the validation set: {100 * best:.2f} %", file=sys.stderr)
         print(f"next: crnn-ctc export {shlex.quote(str(folder))}", file=sys.stderr)
         if resume:
             again = train_on(recipe, data, folder, changes)

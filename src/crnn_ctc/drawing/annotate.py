@@ -55,7 +55,7 @@ def annotate(
     sheet = Image.new("RGB", (_WIDTH, top + picture.height), _PAPER)
     sheet.paste(picture, (left, top))
     draw = ImageDraw.Draw(sheet)
-    words, numbers = _Pen(draw, bundled=not reading.text.isascii()), _Pen(draw, bundled=False)
+    words, numbers = Pen(draw, bundled=not reading.text.isascii()), Pen(draw, bundled=False)
 
     sure = f"{100 * reading.confidence:.1f} %" if reading.text else ""
     refused = reading.text != "" and not reading.accepted
@@ -94,7 +94,7 @@ def _clear(middles: Sequence[float], halves: Sequence[float]) -> bool:
 
 
 @dataclass(frozen=True)
-class _Pen:
+class Pen:
     """Writes lines of text.
 
     Args:

@@ -152,9 +152,9 @@ def check_readable(content: bytes, out: Path) -> None:
             raise InputError(f"{out}: not written: reading refuses it: {reason}") from None
 
 
-def fold_norms(network: Network | Rectifier) -> None:
+def fold_norms(network: nn.Module) -> None:
     """Multiply each batch norm into the convolution before it, in place."""
-    for sequence in [m for m in network.cnn.modules() if isinstance(m, nn.Sequential)]:
+    for sequence in [m for m in network.modules() if isinstance(m, nn.Sequential)]:
         for place, layer in enumerate(sequence):
             if isinstance(layer, nn.BatchNorm2d):
                 before = sequence[place - 1]
@@ -192,6 +192,26 @@ def to_onnx(network: Network, card: Card, rectifier: Rectifier | None = None) ->
         batch["images"][2] = step * torch.export.Dim(
             "W", min=card.height // step, max=card.width // step
         )
+    model = trace(module, examples, outputs, batch)
+    model.doc_string = card.description
+    card.put_into(model)
+    return model
+
+
+def trace(
+    module: nn.Module,
+    examples: dict[str, Tensor],
+    outputs: list[str],
+    sizes: dict[str, dict[int, Any]],
+) -> onnx.ModelProto:
+    """Trace a module into ONNX, without what the exporter notes of this machine.
+
+    Args:
+        module: takes pixels.
+        examples: what to trace it with, by the names of its inputs.
+        outputs: names of what it returns.
+        sizes: the free dimensions of each input.
+    """
     quiet = logging.getLogger("torch.onnx")
     level = quiet.level
     quiet.setLevel(logging.ERROR)
@@ -204,21 +224,19 @@ def to_onnx(network: Network, card: Card, rectifier: Rectifier | None = None) ->
                 dynamo=True,
                 input_names=list(examples),
                 output_names=outputs,
-                dynamic_shapes=batch,
+                dynamic_shapes=sizes,
                 verbose=False,
             )
     finally:
         quiet.setLevel(level)
     assert program is not None
     model: onnx.ModelProto = program.model_proto
-    model.doc_string = card.description
     # what the exporter notes of where each node came from names files of this machine
     for node in model.graph.node:
         del node.metadata_props[:]
     for value in (*model.graph.value_info, *model.graph.initializer):
         del value.metadata_props[:]
     del model.graph.metadata_props[:]
-    card.put_into(model)
     return model
 
 

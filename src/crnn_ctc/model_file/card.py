@@ -151,6 +151,10 @@ class Card:
             raise InputError(f"{name}: not a model of crnn-ctc (its card is missing); {remedy}")
         try:
             values = json.loads(text)
+            if values.get("task") == "find":
+                raise InputError(
+                    f"{name}: finds plates and reads no text; give a reader, such as plates-tiny"
+                )
             written = values.pop("format")
             if written not in range(1, FORMAT + 1):
                 raise InputError(

@@ -11,6 +11,7 @@ from crnn_ctc.recipe.data import (
     RowsData,
     Sources,
 )
+from crnn_ctc.recipe.locator import LocatorRecipe, load_locator
 from crnn_ctc.recipe.networks import NETWORKS
 from crnn_ctc.recipe.schema import (
     Input,
@@ -19,15 +20,17 @@ from crnn_ctc.recipe.schema import (
     Recipe,
     Training,
 )
-from crnn_ctc.recipe.toml_file import load, shipped
+from crnn_ctc.recipe.toml_file import TASK, load, read_values, shipped
 
 __all__ = [
     "NETWORKS",
     "ROW_HEIGHT",
     "ROW_STEP",
+    "TASK",
     "DigitsData",
     "Input",
     "LabelledData",
+    "LocatorRecipe",
     "Names",
     "NetworkSettings",
     "OwnAlphabet",
@@ -38,5 +41,7 @@ __all__ = [
     "Sources",
     "Training",
     "load",
+    "load_locator",
+    "read_values",
     "shipped",
 ]

@@ -27,12 +27,19 @@ _EITHER = {"training.images": "epochs", "training.epochs": "images"}
 """Keys that take the place of another."""
 
 
-def shipped() -> list[str]:
-    """Names of the recipes that come with the package."""
+TASK = "find"
+"""The value of ``task`` in the recipe of a locator; a reader's recipe has no such key."""
+
+
+_TASKS = (TASK, "rectify")
+
+
+def shipped(task: str | None = None) -> list[str]:
+    """Names of the recipes that come with the package: of readers, or those of a ``task``."""
     folder = files("crnn_ctc") / "recipes"
-    return sorted(
-        f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")
-    )
+    names = [f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")]
+    of_a_task = {name: name.rpartition("-")[2] for name in names}
+    return sorted(n for n, end in of_a_task.items() if (end if end in _TASKS else None) == task)
 
 
 def load(source: str | Path, changes: list[str] | None = None) -> Recipe:
@@ -41,8 +48,23 @@ def load(source: str | Path, changes: list[str] | None = None) -> Recipe:
     Raises:
         InputError: no such recipe, not TOML, an unknown key, a wrong type, a value out of range.
     """
+    values = read_values(source, changes)
+    if values.get("task") == TASK:
+        raise InputError(f"{source}: the recipe of a locator, which reads no text")
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{source}: {one_line(error, values)}") from None
+
+
+def read_values(source: str | Path, changes: list[str] | None = None) -> dict[str, Any]:
+    """The values of a recipe's file, changed, before they are checked.
+
+    Raises:
+        InputError: no such recipe, not TOML, or a change cannot be made.
+    """
     name = str(source)
-    if name in shipped():
+    if name in (*shipped(), *shipped(TASK)):
         text = (files("crnn_ctc") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
     else:
         try:
@@ -61,10 +83,7 @@ def load(source: str | Path, changes: list[str] | None = None) -> Recipe:
         raise InputError(f"{name}: not a recipe: its lists go too deep; correct it") from None
     for change in changes or []:
         _change(values, change)
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        raise InputError(f"{name}: {_one_line(error, values)}") from None
+    return values
 
 
 def _change(values: dict[str, Any], change: str) -> None:
@@ -90,7 +109,8 @@ def _change(values: dict[str, Any], change: str) -> None:
         values[last] = value  # a bare word: --set network.rnn=lstm
 
 
-def _one_line(error: ValidationError, values: dict[str, Any]) -> str:
+def one_line(error: ValidationError, values: dict[str, Any]) -> str:
+    """The first fault of a recipe, where it is and how many more there are."""
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"] if part not in _TAGS)
     where = where or "recipe"

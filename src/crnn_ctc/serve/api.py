@@ -58,11 +58,13 @@ async def read(request: Request) -> Response:
     """
     service, options = service_of(request), options_of(request)
     model = service.model(options.model)
+    if options.find == "always" and not model.plates:
+        raise Problem(422, f"find: {model.name} reads no plates; leave find out")
     with service.budget.take(declared_size(request, service.limits)):
         pictures = await pictures_of(request, service.limits)
         started = time.perf_counter()
         jobs = [
-            Job(picture.content, options.alternatives, options.min_confidence)
+            Job(picture.content, options.alternatives, options.min_confidence, options.find)
             for picture in pictures
         ]
         readings = await model.batcher.do(jobs, service.limits.seconds)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crnn_ctc.errors import InputError
+from crnn_ctc.find.photo import Find
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import CPU
 from crnn_ctc.plates.text import spells_plates
@@ -27,11 +28,13 @@ class Job:
         content: bytes of its file.
         alternatives: how many to give.
         min_confidence: of what is accepted; None for the model's own.
+        find: which pictures are searched for plates.
     """
 
     content: bytes
     alternatives: int = 0
     min_confidence: float | None = None
+    find: Find = "auto"
 
 
 class ServedModel:
@@ -68,8 +71,10 @@ class ServedModel:
     def read(self, jobs: list[Job]) -> list[Reading]:
         """Readings, in order; a picture that cannot be read has its ``error``."""
         readings: dict[int, Reading] = {}
-        for reader, searched in ((self._reader, False), (self._searcher, True)):
-            places = [p for p, job in enumerate(jobs) if (job.alternatives > 0) == searched]
+        ways = [(job.alternatives > 0, job.find) for job in jobs]
+        for searched, find in sorted(set(ways)):
+            reader = (self._searcher if searched else self._reader).finding(find)
+            places = [place for place, way in enumerate(ways) if way == (searched, find)]
             found = reader.read([jobs[p].content for p in places], batch_size=len(jobs))
             readings.update(zip(places, found, strict=True))
         answers = [_as_asked(readings[place], job) for place, job in enumerate(jobs)]
@@ -85,7 +90,11 @@ class ServedModel:
 
 
 def _as_asked(reading: Reading, job: Job) -> Reading:
-    given = replace(reading, alternatives=reading.alternatives[: job.alternatives])
+    plates = reading.plates and tuple(
+        replace(plate, alternatives=plate.alternatives[: job.alternatives])
+        for plate in reading.plates
+    )
+    given = replace(reading, alternatives=reading.alternatives[: job.alternatives], plates=plates)
     return given if job.min_confidence is None else given.judged(job.min_confidence)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
+from crnn_ctc.find.photo import Find
 from crnn_ctc.plates.text import with_dot
 from crnn_ctc.reading import Reading, reading_json
 from crnn_ctc.serve.limits import Limits
@@ -31,6 +32,11 @@ class Options(BaseModel):
         ge=0,
         le=1,
         description="Accept texts with at least this confidence; the model's own by default.",
+    )
+    find: Find = Field(
+        "auto",
+        description="Which pictures are searched for plates: auto searches photographs and reads "
+        "crops as they are, always searches all, never none.",
     )
 
 
@@ -74,10 +80,9 @@ class AlternativeAnswer(BaseModel):
     probability: float
 
 
-class ReadingAnswer(BaseModel):
-    """What was read in a picture, or why nothing could be."""
+class PlateAnswer(BaseModel):
+    """What was read of a plate, or of a crop."""
 
-    name: str = Field(description="Of the file as it was sent, cut to 200 characters.")
     text: str = Field(description="Bare; empty where there is none, or an error.")
     display: str = Field(description="As people write it: a plate with its dot.")
     confidence: float = Field(
@@ -90,9 +95,24 @@ class ReadingAnswer(BaseModel):
     ms: float = Field(description="Milliseconds of reading, its share of a batch.")
     characters: list[CharacterAnswer]
     alternatives: list[AlternativeAnswer]
+    corners: list[tuple[float, float]] = Field(
+        description="x and y of the plate's top left, top right, bottom right, bottom left as it "
+        "is read, in pixels of the picture, upright by its EXIF; empty where they are not known."
+    )
+    colour: str = Field(description="Of the plate; empty where the model does not tell.")
+    kind: str = Field(description="Of the plate, likewise.")
     error: str | None = Field(description="What is wrong with the picture; null where it was read.")
     warning: str | None = Field(
         default=None, description="What is wrong with a picture that was read all the same."
+    )
+
+
+class ReadingAnswer(PlateAnswer):
+    """What was read in a picture, or why nothing could be; of a photograph, its surest plate."""
+
+    name: str = Field(description="Of the file as it was sent, cut to 200 characters.")
+    plates: list[PlateAnswer] | None = Field(
+        description="All plates of a photograph from left to right, none or more; null for a crop."
     )
 
 
@@ -172,8 +192,13 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def reading_answer(name: str, reading: Reading, plates: bool) -> ReadingAnswer:
     """A reading as it is sent; ``plates`` are shown with their dot."""
-    values = reading_json(reading, with_dot if plates else str)
-    return ReadingAnswer(name=name[:NAME_LENGTH], **values)
+    show = with_dot if plates else str
+    found = reading.plates
+    return ReadingAnswer(
+        name=name[:NAME_LENGTH],
+        plates=None if found is None else [PlateAnswer(**reading_json(p, show)) for p in found],
+        **reading_json(reading, show),
+    )
 
 
 def model_answer(model: ServedModel) -> ModelAnswer:

@@ -36,6 +36,10 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
+MEASURES = {"exact_match": "wrong texts", "mean_iou": "missing of the mean IoU"}
+"""What runs choose by on their validation set, and what is short of 1, in words."""
+
+
 class Record:
     """Writes rows of numbers to all places at once; a context manager.
 
@@ -103,7 +107,7 @@ class Record:
         self._file.flush()
         for name, number in numbers.items():
             self._board.add_scalar(f"{kind}/{name}", number, step)
-        shown = ("loss", "learning_rate", "images_per_second", "exact_match")
+        shown = ("loss", "learning_rate", "images_per_second", *MEASURES)
         self._shown |= {k: f"{k} {numbers[k]:.4g}" for k in shown if k in numbers}
         self._progress.update(self._task, description="  ".join(self._shown.values()))
         self._exact_match = numbers.get("exact_match", self._exact_match)
@@ -160,7 +164,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def draw_curves(rows: list[Row], path: Path) -> None:
-    """Draw loss and exact match against steps, to a PNG."""
+    """Draw the loss, and how far the validation set is from 1, against steps, to a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -170,16 +174,17 @@ def draw_curves(rows: list[Row], path: Path) -> None:
     train = [row for row in rows if row["kind"] == "train"]
     validation = [row for row in rows if row["kind"] == "validation"]
     axes.plot([r["step"] for r in train], [r["loss"] for r in train], color="tab:blue", lw=1)
-    axes.set(xlabel="step", ylabel="CTC loss (training)", yscale="log")
+    axes.set(xlabel="step", ylabel="loss (training)", yscale="log")
     axes.yaxis.label.set_color("tab:blue")
+    measure = next(name for name in MEASURES if all(name in row for row in validation))
     wrong = axes.twinx()
     wrong.plot(
         [r["step"] for r in validation],
-        [max(100 * (1 - r["exact_match"]), 0.01) for r in validation],
+        [max(100 * (1 - r[measure]), 0.01) for r in validation],
         color="tab:red",
         marker=".",
     )
-    wrong.set(ylabel="wrong texts in % (validation)", yscale="log")
+    wrong.set(ylabel=f"{MEASURES[measure]} in % (validation)", yscale="log")
     wrong.yaxis.label.set_color("tab:red")
     wrong.yaxis.set_major_formatter("{x:g}")
     wrong.yaxis.set_minor_formatter("{x:g}")

@@ -74,7 +74,12 @@ function roughly(name) {
 
 function render() {
   shownAt.hidden = !shown;
-  if (shown) showReading(shownAt, shown, roughly(shown.model));
+  if (shown) {
+    showReading(shownAt, shown, roughly(shown.model), (k) => {
+      shown = entries.find((entry) => entry.url === shown.url && entry.chosen === k);
+      render();
+    });
+  }
   at("list").hidden = entries.length < 2;
   at("rows").replaceChildren(...entries.map((entry) => row(entry, entry === shown, () => {
     shown = entry;
@@ -84,22 +89,36 @@ function render() {
   })));
 }
 
-function conclude(fresh) {
+function conclude(fresh, pictures) {
   const wrong = fresh.filter((entry) => entry.reading.error);
+  if (pictures === 1 && fresh.length > 1) {
+    say("plates", [fresh.length]);
+    return;
+  }
   if (fresh.length > 1) {
     const guesses = fresh.filter((entry) => refused(entry.reading));
     const counted = (name, { length }) => () => (length ? word(name, length) : "");
     const others = [counted("someRefused", guesses), counted("someWrong", wrong)];
-    say("several", [fresh.length - wrong.length, ...others], wrong.length > 0);
+    say("several", [pictures - wrong.length, ...others], wrong.length > 0);
     return;
   }
   const { reading } = fresh[0];
   if (reading.error) say("wrong", [reading.error], true);
-  else if (!reading.text) say("none");
+  else if (!reading.text) say(reading.plates ? "noPlate" : "none");
   else {
     const text = () => `${refused(reading) ? `${word("perhaps")} ` : ""}${reading.display}`;
     say("done", [text, () => judged(reading)]);
   }
+}
+
+// One entry a picture, or one a plate of a photograph; what shares a photograph shares its address.
+function entriesOf(reading, file, given) {
+  const url = URL.createObjectURL(file), name = file.name || word("pasted");
+  const { plates } = reading;
+  if (!plates || !plates.length) return [{ url, name, reading, plates, ...given }];
+  return plates.map((plate, chosen) => ({
+    url, name: plates.length > 1 ? `${name} (${chosen + 1})` : name, reading: plate, plates, chosen, ...given,
+  }));
 }
 
 async function readAll(files) {
@@ -112,18 +131,19 @@ async function readAll(files) {
     return;
   }
   const fresh = [];
+  let pictures = 0;
   for (const part of parts(files, limits)) {
-    say("reading", [fresh.length + 1, files.length]);
+    say("reading", [pictures + 1, files.length]);
     const readings = await read(part, asked, (s) => say("busy", [s], true));
     readings.forEach((reading, i) => {
-      const url = URL.createObjectURL(part[i]);
-      fresh.push({ url, name: part[i].name || word("pasted"), reading, model, least: Number(least) });
+      fresh.push(...entriesOf(reading, part[i], { model, least: Number(least) }));
     });
-    entries.push(...fresh.slice(-readings.length));
+    pictures += readings.length;
+    entries = [...entries.filter((entry) => !fresh.includes(entry)), ...fresh];
     shown = fresh[0];
     render();
   }
-  conclude(fresh);
+  conclude(fresh, pictures);
 }
 
 // One after the other: readings stand in the order in which pictures were given.

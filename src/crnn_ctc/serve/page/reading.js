@@ -1,15 +1,17 @@
 // One picture with what was read in it.
 
 import { draw, make } from "./dom.js";
+import { closeUp, photograph } from "./photo.js";
 import { bound, likely, percent, refused, trust, verdict } from "./trust.js";
 import { word } from "./words.js";
 
-export function showReading(place, { url, name, reading, least }, roughly) {
+export function showReading(place, { url, name, reading, least, plates, chosen }, roughly, pick) {
   const parts = [make("p", { class: "file" }, make("bdi", {}, name))];
+  if (plates) parts.push(photograph({ url, name, plates, chosen }, pick));
   if (reading.error) {
     parts.push(make("p", { class: "trust" }, make("span", { class: "bad" }, word("wrong", reading.error))));
   } else if (!reading.text) {
-    parts.push(make("p", { class: "big none" }, word("none")));
+    parts.push(make("p", { class: "big none" }, word(plates ? "noPlate" : "none")));
   } else {
     const kind = refused(reading) ? "big refused" : "big";
     parts.push(
@@ -18,8 +20,9 @@ export function showReading(place, { url, name, reading, least }, roughly) {
     );
     if (refused(reading)) parts.push(make("p", { class: "guess" }, word("guess", bound(least))));
   }
-  parts.push(stage(url, name, reading));
-  if (reading.characters.length) {
+  if (!plates) parts.push(stage(url, name, reading));
+  else if (reading.text) parts.push(closeUp(url, reading), cells(reading.characters));
+  if (reading.characters.length && !plates) {
     parts.push(make("p", { class: "places" }, word(roughly ? "roughly" : "exactly")));
   }
   const others = likely(reading.alternatives);

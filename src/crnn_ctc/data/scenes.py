@@ -1,0 +1,202 @@
+"""Photographs with their plates: CCPD, CSV with corners or boxes, YOLO's and labelme's files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from crnn_ctc.data.ccpd import find_pictures, parse_name
+from crnn_ctc.errors import InputError
+from crnn_ctc.image import names_picture
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A plate in a photograph.
+
+    Attributes:
+        corners: float32 (4, 2), x and y of tl, tr, br, bl as the plate is read, in pixels.
+        exact: whether the corners are the plate's own; else they are those of an upright box.
+        text: what the plate says; empty where that is not known.
+    """
+
+    corners: NDArray[np.float32]
+    exact: bool = True
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A photograph and all plates in it.
+
+    Attributes:
+        path: the picture.
+        plates: the plates, none or more.
+        subset: name of the part of the set that it belongs to; empty where there are no parts.
+    """
+
+    path: Path
+    plates: tuple[Plate, ...]
+    subset: str = ""
+
+
+def read_scenes(source: Path) -> Iterator[Scene]:
+    """The photographs of a set, in order.
+
+    - A CSV with the columns ``file`` and ``corners`` (``x,y x,y x,y x,y``: tl tr br bl) or ``bbox``
+      (``left top right bottom``); further columns ``label`` and ``subset``. A picture has as many
+      rows as plates; one row with both fields empty says that there is none.
+    - A folder with CCPD2019 or CCPD2020: their training splits, corners from the file names.
+    - Any other folder, at any depth: pictures with a labelme file (``NAME.json``, shapes of four or
+      two points) or a YOLO file (``NAME.txt``, beside it or with ``labels`` in the place of
+      ``images``) of the same name. A line of YOLO's may go on with four points, as its pose
+      files do.
+
+    Raises:
+        InputError: no such file or folder, or a file with plates cannot be used; its name and line
+            are in the message.
+    """
+    if source.is_file():
+        yield from _from_csv(source)
+    elif not source.is_dir():
+        raise InputError(f"{source}: no such file or folder; check the path")
+    elif any(source.glob("**/ccpd_*")):
+        for picture in find_pictures(source):
+            if picture.split == "train":
+                name = parse_name(picture.path.name)
+                rb, lb, lt, rt = name.corners
+                plate = Plate(np.array([lt, rt, rb, lb], np.float32), text=name.plate)
+                yield Scene(picture.path, (plate,), picture.subset)
+    else:
+        yield from _from_folder(source)
+
+
+def _from_csv(path: Path) -> Iterator[Scene]:
+    scenes: dict[str, tuple[list[Plate], str]] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for row in (rows := csv.DictReader(file)):
+                if "file" not in row or not {"corners", "bbox"} & set(row):
+                    raise InputError(
+                        f"{path}: no column {'file' if 'file' not in row else 'corners'}; "
+                        "its first line names the columns file, and corners or bbox"
+                    )
+                plates, _ = scenes.setdefault(row["file"], ([], row.get("subset") or ""))
+                where = f"{path}:{rows.line_num}"
+                numbers = row.get("corners") or row.get("bbox") or ""
+                if numbers.strip():
+                    plates.append(_plate(numbers, row.get("label") or "", where))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as CSV ({error}); save it in UTF-8") from None
+    for name, (plates, subset) in scenes.items():
+        yield Scene(path.parent / name, tuple(plates), subset)
+
+
+def _plate(numbers: str, text: str, where: str) -> Plate:
+    try:
+        values = [float(number) for number in numbers.replace(",", " ").split()]
+    except ValueError:
+        values = []
+    if len(values) == 8:
+        return Plate(_checked(np.array(values, np.float32).reshape(4, 2), where), True, text)
+    if len(values) == 4:
+        return Plate(_checked(_box(*values), where), False, text)
+    raise InputError(
+        f"{where}: {numbers!r} are no corners; write x,y of tl, tr, br, bl, or a box as left top "
+        "right bottom"
+    )
+
+
+def _box(left: float, top: float, right: float, bottom: float) -> NDArray[np.float32]:
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
+
+
+def _checked(corners: NDArray[np.float32], where: str) -> NDArray[np.float32]:
+    """The corners, if they go round clockwise and enclose something."""
+    sides = np.roll(corners, -1, 0) - corners
+    following = np.roll(sides, -1, 0)
+    turns = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
+    if not np.isfinite(corners).all() or turns.min() <= 0:
+        raise InputError(
+            f"{where}: the corners are no convex quadrilateral in the order tl, tr, br, bl; "
+            "correct them or leave them out"
+        )
+    return corners
+
+
+def _from_folder(folder: Path) -> Iterator[Scene]:
+    empty = True
+    for path in sorted(p for p in folder.rglob("*") if names_picture(p.name)):
+        labelme = path.with_suffix(".json")
+        parts = ["labels" if part == "images" else part for part in path.parts]
+        yolo = next(
+            (p for p in (path.with_suffix(".txt"), Path(*parts).with_suffix(".txt")) if p.exists()),
+            None,
+        )
+        if labelme.exists():
+            plates = _from_labelme(labelme)
+        elif yolo:
+            plates = _from_yolo(yolo, path)
+        else:
+            continue
+        empty = False
+        yield Scene(path, plates)
+    if empty:
+        raise InputError(
+            f"{folder}: no picture there has a labelme (NAME.json) or YOLO (NAME.txt) file, and no "
+            "folder is CCPD's; name such a folder, or a CSV"
+        )
+
+
+def _from_labelme(path: Path) -> tuple[Plate, ...]:
+    try:
+        shapes = json.loads(path.read_text(encoding="utf-8"))["shapes"]
+        found = [(np.array(s["points"], np.float32), str(s.get("label", ""))) for s in shapes]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: not a labelme file ({error}); save it again") from None
+    plates = []
+    for points, label in found:
+        if points.shape == (4, 2):
+            plates.append(Plate(_checked(points, str(path)), True, label))
+        elif points.shape == (2, 2):
+            (left, top), (right, bottom) = points.min(0), points.max(0)
+            plates.append(Plate(_checked(_box(left, top, right, bottom), str(path)), False, label))
+        else:
+            raise InputError(f"{path}: a shape of {len(points)} points; draw plates with 4 or 2")
+    return tuple(plates)
+
+
+def _from_yolo(path: Path, picture: Path) -> tuple[Plate, ...]:
+    """Plates of ``class cx cy w h``, then nothing or four points ``x y`` or ``x y visible``."""
+    with Image.open(picture) as image:
+        size = np.array(image.size, np.float32)
+    plates = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        where = f"{path}:{number}"
+        try:
+            values = [float(value) for value in line.split()]
+        except ValueError:
+            values = [float("nan")]
+        if not values:
+            continue
+        if len(values) == 5:
+            centre, half = np.array(values[1:3]), np.array(values[3:]) / 2
+            corners, exact = _box(*(centre - half), *(centre + half)), False
+        elif len(values) in {9, 13, 17}:
+            step = 3 if len(values) == 17 else 2
+            points = np.array(values[-4 * step :], np.float32).reshape(4, step)
+            corners, exact = points[:, :2], True
+        else:
+            raise InputError(
+                f"{where}: {len(values)} numbers; a line is: class cx cy w h, with four points or "
+                "none after it"
+            )
+        plates.append(Plate(_checked(corners * size, where), exact))
+    return tuple(plates)

@@ -1,0 +1,82 @@
+"""A plate of a photograph cut out for a reader: as the upright box round it, or straightened."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from crnn_ctc.find.decoding import Found
+from crnn_ctc.image import MIN_SIDE
+from crnn_ctc.model_file.card import Card
+from crnn_ctc.rectify import UNIT, Corners, homography, rectify
+
+BOX_MARGIN = 0.08
+"""Kept round the upright box of a plate, in parts of its width and height."""
+
+MARGIN = 0.06
+"""Kept round a straightened plate, in parts of its size: more than the corners are off by."""
+
+TWO_ROW_ASPECT = 2.75
+"""Width over height of a plate below which it is straightened to 2:1, as plates of two rows are."""
+
+
+class Cutout(NamedTuple):
+    """A plate cut out of a photograph.
+
+    Attributes:
+        picture: the plate, in mode RGB.
+        to_photo: homography (3, 3) from its pixels to those of the photograph.
+        found: where the plate is in the photograph.
+    """
+
+    picture: Image.Image
+    to_photo: NDArray[np.float64]
+    found: Found
+
+
+def cut_out(photo: Image.Image, found: Found, card: Card) -> list[Cutout]:
+    """A plate cut out in each way in which the model of ``card`` is to be shown it.
+
+    A model with a rectifier is shown the upright box. One without is shown that and the plate
+    straightened, of which the more probable reading counts: the corners of a small or blurred plate
+    may be off by more than its box.
+    """
+    ways = [upright(photo, found)]
+    if card.rectifier is None:
+        tall = aspect(found.corners) < TWO_ROW_ASPECT
+        height = card.width // 2 if tall else card.height
+        ways.append(straighten(photo, found, height, card.width))
+    return ways
+
+
+def upright(photo: Image.Image, found: Found, margin: float = BOX_MARGIN) -> Cutout:
+    """The part of a photograph round a plate, not turned."""
+    size = np.array(photo.size)
+    corners = found.corners
+    room = margin * np.ptp(corners, axis=0)
+    low = np.clip(np.floor(corners.min(0) - room), 0, size - 1)
+    # a plate at the photograph's edge still gives something to look at
+    high = np.clip(np.ceil(corners.max(0) + room), low + MIN_SIDE, np.maximum(size, low + MIN_SIDE))
+    shift = np.array([[1, 0, low[0]], [0, 1, low[1]], [0, 0, 1]], np.float64)
+    box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+    return Cutout(photo.crop(box), shift, found)
+
+
+def straighten(
+    photo: Image.Image, found: Found, height: int, width: int, margin: float = MARGIN
+) -> Cutout:
+    """A plate of a photograph seen from the front, ``height`` x ``width`` pixels."""
+    picture = rectify(photo, found.corners, height, width, margin=margin)
+    share = 1 + 2 * margin
+    to_plate = np.array([[share / width, 0, -margin], [0, share / height, -margin], [0, 0, 1]])
+    to_photo = homography(UNIT, found.corners) @ to_plate
+    return Cutout(Image.fromarray(picture), to_photo, found)
+
+
+def aspect(corners: Corners) -> float:
+    """Width over height of a plate in the photograph."""
+    sides = np.linalg.norm(np.roll(corners, -1, 0) - corners, axis=1)
+    return float((sides[0] + sides[2]) / max(float(sides[1] + sides[3]), 1e-6))

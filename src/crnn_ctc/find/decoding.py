@@ -1,0 +1,106 @@
+"""From a locator's maps to plates: peaks, corners, non-maximum suppression (numpy)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+STRIDE = 8
+"""Pixels per cell of the maps."""
+
+MOST = 200
+"""Plates that one picture can have; the weakest of more are dropped."""
+
+_OVERLAP = 0.3
+"""IoU of two boxes from which on they are the same plate."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A plate found in a picture.
+
+    Attributes:
+        corners: float32 (4, 2), x and y of tl, tr, br, bl as the plate is read, in pixels of the
+            picture; (0, 0) is the upper left corner of its first pixel. They may lie outside of it.
+        score: how sure the locator is, from 0 to 1.
+    """
+
+    corners: NDArray[np.float32]
+    score: float
+
+
+def decode(
+    heat: NDArray[np.float32], corners: NDArray[np.float32], threshold: float
+) -> list[Found]:
+    """Plates of one picture's maps, the surest first.
+
+    Args:
+        heat: (h, w) in [0, 1].
+        corners: (8, h, w), x and y of tl, tr, br, bl in cells from the cell's centre.
+        threshold: least score.
+    """
+    h, w = heat.shape
+    padded = np.pad(heat, 1, constant_values=-1)
+    around = np.stack([padded[y : y + h, x : x + w] for y in range(3) for x in range(3)])
+    ys, xs = np.nonzero((heat >= threshold) & (heat >= around.max(0)))
+    order = np.argsort(-heat[ys, xs], kind="stable")[: 4 * MOST]
+    ys, xs = ys[order], xs[order]
+    if not len(ys):
+        return []
+    quads = _corners(heat, corners, ys, xs)
+    found = [Found(quad, float(heat[y, x])) for quad, y, x in zip(quads, ys, xs, strict=True)]
+    return suppress(found)
+
+
+def _corners(
+    heat: NDArray[np.float32],
+    corners: NDArray[np.float32],
+    ys: NDArray[np.intp],
+    xs: NDArray[np.intp],
+) -> NDArray[np.float32]:
+    """Corners in pixels (n, 4, 2): the mean of what a peak and its neighbours say, by heat."""
+    h, w = heat.shape
+    total = np.zeros((len(ys), 8), np.float32)
+    weights = np.zeros((len(ys), 1), np.float32)
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            y, x = ys + dy, xs + dx
+            inside = (y >= 0) & (y < h) & (x >= 0) & (x < w)
+            y, x = y.clip(0, h - 1), x.clip(0, w - 1)
+            weight = (heat[y, x] ** 2 * inside)[:, None]
+            centre = np.stack([x + 0.5, y + 0.5], 1)
+            total += weight * (corners[:, y, x].T + np.tile(centre, 4))
+            weights += weight
+    return np.asarray(total / weights * STRIDE, np.float32).reshape(-1, 4, 2)
+
+
+def suppress(found: list[Found]) -> list[Found]:
+    """The same plates without those that are another, surer one's: the surest first."""
+    kept: list[Found] = []
+    for one in sorted(found, key=lambda f: -f.score):
+        if len(kept) < MOST and not any(_same(one.corners, other.corners) for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _same(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
+    """Whether two plates overlap by much, or one's centre lies well inside the other's box."""
+    if box_iou(a, b) > _OVERLAP:
+        return True
+    for one, other in ((a, b), (b, a)):
+        low, high = other.min(0), other.max(0)
+        place = (one.mean(0) - low) / np.maximum(high - low, 1e-6)
+        if (abs(place - 0.5) < 0.3).all():
+            return True
+    return False
+
+
+def box_iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Intersection over union of the upright boxes round two quadrilaterals (4, 2)."""
+    low = np.maximum(a.min(0), b.min(0))
+    high = np.minimum(a.max(0), b.max(0))
+    both = float(np.prod(np.maximum(high - low, 0)))
+    either = float(np.prod(np.ptp(a, axis=0)) + np.prod(np.ptp(b, axis=0))) - both
+    return both / either if either > 0 else 0.0

@@ -1,0 +1,209 @@
+"""Locator: one model file, a photograph in, plates out. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from crnn_ctc.errors import InputError
+from crnn_ctc.find.card import KEY, LocatorCard
+from crnn_ctc.find.decoding import Found, decode, suppress
+from crnn_ctc.model_file.guard import read_model
+from crnn_ctc.model_file.runtime import open_session
+
+Maps = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""uint8 (N, H, W, 3) to heat (N, h, w) in [0, 1] and corners (N, 8, h, w) in cells."""
+
+MULTIPLE = 32
+"""Height and width of what the network is given are multiples of this, in pixels."""
+
+THRESHOLD = 0.3
+"""Least score of a plate."""
+
+COARSE = (256_000, 720_000)
+"""Pixels that a whole photograph is reduced to: one of up to 4.4 megapixels, and the largest."""
+
+_COARSE_SHARE = 0.058
+"""Pixels that a photograph between is reduced to, as a share of its own."""
+
+_NEAR = 224
+"""Longer side in pixels of a second reduced copy, in which plates that fill the photograph, larger
+than any that the network was trained on, are small enough."""
+
+_CANDIDATE = 0.2
+"""Score in the reduced photograph from which on a place is looked at again."""
+
+MOST_CANDIDATES = 64
+"""Places of a photograph that are looked at again, the surest ones; at most as many plates."""
+
+_PATCH = (128, 224)
+"""Height and width in pixels of a second look, the plate in its middle."""
+
+_PATCH_PLATE = 112
+"""Width of the plate in it, pixels."""
+
+_FILL = 110
+"""Grey level of what lies outside the photograph."""
+
+_BATCH = 8
+"""Second looks at once."""
+
+
+def locators() -> list[str]:
+    """Names of the locators that come with the package."""
+    folder = files("crnn_ctc") / "models"
+    names = [f.name.removesuffix(".onnx") for f in folder.iterdir() if f.name.endswith(".onnx")]
+    return sorted(name for name in names if name.endswith("-find"))
+
+
+def _named() -> str:
+    return ", ".join(locators())
+
+
+class Locator:
+    """Finds plates in photographs.
+
+    A photograph is searched at a reduced size first; each place that may be a plate is then looked
+    at again, enlarged or reduced to one size, which settles its corners and its score. The time is
+    bounded by the pixels of the first search and by ``MOST_CANDIDATES``.
+
+    Args:
+        model: name of a shipped locator, or a model file.
+        threads: inference threads.
+        threshold: least score of a plate, from 0 to 1.
+
+    Raises:
+        InputError: no such model, or not a locator's model file.
+    """
+
+    def __init__(
+        self, model: str | Path = "plates-find", threads: int = 1, threshold: float = THRESHOLD
+    ) -> None:
+        name = str(model)
+        if name in locators():
+            with as_file(files("crnn_ctc") / "models" / f"{name}.onnx") as path:
+                session = open_session(read_model(path), threads, name)
+        elif Path(model).is_file():
+            session = open_session(read_model(model), threads, name)
+        else:
+            raise InputError(f"{name}: no such locator; give a file or one of: {_named()}")
+        meta = session.get_modelmeta().custom_metadata_map
+        self.card = LocatorCard.from_json(meta.get(KEY), name)
+        takes = [(one.name, one.type) for one in session.get_inputs()]
+        gives = [one.name for one in session.get_outputs()]
+        if takes != [("images", "tensor(uint8)")] or gives != ["heat", "corners"]:
+            raise InputError(
+                f"{name}: its graph is not what its card says; export it again with: "
+                "crnn-ctc export"
+            )
+        self.threshold = threshold
+
+        def maps(images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+            heat, corners = session.run(["heat", "corners"], {"images": images})
+            return heat, corners
+
+        self._maps: Maps = maps
+
+    def find(self, photo: Image.Image | NDArray[np.uint8]) -> list[Found]:
+        """Plates of a photograph, in mode RGB or uint8 RGB (H, W, 3), the surest first."""
+        return search(self._maps, photo, self.threshold)
+
+
+def search(
+    maps: Maps, photo: Image.Image | NDArray[np.uint8], threshold: float = THRESHOLD
+) -> list[Found]:
+    """As :meth:`Locator.find`, with any network."""
+    image = photo if isinstance(photo, Image.Image) else Image.fromarray(photo)
+    width, height = image.size
+    factor = coarse_factor(height, width)
+    candidates = _coarse(maps, image, factor)
+    near = _NEAR / max(height, width)
+    if near < 0.7 * factor:
+        candidates = suppress([*candidates, *_coarse(maps, image, near)])
+    candidates = candidates[:MOST_CANDIDATES]
+    refined = [
+        one
+        for k in range(0, len(candidates), _BATCH)
+        for one in _again(maps, image, candidates[k : k + _BATCH])
+    ]
+    return [one for one in suppress(refined) if one.score >= threshold]
+
+
+def coarse_factor(height: int, width: int) -> float:
+    """What a photograph is scaled by for the first search; never enlarged."""
+    pixels = min(max(_COARSE_SHARE * height * width, COARSE[0]), COARSE[1])
+    return min(1.0, math.sqrt(pixels / (height * width)))
+
+
+def _coarse(maps: Maps, picture: Image.Image, factor: float) -> list[Found]:
+    w, h = picture.size
+    if factor < 1:
+        size = (max(1, round(w * factor)), max(1, round(h * factor)))
+        picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    scale = np.array([w / picture.width, h / picture.height], np.float32)
+    rows, columns = (-(-side // MULTIPLE) * MULTIPLE for side in picture.size[::-1])
+    filled = np.full((1, rows, columns, 3), _FILL, np.uint8)
+    filled[0, : picture.height, : picture.width] = np.asarray(picture)
+    heat, corners = maps(filled)
+    found = decode(heat[0], corners[0], _CANDIDATE)
+    return [Found(one.corners * scale, one.score) for one in found]
+
+
+def _again(maps: Maps, picture: Image.Image, candidates: list[Found]) -> list[Found]:
+    """Each candidate as a second look sees it, if that sees it too."""
+    if not candidates:
+        return []
+    high, wide = _PATCH
+    patches = np.full((len(candidates), high, wide, 3), _FILL, np.uint8)
+    places = []
+    for patch, one in zip(patches, candidates, strict=True):
+        size = np.ptp(one.corners, axis=0)
+        # a plate that stands on end is fitted by its height
+        scale = max(float(size[0]) / _PATCH_PLATE, float(size[1]) / (0.6 * high), 1e-3)
+        left, top = one.corners.mean(0) - np.array([wide, high]) * scale / 2
+        _cut(picture, float(left), float(top), scale, patch)
+        places.append((np.array([left, top], np.float32), np.float32(scale)))
+    heat, corners = maps(patches)
+    out = []
+    for k, (one, (corner, size)) in enumerate(zip(candidates, places, strict=True)):
+        seen = decode(heat[k], corners[k], _CANDIDATE)
+        # the one in the middle; others are candidates of their own
+        middle = np.array([wide, high], np.float32) / 2
+        reach = np.maximum(np.ptp(one.corners, axis=0) / size / 2, 12)
+        mine = [s for s in seen if (abs(s.corners.mean(0) - middle) < reach).all()]
+        if mine:
+            best = max(mine, key=lambda s: s.score)
+            score = math.sqrt(best.score * max(one.score, best.score))
+            out.append(Found(best.corners * size + corner, score))
+    return out
+
+
+def _cut(
+    picture: Image.Image, left: float, top: float, scale: float, patch: NDArray[np.uint8]
+) -> None:
+    """Fill ``patch`` with the part of the picture from ``left``, ``top``; ``scale`` pixels each."""
+    high, wide = patch.shape[:2]
+    # the pixels of the patch that lie in the picture
+    x0, x1 = (_clip((edge - left) / scale, wide) for edge in (0, picture.width))
+    y0, y1 = (_clip((edge - top) / scale, high) for edge in (0, picture.height))
+    if x1 <= x0 or y1 <= y0:
+        return
+    box = (left + x0 * scale, top + y0 * scale, left + x1 * scale, top + y1 * scale)
+    inside = (
+        max(box[0], 0.0),
+        max(box[1], 0.0),
+        min(box[2], float(picture.width)),
+        min(box[3], float(picture.height)),
+    )
+    part = picture.resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR, inside, reducing_gap=2.0)
+    patch[y0:y1, x0:x1] = np.asarray(part)
+
+
+def _clip(value: float, most: int) -> int:
+    return min(max(round(value), 0), most)

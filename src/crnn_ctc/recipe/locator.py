@@ -1,0 +1,57 @@
+"""The recipe of a locator: TOML with ``task = "find"``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from crnn_ctc.errors import InputError
+from crnn_ctc.recipe.data import Names
+from crnn_ctc.recipe.schema import Training
+from crnn_ctc.recipe.section import Positive, Section
+from crnn_ctc.recipe.toml_file import one_line, read_values
+
+
+class ScenesData(Section):
+    """Photographs with plates; see :func:`crnn_ctc.data.scenes.read_scenes`.
+
+    ``train`` and ``validation`` are sets of photographs and ``distractors`` folders of pictures of
+    what looks like a plate and is none, all seen from the data folder. Of the distractors every
+    second one is used; the others are left to measure on. ``size`` is the side of a training view
+    in pixels, ``widths`` the least and largest width of a plate in it.
+    """
+
+    trained_on: str = "photographs of cars, and synthetic plates"
+    train: Names
+    validation: Names
+    distractors: Names | None = None
+    size: Annotated[int, Field(ge=64, le=1024, multiple_of=64)] = 320
+    widths: Annotated[tuple[Positive, Positive], Field(strict=False)] = (18, 300)
+    validation_views: Annotated[int, Field(ge=0)] = 200
+
+
+class LocatorRecipe(Section):
+    """A locator's recipe, checked."""
+
+    task: Literal["find"]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    description: str = ""
+    licence: str = "Apache-2.0"
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    data: ScenesData
+    training: Training
+
+
+def load_locator(source: str | Path, changes: list[str] | None = None) -> LocatorRecipe:
+    """A locator's recipe; see :func:`crnn_ctc.recipe.load`.
+
+    Raises:
+        InputError: no such recipe, not TOML, an unknown key, a wrong type, a value out of range.
+    """
+    values = read_values(source, changes)
+    try:
+        return LocatorRecipe.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{source}: {one_line(error, values)}") from None

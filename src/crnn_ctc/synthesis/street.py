@@ -1,0 +1,441 @@
+"""Views of streets for a locator: scenes under any homography, plates pasted in, light and blur."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from crnn_ctc.data.scenes import Scene
+from crnn_ctc.image import load
+from crnn_ctc.rng import uniforms
+from crnn_ctc.synthesis.signs import sign
+from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
+from crnn_ctc.synthesis.text import TWO_ROW, Draws
+from crnn_ctc.synthesis.textures import grain, motion_kernel
+
+_Quad = NDArray[np.float32]
+"""(4, 2), corners tl, tr, br, bl; (0, 0) is the upper left corner of the first pixel."""
+
+_DRAWS = 1600
+_MOST_SIDE = 1280
+_LEVELS = 4
+_DRAWN_PLATES = 4000
+"""Synthetic plates that are kept once they were drawn; drawing one takes as long as a view."""
+
+_VISIBLE = 0.6
+"""Share of a plate inside the view from which on it is to be found."""
+
+_MOSAIC = 0.2
+"""Share of the views that show four scenes of half the size."""
+
+_GROUP = (0.35, 0.7, 0.9)
+"""Cumulative shares of 0, 1 and 2 plates pasted beside; 3 for the rest."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A training picture.
+
+    Attributes:
+        image: uint8 RGB (S, S, 3).
+        plates: float32 (P, 4, 2), corners in pixels of the view; a little may lie outside.
+        exact: bool (P,), whether the corners are the plate's own.
+        ignored: float32 (Q, 4, 2), plates that are cut off, neither to be found nor not to be.
+    """
+
+    image: NDArray[np.uint8]
+    plates: NDArray[np.float32]
+    exact: NDArray[np.bool_]
+    ignored: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Street:
+    """A scene in memory.
+
+    Attributes:
+        levels: uint8 RGB, the picture at full size, half, a quarter, an eighth.
+        plates: the corners of each plate in pixels of the full size.
+        exact: whether each plate's corners are its own.
+        patches: for each plate its surroundings without it, and their left and top.
+    """
+
+    levels: tuple[NDArray[np.uint8], ...]
+    plates: tuple[_Quad, ...]
+    exact: tuple[bool, ...]
+    patches: tuple[tuple[NDArray[np.uint8], int, int], ...]
+
+    @classmethod
+    def open(cls, scene: Scene) -> Street:
+        """Load a scene, at most 1280 pixels a side.
+
+        Raises:
+            InputError: the picture cannot be read.
+        """
+        image = load(scene.path)
+        factor = min(1.0, _MOST_SIDE / max(image.shape[:2]))
+        if factor < 1:
+            image = _resize(image, factor)
+        levels = [image]
+        for _ in range(_LEVELS - 1):
+            levels.append(_resize(levels[-1], 0.5))
+        quads = tuple(plate.corners * np.float32(factor) for plate in scene.plates)
+        return cls(
+            tuple(levels),
+            quads,
+            tuple(plate.exact for plate in scene.plates),
+            tuple(_without(levels[0], levels[2], quad) for quad in quads),
+        )
+
+
+class StreetSynthesizer:
+    """Endless views; view i is a function of the scenes, the seed and i alone.
+
+    Args:
+        streets: scenes, at least one.
+        seed: random seed, 0 or more.
+        size: side of a view in pixels.
+        plates: draws the plates that are pasted in.
+        foreign: uint8 RGB (H, W, 3) crops of what is not to be found though it looks alike.
+        widths: least and largest width of a plate in pixels of the view.
+    """
+
+    def __init__(
+        self,
+        streets: Sequence[Street],
+        seed: int,
+        size: int,
+        plates: PlateSynthesizer,
+        foreign: Sequence[NDArray[np.uint8]] = (),
+        widths: tuple[float, float] = (18.0, 300.0),
+    ) -> None:
+        self._streets, self._foreign = streets, foreign
+        self._seed, self._size, self._widths = seed, size, widths
+        self._drawn = lru_cache(_DRAWN_PLATES)(plates.picture)
+
+    @cached_property
+    def _with_plates(self) -> list[Street]:
+        return [street for street in self._streets if street.plates] or list(self._streets)
+
+    def view(self, i: int) -> View:
+        """View ``i``, 0 or more."""
+        draws = Draws(uniforms(self._seed, i, (_DRAWS,)))
+        size = self._size
+        if draws.chance(_MOSAIC):
+            image = np.empty((size, size, 3), np.uint8)
+            quads, exact, visible = [], [], []
+            for left, top in ((0, 0), (size // 2, 0), (0, size // 2), (size // 2, size // 2)):
+                part, found, own = self._compose(size // 2, draws)
+                image[top : top + size // 2, left : left + size // 2] = part
+                visible += [_visible(quad, size // 2) for quad in found]
+                quads += [quad + np.array([left, top], np.float32) for quad in found]
+                exact += own
+        else:
+            image, quads, exact = self._compose(size, draws)
+            visible = [_visible(quad, size) for quad in quads]
+        seen = [k for k, share in enumerate(visible) if share >= _VISIBLE]
+        cut = [k for k, share in enumerate(visible) if 0 < share < _VISIBLE]
+        return View(
+            _photograph(image, draws),
+            np.array([quads[k] for k in seen], np.float32).reshape(-1, 4, 2),
+            np.array([exact[k] for k in seen], np.bool_),
+            np.array([quads[k] for k in cut], np.float32).reshape(-1, 4, 2),
+        )
+
+    def _compose(
+        self, size: int, draws: Draws
+    ) -> tuple[NDArray[np.uint8], list[_Quad], list[bool]]:
+        """A scene with what is pasted into it: (size, size, 3), the plates, which are exact."""
+        street = self._with_plates[draws.below(len(self._with_plates))]
+        image = self._background(size, draws)
+        matrix = self._homography(street, size, draws)
+        _warp(street.levels, matrix, image)
+        quads = [_project(matrix, quad) for quad in street.plates]
+        exact = list(street.exact)
+        way = draws.next()
+        if way < 0.5:  # as it is in half of the views; else without its plates, or with others
+            for (patch, left, top), quad in zip(street.patches, quads, strict=True):
+                _lay(patch, matrix, left, top, image)
+                if way < 0.3:
+                    taller = self._paste(image, quad, draws)
+                    quads = [taller if q is quad else q for q in quads]
+            if way >= 0.3:
+                quads, exact = [], []
+            else:
+                exact = [True] * len(quads)
+        taken = list(quads)
+        for _ in range(int(np.searchsorted(_GROUP, draws.next(), "right"))):
+            place = self._free_place(size, taken, draws, 3.14)
+            if place is not None:
+                quads.append(self._paste(image, place, draws))
+                exact.append(True)
+                taken.append(quads[-1])
+        for _ in range(draws.below(3)):
+            self._distract(image, taken, draws)
+        return image, quads, exact
+
+    def _background(self, size: int, draws: Draws) -> NDArray[np.uint8]:
+        """What is seen beyond the scene's edge: another one above its plates, or one colour."""
+        if draws.chance(0.3):
+            colour = np.array([draws.between(0, 255) for _ in range(3)])
+            grey = colour.mean() + (colour - colour.mean()) * 0.3
+            return np.full((size, size, 3), grey, np.uint8)
+        other = self._streets[draws.below(len(self._streets))]
+        highest = min((int(quad[:, 1].min()) // 4 for quad in other.plates), default=1 << 16)
+        part = other.levels[2][: max(4, min(highest, other.levels[2].shape[0] // 3))]
+        return np.asarray(cv2.resize(part, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+    def _homography(self, street: Street, size: int, draws: Draws) -> NDArray[np.float64]:
+        """From the scene to the view: a plate of some width somewhere, the camera turned."""
+        quad = street.plates[draws.below(len(street.plates))] if street.plates else None
+        least, most = self._widths
+        wanted = _log_between(least, most * size / self._size, draws)
+        if quad is None:
+            h, w = street.levels[0].shape[:2]
+            centre, width = np.array([draws.next() * w, draws.next() * h]), w / 4
+        else:
+            centre, width = quad.mean(0), float(np.linalg.norm(quad[1] - quad[0]))
+        scale = wanted / width
+        turned = draws.between(-50, 50) if draws.chance(0.15) else draws.bell() * 8
+        c, s = math.cos(math.radians(turned)), math.sin(math.radians(turned))
+        linear = np.array([[c, -s], [s, c]]) @ np.array(
+            [[1, draws.bell() * 0.12], [draws.bell() * 0.10, 1]]
+        )
+        linear = linear @ np.diag([scale * draws.between(0.7, 1.1), scale])
+        matrix = np.eye(3)
+        matrix[:2, :2] = linear
+        matrix[:2, 2] = -linear @ centre
+        tilt = np.eye(3)
+        strength = 0.0005 * 320 / size
+        tilt[2, :2] = draws.bell() * strength, draws.bell() * strength
+        shift = np.eye(3)
+        shift[:2, 2] = size * draws.between(-0.02, 1.02), size * draws.between(-0.02, 1.02)
+        return shift @ tilt @ matrix
+
+    def _paste(self, image: NDArray[np.uint8], quad: _Quad, draws: Draws) -> _Quad:
+        """Put a synthetic plate in the place of ``quad``; its corners (two rows are higher)."""
+        plate, _, kind = self._drawn(draws.below(_DRAWN_PLATES))
+        if kind in TWO_ROW:
+            quad = _stretched(quad, 1.57)
+        # the plate stands in the light of its surroundings
+        lit = _mean(image, quad)
+        gain = (max(lit, 8.0) / 100) ** draws.between(0.2, 0.7) * math.exp(draws.bell() * 0.15)
+        bright = cv2.convertScaleAbs(plate, alpha=min(max(gain, 0.3), 1.5))
+        if draws.chance(0.5):  # a frame, or the shadow under the plate's edge
+            wide = 1 + draws.between(0.01, 0.1)
+            tone = draws.between(0, 70) if draws.chance(0.7) else draws.between(120, 240)
+            border = np.full((8, 8, 3), tone, np.uint8)
+            high = 1 + (wide - 1) * draws.between(1, 4)
+            _put(image, border, _stretched(_stretched(quad, high), wide, along=True))
+        _put(image, np.asarray(bright, np.uint8), quad)
+        return quad
+
+    def _free_place(
+        self, size: int, taken: list[_Quad], draws: Draws, aspect: float
+    ) -> _Quad | None:
+        """A quadrilateral of a plate seen from somewhere, that touches none of ``taken``."""
+        width = _log_between(self._widths[0], min(self._widths[1], 0.7 * size), draws)
+        yaw, pitch = (math.radians(draws.bell() * 18) for _ in range(2))
+        roll = math.radians(draws.between(-45, 45) if draws.chance(0.1) else draws.bell() * 7)
+        x, y = np.array([-0.5, 0.5, 0.5, -0.5]), np.array([-0.5, -0.5, 0.5, 0.5]) / aspect
+        depth = 1 + (x * math.sin(yaw) + y * math.sin(pitch)) / draws.between(1.5, 5)
+        x, y = x * math.cos(yaw) / depth, y * math.cos(pitch) / depth
+        x = x + y * draws.bell() * 0.12
+        turned = np.stack(
+            [x * math.cos(roll) - y * math.sin(roll), x * math.sin(roll) + y * math.cos(roll)], 1
+        )
+        place = np.array([draws.next() * size, draws.next() * size])
+        quad = np.asarray(turned * width + place, np.float32)
+        low, high = quad.min(0) - 0.4 * width, quad.max(0) + 0.4 * width
+        for other in taken:
+            if (other.max(0) > low).all() and (other.min(0) < high).all():
+                return None
+        return quad
+
+    def _distract(self, image: NDArray[np.uint8], taken: list[_Quad], draws: Draws) -> None:
+        """Something that is no plate: a sign, text on the picture, a foreign plate."""
+        foreign = bool(self._foreign) and draws.chance(0.25)
+        patch = (
+            self._foreign[draws.below(len(self._foreign))]
+            if foreign
+            else sign(Draws(uniforms(self._seed + 1, int(draws.next() * 2**40), (120,))))
+        )
+        quad = self._free_place(image.shape[0], taken, draws, patch.shape[1] / patch.shape[0])
+        if quad is not None:
+            _put(image, patch, quad)
+            taken.append(quad)
+
+
+def _photograph(image: NDArray[np.uint8], draws: Draws) -> NDArray[np.uint8]:
+    """Light, blur, few pixels, noise, JPEG."""
+    size = image.shape[0]
+    gain = math.exp(-0.1 + 0.3 * draws.bell())
+    gamma = math.exp(0.2 * draws.bell())
+    offset = draws.between(-15, 15)
+    cast = [draws.between(0.85, 1.15) if draws.chance(0.4) else 1.0 for _ in range(3)]
+    tone = (np.arange(256) / 255) ** gamma * 255 * gain
+    table = np.clip(tone[:, None] * np.array(cast) + offset, 0, 255).astype(np.uint8)
+    out = np.asarray(cv2.LUT(image, table[:, None].transpose(1, 0, 2)), np.uint8)
+    if draws.chance(0.05):
+        out = np.repeat(cv2.cvtColor(out, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
+    if draws.chance(0.2):  # light from one side
+        slope = np.linspace(draws.between(0.4, 1.2), draws.between(0.4, 1.2), size)
+        field = slope[:, None, None] if draws.chance(0.5) else slope[None, :, None]
+        out = np.clip(out * field.astype(np.float32), 0, 255).astype(np.uint8)
+    way = draws.next()
+    if way < 0.25:
+        out = np.asarray(cv2.GaussianBlur(out, (0, 0), draws.between(0.3, 1.5)), np.uint8)
+    elif way < 0.35:
+        out = np.asarray(
+            cv2.filter2D(out, -1, motion_kernel(3 + 2 * draws.below(3), draws.below(12))), np.uint8
+        )
+    elif way < 0.45:
+        small = _resize(out, draws.between(0.4, 0.8))
+        out = np.asarray(cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
+    if draws.chance(0.35):
+        top, left = draws.below(2 * size), draws.below(2 * size)
+        noise = grain(size, size)[top : top + size, left : left + size]
+        out = np.clip(out + noise * np.float32(1 + 9 * draws.next() ** 2), 0, 255).astype(np.uint8)
+    if draws.chance(0.3):
+        quality = int(95 - 65 * draws.next())
+        _, data = cv2.imencode(".jpg", out, (cv2.IMWRITE_JPEG_QUALITY, quality))
+        out = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(out)
+
+
+def _log_between(low: float, high: float, draws: Draws) -> float:
+    return math.exp(draws.between(math.log(low), math.log(high)))
+
+
+def _resize(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
+    h, w = image.shape[:2]
+    size = (max(1, round(w * factor)), max(1, round(h * factor)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _without(
+    full: NDArray[np.uint8], quarter: NDArray[np.uint8], quad: _Quad
+) -> tuple[NDArray[np.uint8], int, int]:
+    """The surroundings of a plate with the plate painted over, and their left and top."""
+    h, w = full.shape[:2]
+    size = np.ptp(quad, axis=0)
+    left, top = np.maximum(quad.min(0) - 0.5 * size, 0).astype(int) // 4 * 4
+    right, bottom = np.minimum(quad.max(0) + 0.5 * size, (w, h)).astype(int)
+    right, bottom = max(int(right), int(left) + 8), max(int(bottom), int(top) + 8)
+    part = quarter[top // 4 : bottom // 4 + 1, left // 4 : right // 4 + 1].copy()
+    mask = np.zeros(part.shape[:2], np.uint8)
+    wide = _stretched(_stretched(quad, 1.35), 1.15, along=True)
+    cv2.fillConvexPoly(mask, np.rint((wide - (left, top)) / 4).astype(np.int32), 255)
+    painted = cv2.inpaint(part, mask, 2, cv2.INPAINT_TELEA)
+    high, long = full[top:bottom, left:right].shape[:2]
+    large = cv2.resize(painted, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR)[:high, :long]
+    cover = cv2.resize(mask, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR)[:high, :long]
+    share = (cover.astype(np.float32) / 255)[..., None]
+    patch = full[top : top + large.shape[0], left : left + large.shape[1]]
+    mixed = patch * (1 - share) + large * share
+    return mixed.astype(np.uint8), int(left), int(top)
+
+
+_HALF = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+
+
+def _for_pixels(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The matrix as OpenCV takes it, whose (0, 0) is the centre of the first pixel."""
+    return np.asarray(np.linalg.inv(_HALF) @ matrix @ _HALF)
+
+
+def _warp(
+    levels: tuple[NDArray[np.uint8], ...], matrix: NDArray[np.float64], onto: NDArray[np.uint8]
+) -> None:
+    """Lay a scene on a view; the level is the smallest that has enough pixels."""
+    scale = math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
+    level = min(max(int(-math.log2(max(scale, 1e-6)) + 0.3), 0), len(levels) - 1)
+    enlarge = np.diag([2.0**level, 2.0**level, 1.0])
+    cv2.warpPerspective(
+        levels[level],
+        _for_pixels(matrix @ enlarge),
+        onto.shape[1::-1],
+        onto,
+        cv2.INTER_LINEAR,
+        cv2.BORDER_TRANSPARENT,
+    )
+
+
+def _lay(
+    patch: NDArray[np.uint8],
+    matrix: NDArray[np.float64],
+    left: int,
+    top: int,
+    onto: NDArray[np.uint8],
+) -> None:
+    h, w = patch.shape[:2]
+    _put(onto, patch, _project(matrix, _rectangle(left, top, left + w, top + h)))
+
+
+def _rectangle(left: float, top: float, right: float, bottom: float) -> _Quad:
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
+
+
+def _put(image: NDArray[np.uint8], patch: NDArray[np.uint8], quad: _Quad) -> None:
+    """Lay the whole of ``patch`` on ``quad`` of the image, its edges smoothed."""
+    size = image.shape[0]
+    low = np.maximum(np.floor(quad.min(0)) - 1, 0).astype(int)
+    high = np.minimum(np.ceil(quad.max(0)) + 1, size).astype(int)
+    if (high - low < 2).any():
+        return
+    sides = np.linalg.norm(np.roll(quad, -1, 0) - quad, axis=1)
+    wide, tall = max(sides[0], sides[2]), max(sides[1], sides[3])
+    factor = min(1.0, max(wide / patch.shape[1], tall / patch.shape[0]) * 1.1)
+    if factor < 0.8:
+        patch = _resize(patch, factor)
+    h, w = patch.shape[:2]
+    matrix = cv2.getPerspectiveTransform(
+        _rectangle(0, 0, w, h) - np.float32(0.5), (quad - low - 0.5).astype(np.float32)
+    )
+    shape = (int(high[0] - low[0]), int(high[1] - low[1]))
+    laid = cv2.warpPerspective(patch, matrix, shape, borderMode=cv2.BORDER_REPLICATE)
+    cover = cv2.warpPerspective(np.full((h, w), 255, np.uint8), matrix, shape)
+    part = image[low[1] : high[1], low[0] : high[0]]
+    share = (cover.astype(np.float32) * np.float32(1 / 255))[..., None]
+    part += ((laid - part.astype(np.float32)) * share).astype(np.int16).astype(np.uint8)
+
+
+def _project(matrix: NDArray[np.float64], quad: _Quad) -> _Quad:
+    points = np.column_stack([quad, np.ones(4)]) @ matrix.T
+    return np.asarray(points[:, :2] / points[:, 2:], np.float32)
+
+
+def _stretched(quad: _Quad, factor: float, along: bool = False) -> _Quad:
+    """The quadrilateral made higher about its middle, or wider if ``along``."""
+    pairs = ((0, 1), (3, 2)) if along else ((0, 3), (1, 2))
+    out = quad.copy()
+    for a, b in pairs:
+        middle, half = (quad[a] + quad[b]) / 2, (quad[b] - quad[a]) / 2 * factor
+        out[a], out[b] = middle - half, middle + half
+    return out
+
+
+def _mean(image: NDArray[np.uint8], quad: _Quad) -> float:
+    low = np.clip(quad.min(0), 0, image.shape[0] - 2).astype(int)
+    high = np.maximum(np.clip(quad.max(0), 0, image.shape[0]).astype(int), low + 1)
+    return float(image[low[1] : high[1], low[0] : high[0], 1].mean())
+
+
+def _visible(quad: _Quad, size: int) -> float:
+    """Share of the quadrilateral that lies inside the view; 0 if its centre does not."""
+    centre = quad.mean(0)
+    if not ((centre > 0) & (centre < size)).all():
+        return 0.0 if _outside(quad, size) else 0.01
+    area = float(cv2.contourArea(quad))
+    inside, _ = cv2.intersectConvexConvex(quad, _rectangle(0, 0, size, size))
+    return float(inside) / max(area, 1e-6)
+
+
+def _outside(quad: _Quad, size: int) -> bool:
+    return bool((quad.max(0) < 0).any() or (quad.min(0) > size).any())

@@ -24,12 +24,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from crnn_ctc.data.labelled import Labelled, plate_label, read_labelled
+from crnn_ctc.data.labelled import Labelled, read_labelled
 from crnn_ctc.data.packed import Size, pack
 from crnn_ctc.data.plates import PlateSource, Pool
 from crnn_ctc.image import fit, load
 from crnn_ctc.net.build import build
 from crnn_ctc.net.network import scale_pixels
+from crnn_ctc.plates.scheme import plate_label
 from crnn_ctc.recipe import Recipe
 from crnn_ctc.recipe import load as load_recipe
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer

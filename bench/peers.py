@@ -24,8 +24,9 @@ import numpy as np
 import crnn_ctc
 from crnn_ctc import Reader
 from crnn_ctc.benchmark.machine import processor
-from crnn_ctc.data.labelled import Labelled, plate_label, read_labelled
+from crnn_ctc.data.labelled import Labelled, read_labelled
 from crnn_ctc.image import load
+from crnn_ctc.plates.scheme import plate_label
 from crnn_ctc.reader import model_path
 from peer_worker import PEERS, installed
 from timing import Row, in_turn, report

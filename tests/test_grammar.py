@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from conftest import shared_data
 from crnn_ctc import DIGITS, PLATES, Alphabet, InputError
 from crnn_ctc.alphabet import PLATES_CN
-from crnn_ctc.data.labelled import plate_label
 from crnn_ctc.grammar import open_grammar
 from crnn_ctc.grammar.pattern import MOST_STATES, compile_pattern
+from crnn_ctc.plates.scheme import plate_label
 from crnn_ctc.synthesis.text import (
     KIND_WEIGHTS,
     NEWER,

@@ -14,9 +14,10 @@ from PIL import Image, ImageFilter
 from conftest import shared_data
 from crnn_ctc.alphabet import PLATES
 from crnn_ctc.data.label_tally import LabelTally
-from crnn_ctc.data.labelled import LabelError, plate_label, read_labelled
+from crnn_ctc.data.labelled import LabelError, read_labelled
 from crnn_ctc.data.near_duplicates import difference_hash, near_pairs
 from crnn_ctc.errors import InputError
+from crnn_ctc.plates.scheme import plate_label
 
 
 def touch(folder: Path, *names: str) -> None:

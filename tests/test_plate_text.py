@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crnn_ctc.alphabet import DIGITS, PLATES, Alphabet
-from crnn_ctc.data.labelled import plate_label
-from crnn_ctc.plates.text import DOT, spells_plates, with_dot
+from crnn_ctc.alphabet import PLATES
+from crnn_ctc.plates.scheme import plate_label
+from crnn_ctc.plates.text import DOT, with_dot
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,9 @@ from crnn_ctc.plates.text import DOT, spells_plates, with_dot
         ("014578使", "014·578使"),
         ("民航N9978", "民航·N9978"),
         ("危险品", "危险品"),
+        ("粤O12345", "粤O·12345"),
+        ("京X0001应急", "京X·0001应急"),
+        ("WJ京12345", "WJ京12345"),
     ],
 )
 def test_where_the_dot_stands(text: str, shown: str) -> None:
@@ -49,19 +52,13 @@ def test_the_dot_adds_nothing_else(text: str) -> None:
     assert plate_label(shown) == text
 
 
-def test_every_kind_of_plate_but_hazard_has_one() -> None:
+def test_kinds_without_a_dot() -> None:
     pytest.importorskip("cv2", reason="synthesis comes with the extra [train]")
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 
     source = PlateSynthesizer(11)
     for plate in map(source.text, range(1_000)):
         shown = with_dot(plate.text)
-        assert shown.count(DOT) == (plate.kind != "hazard")
+        none = {"hazard", "army", "armed_police", "farm"}
+        assert shown.count(DOT) == (plate.kind not in none)
         assert plate_label(shown) == plate.text
-
-
-def test_which_alphabets_spell_plates() -> None:
-    assert spells_plates(PLATES)
-    assert spells_plates(Alphabet(PLATES.symbols + "应急", blank=0))
-    assert not spells_plates(DIGITS)
-    assert not spells_plates(Alphabet(PLATES.symbols[:-1], blank=0))

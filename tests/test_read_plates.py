@@ -18,9 +18,10 @@ from crnn_ctc import InputError, Reader
 from crnn_ctc.alphabet import PLATES, Alphabet
 from crnn_ctc.cli.inputs import expand
 from crnn_ctc.cli.predict import Format, predict, read_all
-from crnn_ctc.data.labelled import plate_label, read_labelled
+from crnn_ctc.data.labelled import read_labelled
 from crnn_ctc.evaluation.metrics import measure
 from crnn_ctc.image import MAX_PIXELS
+from crnn_ctc.plates.scheme import plate_label
 from crnn_ctc.plates.text import with_dot
 from crnn_ctc.reader import Reading
 

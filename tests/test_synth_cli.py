@@ -21,9 +21,10 @@ from PIL import Image
 
 from conftest import command, run_cli
 from crnn_ctc.cli.data.synth import HELD_OUT_SEED
-from crnn_ctc.data.labelled import plate_label, read_labelled
+from crnn_ctc.data.labelled import read_labelled
 from crnn_ctc.data.synthetic_set import COLUMNS, SyntheticSet
 from crnn_ctc.errors import InputError
+from crnn_ctc.plates.scheme import plate_label
 from crnn_ctc.recipe import load, shipped
 from crnn_ctc.synthesis.scene import COLOURS
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer

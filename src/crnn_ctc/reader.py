@@ -113,7 +113,9 @@ class Reader:
         self.runtime, self.card = _open(model, threads, device)
         if known is not None and grammar is not None:
             raise InputError("known texts and a grammar: give one or the other")
-        allowed = grammar if known is None else known_texts(known, self.card.alphabet)
+        allowed = (
+            grammar if known is None else known_texts(known, self.card.alphabet, self.card.plates)
+        )
         self._decode = decoder_for(self.card, grammar=allowed, alternatives=alternatives, rule=rule)
         self._alternatives = alternatives
         self._channel_order = _checked(channel_order)

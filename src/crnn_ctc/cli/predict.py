@@ -88,7 +88,7 @@ def predict(
     from crnn_ctc.cli.annotated import Album
     from crnn_ctc.cli.inputs import expand
     from crnn_ctc.cli.tracks import read_tracks, tracks
-    from crnn_ctc.plates.text import spells_plates, with_dot
+    from crnn_ctc.plates import scheme_of
     from crnn_ctc.reader import Reader
 
     if bom and output is not Format.CSV:
@@ -103,9 +103,9 @@ def predict(
         known=known,
         find=find.value,
     )
-    plates = spells_plates(reader.card.alphabet)
-    show = with_dot if dot and plates else str
-    album = Album(save, show, places=not plates) if save else None
+    scheme = scheme_of(reader.card.alphabet, reader.card.plates)
+    show = scheme.display if dot and scheme else str
+    album = Album(save, show, places=scheme is None) if save else None
     read = failed = refused = escaped = 0
     ms = 0.0
     printer = printer_for(output, show, judged=min_confidence > 0, bom=bom)

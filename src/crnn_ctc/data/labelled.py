@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from crnn_ctc.alphabet import PLATES, PLATES_CN, Alphabet
+from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.errors import InputError, printable_name
 from crnn_ctc.image import names_picture
+from crnn_ctc.plates.schemes import scheme_of
 
 MANIFEST = "manifest.csv"
 """The table that goes before all others in its folder."""
@@ -77,29 +78,20 @@ def fail(error: LabelError) -> None:
     raise error
 
 
-def plate_label(text: str) -> str:
-    """A plate's string as the alphabet has it: what is safe to mend is mended, the rest stays.
-
-    Full-width characters become plain ones, white space and the dot after the issuing letter go,
-    lower case becomes upper. Letters I and O, which plates don't have, stay: whether they are the
-    digits 1 and 0 or a misread letter, only the picture tells.
-    """
-    plain = unicodedata.normalize("NFKC", text).upper()
-    return "".join(c for c in plain if not c.isspace() and c not in _DOTS)
-
-
 def text_label(text: str) -> str:
     """A line of text in its composed form (NFC), without white space around it."""
     return unicodedata.normalize("NFC", text).strip()
 
 
-def normaliser(alphabet: Alphabet | None) -> Callable[[str], str]:
-    """What mends the labels of an alphabet, or where there is none yet, of any text."""
-    return plate_label if alphabet in (PLATES, PLATES_CN) else text_label
+def normaliser(alphabet: Alphabet | None, plates: str | None = None) -> Callable[[str], str]:
+    """What mends the labels of an alphabet.
 
-
-# U+00B7, U+2022, U+2027, U+2219, U+22C5, U+30FB: what keyboards and programs write for the dot
-_DOTS = "\u00b7\u2022\u2027\u2219\u22c5\u30fb"
+    Args:
+        alphabet: of the model or recipe; None where it is not known yet.
+        plates: the plate scheme that the card or recipe names, if any.
+    """
+    scheme = scheme_of(alphabet, plates)
+    return scheme.normalise if scheme else text_label
 
 
 def read_labelled(
@@ -124,7 +116,7 @@ def read_labelled(
     Args:
         source: the folder or the manifest.
         report: called with each row that cannot be used; the rest goes on. By default it raises.
-        normalise: applied to each label, such as :func:`plate_label`.
+        normalise: applied to each label, such as :func:`~crnn_ctc.plates.scheme.plate_label`.
 
     Raises:
         InputError: no such file, no pictures in the folder, a manifest that is not UTF-8 or lacks a

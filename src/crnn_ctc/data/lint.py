@@ -13,11 +13,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.alphabet import PLATES, Alphabet, steps_needed
+from crnn_ctc.alphabet import Alphabet, steps_needed
 from crnn_ctc.data.label_tally import RARE, LabelTally
 from crnn_ctc.data.labelled import LabelError, Labelled, normaliser, read_labelled
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import load
+from crnn_ctc.plates.schemes import scheme_of
 
 Kind = Literal[
     "bad row", "no text", "rare character", "unreadable picture", "unknown character",
@@ -36,9 +37,6 @@ _COMMON = 4 * RARE
 
 _MOST_RARE = 20
 """Rare characters that are named one by one."""
-
-_LENGTHS = {7, 8}
-_SIGNS = {"危险品"}  # on their own board, with no number
 
 
 @dataclass(frozen=True)
@@ -86,6 +84,7 @@ class Linter:
     def __init__(self, alphabet: Alphabet | None = None, steps: int | None = None) -> None:
         self._alphabet = alphabet
         self._steps = steps
+        self._scheme = scheme_of(alphabet)
         self._normalise = normaliser(alphabet)
         self._first: dict[str, tuple[str, int, str]] = {}
         self.tally = LabelTally()
@@ -127,7 +126,7 @@ class Linter:
                 yield finding(kind, message)
             split = item.attributes.get("split", "")
             other, where = self._split_of.setdefault(text, (split, here))
-            if other != split and split and other and self._alphabet == PLATES:
+            if other != split and split and other and self._scheme:
                 message = f"{text} is in {split}, and in {other}: {where}"
                 yield finding("plate in two splits", message)
         try:
@@ -140,13 +139,13 @@ class Linter:
         )
 
     def _label(self, raw: str, text: str) -> Iterator[tuple[Kind, str]]:
-        plates = self._alphabet == PLATES
         if self._alphabet is None:
             unknown = sorted({c for c in text if unicodedata.category(c) == "Cc"})
         else:
             unknown = sorted({c for c in text if c not in self._alphabet})
         if unknown:
-            hint = "; plates have no I and O: 1 and 0?" if plates and {*unknown} & {*"IO"} else ""
+            hint = self._scheme.mistaken({*unknown}) if self._scheme else ""
+            hint = f"; {hint}" if hint else ""
             names = " ".join(f"{c!r}" for c in unknown)
             yield "unknown character", f"{raw!r}: {names} not in the alphabet{hint}"
         needed = steps_needed(text)
@@ -158,8 +157,8 @@ class Linter:
             )
         if raw != text:
             yield "suspicious label", f"{raw!r} is read as {text!r}"
-        if plates and len(text) not in _LENGTHS and text not in _SIGNS:
-            yield "suspicious label", f"{raw!r}: {len(text)} characters, plates have 7 or 8"
+        if self._scheme and (suspicion := self._scheme.suspicion(text)):
+            yield "suspicious label", f"{raw!r}: {suspicion}"
 
     def rare(self) -> Iterator[Finding]:
         """Characters that hardly any label holds, once all are read: mistyped ones, mostly.

@@ -16,7 +16,7 @@ from crnn_ctc.data.labelled import LabelError, read_labelled, text_label
 from crnn_ctc.data.near_duplicates import NEAR, difference_hash, near_pairs
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import SUFFIXES, load
-from crnn_ctc.synthesis.text import PROVINCES
+from crnn_ctc.plates.china import CHINA
 
 _SHOWN = 20
 
@@ -92,8 +92,7 @@ class Statistics:
             self.pictures += 1
             self.texts[item.text] += 1
             self.lengths[len(item.text)] += 1
-            first = item.text[:1]
-            self.provinces[first if first and first in PROVINCES else "other"] += 1
+            self.provinces[CHINA.region(item.text)] += 1
             self.characters.update(item.text)
             self.sizes[image.shape[1], image.shape[0]] += 1
             for name in ("colour", "kind", "subset", "split", "source"):

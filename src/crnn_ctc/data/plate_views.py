@@ -15,7 +15,7 @@ from PIL import Image
 
 from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.data.ccpd import parse_name
-from crnn_ctc.data.labelled import Labelled, plate_label, read_labelled
+from crnn_ctc.data.labelled import Labelled, read_labelled
 from crnn_ctc.data.views import (
     LIGHT_DRAWS,
     VIEW_DRAWS,
@@ -29,6 +29,7 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.image import UPPER_ROW, UPPER_SHARE, fit, load
 from crnn_ctc.model_file.runtime import Found
 from crnn_ctc.net.rectifier import COLOURS, VIEW_HEIGHT, VIEW_WIDTH
+from crnn_ctc.plates.scheme import plate_label
 from crnn_ctc.rectify import MARGIN, rectify
 from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.face import character_centres

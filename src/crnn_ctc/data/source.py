@@ -105,7 +105,7 @@ def with_alphabet(recipe: Recipe, folder: Path) -> Recipe:
         return recipe
     characters: set[str] = set()
     for name in _names(recipe.data.train):
-        for sample in read_labelled(folder / name, normalise=normaliser(None)):
+        for sample in read_labelled(folder / name, normalise=normaliser(None, recipe.plates)):
             new = sorted(set(sample.text) - characters)
             try:
                 characters.update(Alphabet.of("".join(new)).characters if new else "")
@@ -129,7 +129,7 @@ def with_images(recipe: Recipe, folder: Path) -> Recipe:
             f"recipe {recipe.name}: training.epochs counts labelled pictures, these are "
             "made anew for every step; set training.images"
         )
-    form = normaliser(None if recipe.alphabet == "LABELS" else recipe.characters)
+    form = normaliser(None if recipe.alphabet == "LABELS" else recipe.characters, recipe.plates)
     pictures = sum(
         1
         for name in _names(recipe.data.train)
@@ -265,7 +265,7 @@ def _views(recipe: Recipe, data: PlateViewsData, folder: Path) -> tuple[Source, 
     samples = [
         sample
         for name in _names(data.validation)
-        for sample in read_labelled(folder / name, normalise=normaliser(alphabet))
+        for sample in read_labelled(folder / name, normalise=normaliser(alphabet, recipe.plates))
     ]
     images, texts = rectified_set(samples, rectifier, size.height, size.width)
     return source, Validation(images, texts)
@@ -298,7 +298,7 @@ def _read(recipe: Recipe, paths: list[Path], tally: LabelTally) -> Validation:
     from crnn_ctc.data.packed import Size, pack
 
     size = recipe.input
-    form = normaliser(recipe.characters)
+    form = normaliser(recipe.characters, recipe.plates)
     samples = [
         sample
         for path in paths

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from crnn_ctc.alphabet import PLATES
 from crnn_ctc.data.digits import SIZE, SPLITS, has_digits, load_digits
 from crnn_ctc.data.label_tally import LabelTally
 from crnn_ctc.data.labelled import LabelError, normaliser, read_labelled
@@ -19,6 +18,7 @@ from crnn_ctc.errors import InputError, printable_name
 from crnn_ctc.evaluation.read import Picture, Read, read_fitted, read_pictures
 from crnn_ctc.image import names_picture
 from crnn_ctc.model_file.card import Card
+from crnn_ctc.plates import scheme_of
 from crnn_ctc.recognize import Recognizer
 
 
@@ -156,8 +156,9 @@ def _labelled_pictures(
     data: Path, cards: Sequence[Card], split: str | None, subset: str | None
 ) -> Collection:
     # of two models of which one reads plates, both are measured with the labels of plates
-    alphabets = [card.alphabet for card in cards]
-    normalise = normaliser(PLATES if PLATES in alphabets else alphabets[0])
+    reads_plates = (card for card in cards if scheme_of(card.alphabet, card.plates))
+    card = next(reads_plates, cards[0])
+    normalise = normaliser(card.alphabet, card.plates)
     root = data if data.is_dir() else data.parent
     tally = LabelTally()
     faults: list[LabelError] = []

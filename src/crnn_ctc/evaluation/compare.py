@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from crnn_ctc.alphabet import PLATES
 from crnn_ctc.evaluation.evaluate import group_names
 from crnn_ctc.evaluation.read import Read
 from crnn_ctc.evaluation.result import Result
+from crnn_ctc.plates import scheme_of
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ def compare(a: Result, b: Result) -> Comparison:
         raise ValueError("the two did not read the same pictures")
     outcomes = [(one.right, other.right) for one, other in zip(a.reads, b.reads, strict=True)]
     groups: dict[str, dict[str, Paired]] = {}
-    plates = PLATES in (a.card.alphabet, b.card.alphabet)
-    for name, values in group_names(a.reads, plates).items():
+    scheme = scheme_of(a.card.alphabet, a.card.plates) or scheme_of(b.card.alphabet, b.card.plates)
+    for name, values in group_names(a.reads, scheme).items():
         members: dict[str, list[tuple[bool, bool]]] = {}
         for value, outcome in zip(values, outcomes, strict=True):
             if value:

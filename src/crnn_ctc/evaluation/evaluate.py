@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from crnn_ctc.alphabet import PLATES
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.collection import Collection
 from crnn_ctc.evaluation.groups import by_group, confusions
@@ -12,7 +11,7 @@ from crnn_ctc.evaluation.metrics import measure
 from crnn_ctc.evaluation.read import Read
 from crnn_ctc.evaluation.result import Contender, Result
 from crnn_ctc.evaluation.trust import rejection, trust
-from crnn_ctc.synthesis.text import PROVINCES
+from crnn_ctc.plates import PlateScheme, scheme_of
 
 _ATTRIBUTES = ("colour", "kind", "subset")
 
@@ -44,7 +43,7 @@ def evaluate(
             "with: crnn-ctc data check"
         )
     card = contender.model.card
-    plates = card.alphabet == PLATES
+    scheme = scheme_of(card.alphabet, card.plates)
     texts, labels = [read.text for read in good], [read.picture.label for read in good]
     measured = trust(good)
     return Result(
@@ -55,11 +54,13 @@ def evaluate(
         reads=tuple(good),
         failed=tuple(failed),
         metrics=measure(texts, labels),
-        rest=measure([t[1:] for t in texts], [t[1:] for t in labels]) if plates else None,
+        rest=measure([t[1:] for t in texts], [t[1:] for t in labels])
+        if scheme and scheme.regions
+        else None,
         trust=measured,
         groups={
             name: groups
-            for name, values in group_names(good, plates).items()
+            for name, values in group_names(good, scheme).items()
             if len(groups := by_group(values, texts, labels)) > 1
         },
         confusions=confusions(texts, labels, most=None),
@@ -67,16 +68,15 @@ def evaluate(
     )
 
 
-def group_names(reads: Sequence[Read], plates: bool) -> dict[str, list[str]]:
+def group_names(reads: Sequence[Read], scheme: PlateScheme | None) -> dict[str, list[str]]:
     """The value that each reading's picture has of each attribute; empty for none."""
     labels = [read.picture.label for read in reads]
     return {
         "length": [str(len(label)) for label in labels],
-        **({"province": [province(label) for label in labels]} if plates else {}),
+        **(
+            {scheme.region_name: [scheme.region(label) for label in labels]}
+            if scheme and scheme.regions
+            else {}
+        ),
         **{name: [read.picture.attributes.get(name, "") for read in reads] for name in _ATTRIBUTES},
     }
-
-
-def province(label: str) -> str:
-    """A plate's province; ``other`` on plates that have none, such as an embassy's."""
-    return label[:1] if label[:1] in PROVINCES and label else "other"

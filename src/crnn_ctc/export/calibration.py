@@ -62,7 +62,7 @@ def temperature(model: Recognizer, data: Path, negatives: Path | None = None) ->
     if has_digits(data, "train"):
         answers = list(_rows(model, decoder, *held_out_rows(model.card, data)))
     else:
-        samples = read_labelled(data, normalise=normaliser(model.card.alphabet))
+        samples = read_labelled(data, normalise=normaliser(model.card.alphabet, model.card.plates))
         pictures = ((sample.path, sample.text) for sample in samples)
         answers = list(_pictures(model, decoder, pictures))
     if not answers:

@@ -135,7 +135,7 @@ def saturation(file: Path, inputs: dict[str, NDArray[np.uint8]]) -> float:
 
 
 def _samples(source: Path, card: Card) -> list[Labelled]:
-    samples = list(read_labelled(source, normalise=normaliser(card.alphabet)))
+    samples = list(read_labelled(source, normalise=normaliser(card.alphabet, card.plates)))
     if not samples:
         raise InputError(f"{source}: lists no pictures; give labelled ones")
     if any(sample.attributes.get("split") == "test" for sample in samples):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.errors import InputError
 
-NAMES = "plates, digits, digits:5, digits:4-6, luhn, luhn:16, any, or re:PATTERN"
+NAMES = "plates, plates:es, digits, digits:5, digits:4-6, luhn, luhn:16, any, or re:PATTERN"
 """The grammars that there are, for messages and help."""
 
 
@@ -99,6 +99,7 @@ def open_grammar(name: str, alphabet: Alphabet) -> Grammar:
 
     Args:
         name: ``plates``, every kind of Chinese civil plate (:mod:`crnn_ctc.plates.rules`);
+            ``plates:es``, the plates of a scheme (:data:`crnn_ctc.plates.SCHEMES`);
             ``digits``, one or more; ``digits:5``, that many; ``digits:4-6``, from so many to so
             many; ``luhn``, numbers with a check digit after Luhn, with lengths as of digits
             (:mod:`crnn_ctc.grammar.checksum`); ``any``, every text; ``re:PATTERN``, what a pattern
@@ -111,15 +112,16 @@ def open_grammar(name: str, alphabet: Alphabet) -> Grammar:
     # only who has a grammar waits for these
     from crnn_ctc.grammar.checksum import SHORTEST, luhn
     from crnn_ctc.grammar.pattern import compile_pattern
-    from crnn_ctc.plates.rules import plate_pattern
+    from crnn_ctc.plates.schemes import SCHEMES
 
     lengths = re.fullmatch(r"digits:([0-9]{1,3})(?:-([0-9]{1,3}))?", name)
     checked = re.fullmatch(r"luhn(?::([0-9]{1,3})(?:-([0-9]{1,3}))?)?", name)
     if checked:
         least, most = (int(n) if n else None for n in (checked[1], checked[2] or checked[1]))
         return Grammar.from_table(name, alphabet, *luhn(alphabet, least or SHORTEST, most))
-    if name == "plates":
-        pattern = plate_pattern(alphabet)
+    country = re.fullmatch(r"plates(?::(\w+))?", name)
+    if country and (country[1] or "cn") in SCHEMES:
+        pattern = SCHEMES[country[1] or "cn"].pattern(alphabet)
     elif name == "digits":
         pattern = "[0-9]+"
     elif name == "any":

@@ -18,13 +18,16 @@ MOST_KNOWN = 1_000_000
 _MOST_BYTES = 256 * MOST_KNOWN
 
 
-def known_texts(source: str | Path | Iterable[str], alphabet: Alphabet) -> Grammar:
+def known_texts(
+    source: str | Path | Iterable[str], alphabet: Alphabet, plates: str | None = None
+) -> Grammar:
     """The grammar of a list of known texts.
 
     Args:
         source: a UTF-8 file with one text a line, or the texts themselves. Case and the dot of a
             plate do not matter, empty lines and repeated texts neither.
         alphabet: of the model that reads.
+        plates: the plate scheme that its card names, if any.
 
     Raises:
         InputError: the file cannot be read, a text holds a character that the alphabet lacks, there
@@ -36,7 +39,7 @@ def known_texts(source: str | Path | Iterable[str], alphabet: Alphabet) -> Gramm
         name, lines = str(source), _lines(Path(source))
     else:
         name, lines = "known texts", source
-    normalise = normaliser(alphabet)
+    normalise = normaliser(alphabet, plates)
     words: set[tuple[int, ...]] = set()
     for number, line in enumerate(islice(lines, MOST_KNOWN + 1), 1):
         if number > MOST_KNOWN:

@@ -14,12 +14,16 @@ from PIL import Image
 from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import MOST_SIDE, Ink, fit, free_width
+from crnn_ctc.plates.schemes import SCHEMES
 
 KEY = "crnn_ctc"
 """The ONNX metadata entry that holds the card."""
 
 FORMAT = 2
-"""Raised when older readers could no longer read a card: 2 has rectifiers, which 0.1 lacks."""
+"""Raised when older readers could no longer read a card: 2 has rectifiers and plate schemes."""
+
+_NEWER = ("plates", "rectifier", "width_step")
+"""Fields that format 1 lacks."""
 
 MOST_CLASSES = 1 << 16
 """K. Larger alphabets are refused; nobody reads all of Unicode."""
@@ -66,6 +70,8 @@ class Card:
         gflops: of one picture; two operations a multiplication with its addition.
         description: a line.
         grammar: name of what a text can be; None for any.
+        plates: name of the scheme of the plates that it reads, where the alphabet alone does not
+            tell; see :func:`crnn_ctc.plates.scheme_of`.
         two_rows: whether plates of two rows can be read, side by side.
         rectifier: of a model that finds the plate in a crop first; None for one that reads the
             picture as it is.
@@ -92,6 +98,7 @@ class Card:
     gflops: float
     description: str = ""
     grammar: str | None = None
+    plates: str | None = None
     two_rows: bool = False
     rectifier: Rectifier | None = None
     width_step: int = 0
@@ -127,9 +134,11 @@ class Card:
         """As it stands in the file."""
         values = asdict(self)
         values["alphabet"] = {"symbols": self.alphabet.symbols, "blank": self.alphabet.blank}
-        if self.rectifier is None:  # as 0.1 reads it
-            del values["rectifier"]
-        return json.dumps({"format": FORMAT if self.rectifier else 1, **values}, ensure_ascii=False)
+        unused = [name for name in _NEWER if not values[name]]
+        for name in unused:  # as 0.1 reads it
+            del values[name]
+        written = 1 if len(unused) == len(_NEWER) else FORMAT
+        return json.dumps({"format": written, **values}, ensure_ascii=False)
 
     def put_into(self, model: Any) -> None:
         """Make this the card of an ``onnx.ModelProto``; its other metadata stay."""
@@ -218,6 +227,8 @@ class Card:
         for text in texts:
             if not isinstance(text, str) or any(_unfit(c) for c in text if c not in "\n\t"):
                 return "a text with control characters"
+        if self.plates is not None and self.plates not in SCHEMES:
+            return f"plate scheme {str(self.plates)[:20]!r}"
         if type(self.two_rows) is not bool or not isinstance(self.recipe, dict):
             return "recipe"
         return "" if isinstance(self.metrics, dict) else "metrics"

@@ -1,14 +1,13 @@
 """A plate's string as people write it: with its dot, ``皖A·Y0D83``.
 
 Models read, and labels hold, the bare string; the dot is for the eye alone.
-:func:`crnn_ctc.data.labelled.plate_label` takes it away again.
+:func:`crnn_ctc.plates.scheme.plate_label` takes it away again.
 """
 
 from __future__ import annotations
 
 import re
 
-from crnn_ctc.alphabet import PLATES, Alphabet
 from crnn_ctc.plates.rules import PARTS
 
 DOT = "·"
@@ -17,7 +16,7 @@ DOT = "·"
 #: What stands before the dot, and what must follow. Police plates have it painted before the
 #: letter; written, it stands after the letter on them as well.
 _BEFORE = re.compile(
-    rf"{PARTS['province']}{PARTS['letter']}(?=\w{{5,6}}$)"
+    rf"{PARTS['province']}[A-HJ-Z](?=\w{{5,6}}$)"
     r"|民航(?=\w{5}$)"
     "|使[0-9]{3}(?=[0-9]{3}$)"
     "|[0-9]{3}(?=[0-9]{3}使$)"
@@ -36,8 +35,3 @@ def with_dot(text: str) -> str:
     """
     before = _BEFORE.match(text)
     return f"{before[0]}{DOT}{text[before.end() :]}" if before else text
-
-
-def spells_plates(alphabet: Alphabet) -> bool:
-    """Whether a model of ``alphabet`` reads plates: it has their characters, perhaps others too."""
-    return set(PLATES.characters) <= set(alphabet.characters)

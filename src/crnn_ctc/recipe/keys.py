@@ -67,7 +67,7 @@ def _section(
             default = "" if name in required else _shown(field.get("default"))
             types = list(dict.fromkeys(_type(each) for each in values))
             ranges = list(dict.fromkeys(r for each in values if (r := _range(each))))
-            meaning = " ".join(field.get("description", "").split())
+            meaning = " ".join(field.get("description", "").replace("``", "`").split())
             yield Key(prefix + name, of, " or ".join(types), ", ".join(ranges), default, meaning)
         sections += [(f"{prefix}{name}.", each) for each in inner]
     for place, inner_section in sections:

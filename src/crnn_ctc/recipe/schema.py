@@ -17,6 +17,7 @@ from pydantic import (
 from crnn_ctc.alphabet import ALPHABETS, DIGITS, Alphabet
 from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import open_grammar
+from crnn_ctc.plates.schemes import SCHEMES
 from crnn_ctc.recipe.data import (
     ROW_HEIGHT,
     ROW_STEP,
@@ -215,10 +216,13 @@ class Recipe(Section):
         | Annotated[OwnAlphabet, Tag("own")],
         Discriminator(lambda value: "own" if isinstance(value, dict | OwnAlphabet) else "named"),
     ]
-    """DIGITS or PLATES; a table with the key characters; or LABELS, the characters of the training
-    labels."""
+    """DIGITS, PLATES or PLATES_CN; a table with the key characters; or LABELS, the characters of
+    the training labels."""
     grammar: str | None = None
     """Texts that the model may answer, such as plates or digits:5; training does not use it."""
+    plates: Annotated[str | None, Field(json_schema_extra={"enum": [*SCHEMES]})] = None
+    """Scheme of the plates that the pictures show: how labels are normalised and texts are shown.
+    Not needed for the alphabet PLATES."""
     network: NetworkSettings
     """The network."""
     input: Input
@@ -246,6 +250,13 @@ class Recipe(Section):
                 "reads; ask about the run folder, or name the characters in alphabet.characters"
             )
         return ALPHABETS[self.alphabet]
+
+    @field_validator("plates")
+    @classmethod
+    def _known_scheme(cls, name: str | None) -> str | None:
+        if name is not None and name not in SCHEMES:
+            raise ValueError(f"no such plate scheme as {name}; give one of: {', '.join(SCHEMES)}")
+        return name
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

@@ -74,7 +74,7 @@ async def read(request: Request) -> Response:
         model=model.name,
         ms=round((time.perf_counter() - started) * 1e3, 3),
         readings=[
-            reading_answer(picture.name, reading, model.plates)
+            reading_answer(picture.name, reading, model.display)
             for picture, reading in zip(pictures, readings, strict=True)
         ],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.find.photo import Find
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import CPU
-from crnn_ctc.plates.text import spells_plates
+from crnn_ctc.plates import scheme_of
 from crnn_ctc.reader import Reader, Reading, shipped
 from crnn_ctc.serve.batching import Batcher
 from crnn_ctc.serve.limits import Limits
@@ -53,7 +53,9 @@ class ServedModel:
         self._reader = reader
         self._searcher = reader.giving(MOST_ALTERNATIVES)
         # texts have a dot, places of characters are approximate
-        self.plates = spells_plates(reader.card.alphabet)
+        scheme = scheme_of(reader.card.alphabet, reader.card.plates)
+        self.plates = scheme is not None
+        self.display: Callable[[str], str] = scheme.display if scheme else str
         self._metrics = metrics
         self.batcher = Batcher(self.read, limits.batch, limits.queue, f"read-{self.name}")
         metrics.waiting.labels(self.name).set_function(lambda: self.batcher.waiting)

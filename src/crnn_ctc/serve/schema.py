@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
 from crnn_ctc.find.photo import Find
-from crnn_ctc.plates.text import with_dot
 from crnn_ctc.reading import Reading, reading_json
 from crnn_ctc.serve.limits import Limits
 from crnn_ctc.serve.models import MOST_ALTERNATIVES, ServedModel
@@ -190,14 +190,13 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def reading_answer(name: str, reading: Reading, plates: bool) -> ReadingAnswer:
-    """A reading as it is sent; ``plates`` are shown with their dot."""
-    show = with_dot if plates else str
+def reading_answer(name: str, reading: Reading, display: Callable[[str], str]) -> ReadingAnswer:
+    """A reading as it is sent; ``display`` gives a text as people write it."""
     found = reading.plates
     return ReadingAnswer(
         name=name[:NAME_LENGTH],
-        plates=None if found is None else [PlateAnswer(**reading_json(p, show)) for p in found],
-        **reading_json(reading, show),
+        plates=None if found is None else [PlateAnswer(**reading_json(p, display)) for p in found],
+        **reading_json(reading, display),
     )
 
 

@@ -115,6 +115,7 @@ def make_card(recipe: Recipe, network: Network, facts: dict[str, Any]) -> Card:
         rectifier=_RECTIFIER if isinstance(recipe.data, PlateViewsData) else None,
         width_step=ROW_STEP if isinstance(recipe.data, RowsData) else 0,
         grammar=recipe.grammar,
+        plates=recipe.plates,
         data=recipe.data.trained_on,
         licence=recipe.licence,
         version=__version__,

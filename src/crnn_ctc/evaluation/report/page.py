@@ -14,7 +14,7 @@ from crnn_ctc.evaluation.report.chart import reliability_chart, risk_chart
 from crnn_ctc.evaluation.report.entry import entry, entry_of_two
 from crnn_ctc.evaluation.report.tables import confusion_matrix, group_table
 from crnn_ctc.evaluation.result import Result
-from crnn_ctc.plates.text import spells_plates, with_dot
+from crnn_ctc.plates import scheme_of
 
 GALLERY = 60
 """Pictures shown, at most."""
@@ -60,7 +60,8 @@ def comparison_page(comparison: Comparison, gallery: int = GALLERY) -> str:
 
 
 def _show(result: Result) -> Callable[[str], str]:
-    return with_dot if spells_plates(result.card.alphabet) else str
+    scheme = scheme_of(result.card.alphabet, result.card.plates)
+    return scheme.display if scheme else str
 
 
 def _render(template: str, **values: Any) -> str:

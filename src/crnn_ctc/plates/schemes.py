@@ -1,0 +1,26 @@
+"""The plate schemes: a file and a line for each country."""
+
+from __future__ import annotations
+
+from crnn_ctc.alphabet import Alphabet
+from crnn_ctc.plates.china import CHINA
+from crnn_ctc.plates.scheme import PlateScheme
+from crnn_ctc.plates.spain import SPAIN
+
+SCHEMES: dict[str, PlateScheme] = {scheme.name: scheme for scheme in (CHINA, SPAIN)}
+"""By the name that recipes and cards give."""
+
+
+def scheme_of(alphabet: Alphabet | None, name: str | None = None) -> PlateScheme | None:
+    """The scheme of a model's or a recipe's plates; None where it reads no plates.
+
+    Args:
+        alphabet: its alphabet; None where that is not known yet.
+        name: the scheme that the card or recipe names. Without a name, an alphabet of Chinese
+            plates, and of nothing that their labels never hold, is of China's.
+    """
+    if name is not None:
+        return SCHEMES[name]
+    if alphabet is None or not CHINA.spelt_by(alphabet):
+        return None
+    return CHINA if all(CHINA.normalise(c) == c for c in alphabet.characters) else None

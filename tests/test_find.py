@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from conftest import EXAMPLES, run_cli
+from conftest import run_cli
 from crnn_ctc import Reader
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.locating import LocatingCount, corner_error
@@ -21,32 +21,11 @@ from crnn_ctc.find.decoding import MOST, Found, box_iou, decode
 from crnn_ctc.find.locator import Locator, coarse_factor, search
 from crnn_ctc.find.photo import is_crop
 from crnn_ctc.rectify import project
-
-PLATES = {
-    "blue": ("苏D18RL9", EXAMPLES / "plates" / "苏D18RL9_blue.jpg"),
-    "yellow": ("鲁D89239", EXAMPLES / "plates" / "鲁D89239_yellow.jpg"),
-}
+from streets import PLATES, street
 
 
 def quad(left: float, top: float, right: float, bottom: float) -> NDArray[np.float32]:
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
-
-
-def street(
-    *places: tuple[str, tuple[int, int], int], size: tuple[int, int] = (900, 600)
-) -> Image.Image:
-    """A grey street with plates, each (name, left and top, width in pixels)."""
-    width, height = size
-    rows = np.linspace(90, 150, height)[:, None, None]
-    noise = np.random.default_rng(0).normal(0, 6, (height, width, 1))
-    picture = Image.fromarray(np.clip(rows + noise + np.zeros(3), 0, 255).astype(np.uint8))
-    for name, at, wide in places:
-        plate = Image.open(PLATES[name][1]).convert("RGB")
-        tall = round(wide * 140 / 440)
-        car = Image.new("RGB", (2 * wide, 2 * wide), (60, 60, 66))
-        picture.paste(car, (at[0] - wide // 2, at[1] - wide))
-        picture.paste(plate.resize((wide, tall), Image.Resampling.BILINEAR), at)
-    return picture
 
 
 def maps(*plates: NDArray[np.float32], height: int, width: int) -> tuple[NDArray[np.float32], ...]:

@@ -36,6 +36,7 @@ from crnn_ctc.serve.metrics import Metrics
 from crnn_ctc.serve.models import Job, ServedModel, open_models
 from crnn_ctc.serve.server import configured, listen
 from crnn_ctc.serve.service import Service
+from streets import street
 from test_cli import run_without
 
 DIGITS = sorted((EXAMPLES / "digits").iterdir())
@@ -217,7 +218,7 @@ def test_the_answer_is_as_described(client: httpx.Client) -> None:
         assert list(schemas[name]["properties"]) == list(value), name
     operation = described["paths"]["/v1/read"]["post"]
     asked = {each["name"]: each["in"] for each in operation["parameters"]}
-    assert asked == dict.fromkeys(("model", "alternatives", "min_confidence"), "query")
+    assert asked == dict.fromkeys(("model", "alternatives", "min_confidence", "find"), "query")
     assert operation["security"] == [{"key": []}, {"header": []}, {}]
 
 
@@ -833,3 +834,21 @@ def test_no_batch_is_larger_than_it_may_be() -> None:
     assert [len(r.alternatives) for r in readings] == [0, 1, 2, 0, 1, 2, 0]
     assert np.isclose(sum(r.ms > 0 for r in readings), len(DIGITS))
     assert json.dumps(metrics.text().decode())
+
+
+def test_a_photograph_is_searched_as_asked(client: httpx.Client) -> None:
+    photo = io.BytesIO()
+    street(("yellow", (560, 380), 180), ("blue", (150, 330), 160)).save(photo, "JPEG", quality=92)
+    send = {"files": [("a", ("photo.jpg", photo.getvalue()))]}
+    (found,) = client.post("/v1/read", **send, params={"model": "plates-tiny"}).json()["readings"]
+    assert [plate["text"] for plate in found["plates"]] == ["苏D18RL9", "鲁D89239"]
+    assert found["text"] in {"苏D18RL9", "鲁D89239"}
+    for plate, left in zip(found["plates"], (150, 560), strict=True):
+        assert plate["corners"][0][0] == pytest.approx(left, abs=12)
+    never = {"model": "plates-tiny", "find": "never"}
+    (whole,) = client.post("/v1/read", **send, params=never).json()["readings"]
+    assert whole["plates"] is None
+    wrong = client.post("/v1/read", **send, params={"model": "digits-tiny", "find": "always"})
+    assert wrong.status_code == 422
+    assert "reads no plates" in wrong.json()["detail"]
+    assert client.post("/v1/read", **send, params={"find": "maybe"}).status_code == 422

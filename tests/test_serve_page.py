@@ -17,6 +17,7 @@ from browser import Tab, browser
 from conftest import EXAMPLES
 from crnn_ctc import Reader
 from crnn_ctc.serve.keys import Keys
+from streets import street
 from test_serve import DIGITS, KEY, PLATES, SMALL, Limits, serving
 
 MODELS = ("plates-tiny", "digits-tiny")
@@ -384,3 +385,39 @@ def test_a_service_that_is_gone(tab: Tab) -> None:
         tab.wait(READY)
     tab.give("#files", PLATE)
     tab.wait(f"{STATUS} === 'The service does not answer. Is it running?'")
+
+
+def test_a_photograph_is_read_on_a_phone(tab: Tab, address: str, tmp_path: Path) -> None:
+    photo = tmp_path / "car park.png"
+    street(("yellow", (560, 380), 180), ("blue", (150, 330), 160)).save(photo)
+    visit(tab, address)
+    tab.device(390, 844, phone=True)
+    tab.give("#files", photo)
+    tab.wait(SHOWN)
+    outlines = "document.querySelectorAll('#reading .photo polygon')"
+    tab.wait(f"{outlines}.length === 2")
+    assert tab.run(TEXT) == "苏D·18RL9"
+    assert tab.run("document.querySelectorAll('#rows tr').length") == 2
+    tab.run(f"{outlines}[1].dispatchEvent(new Event('click'))")
+    assert tab.run(TEXT) == "鲁D·89239"
+    tab.wait(f"{outlines}[1].classList.contains('current')")
+    wide = "document.documentElement.scrollWidth <= innerWidth"
+    assert tab.run(wide)
+    box = tab.run(
+        f"(() => {{ const r = {outlines}[1].getBoundingClientRect();"
+        " const p = document.querySelector('#reading .photo img').getBoundingClientRect();"
+        " return [(r.left - p.left) / p.width, (r.top - p.top) / p.height]; })()"
+    )
+    assert box == pytest.approx([560 / 900, 380 / 600], abs=0.03)
+    assert tab.run("document.querySelector('#reading canvas').width") > 0
+    assert not tab.complaints()
+
+
+def test_a_photograph_without_plates_says_so(tab: Tab, address: str, tmp_path: Path) -> None:
+    photo = tmp_path / "street.png"
+    street().save(photo)
+    visit(tab, address)
+    tab.give("#files", photo)
+    tab.wait(SHOWN)
+    assert tab.run(TEXT) == "no plate found"
+    assert tab.run("document.querySelectorAll('#reading .photo img').length") == 1

@@ -70,6 +70,9 @@ class CharacterAnswer(BaseModel):
     start: float = Field(description="Left edge, in pixels of the picture, upright by its EXIF.")
     end: float = Field(description="Right edge, likewise.")
     row: int = Field(description="0; of a plate with two rows, 1 for the lower one.")
+    corners: list[tuple[float, float]] = Field(
+        description="x and y of its top left, top right, bottom right, bottom left as it is read."
+    )
 
 
 class AlternativeAnswer(BaseModel):

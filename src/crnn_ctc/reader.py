@@ -27,8 +27,7 @@ from crnn_ctc.grammar import known_texts
 from crnn_ctc.image import MAX_PIXELS, ChannelOrder, Source, load_each, open_picture
 from crnn_ctc.model_file.card import KEY, Card
 from crnn_ctc.model_file.runtime import CPU, Found, Runtime
-from crnn_ctc.plates.rules import named_kind
-from crnn_ctc.plates.text import spells_plates
+from crnn_ctc.plates import scheme_of
 from crnn_ctc.reading import Character, Quad, Reading, TrackReading
 from crnn_ctc.recognize import Seen, look, recognize
 from crnn_ctc.rectify import project
@@ -120,10 +119,10 @@ class Reader:
         self._alternatives = alternatives
         self._channel_order = _checked(channel_order)
         self._max_pixels = max_pixels
-        self._plates = spells_plates(self.card.alphabet)
-        if find == "always" and not self._plates:
+        self._scheme = scheme_of(self.card.alphabet, self.card.plates)
+        if find == "always" and self._scheme is None:
             raise InputError(f"{self.card.name}: reads no plates, so it finds none; leave find out")
-        self._finder = PlateFinder(find if self._plates else "never", locator, threads)
+        self._finder = PlateFinder(find if self._scheme else "never", locator, threads)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "runtime"}
@@ -151,7 +150,7 @@ class Reader:
         """
         other = object.__new__(type(self))
         vars(other).update(vars(self))
-        if self._plates:
+        if self._scheme:
             other._finder = self._finder.finding(find)
         return other
 
@@ -199,7 +198,7 @@ class Reader:
         Raises:
             InputError: the model reads no plates.
         """
-        if not self._plates:
+        if self._scheme is None:
             raise InputError(f"{self.card.name}: reads no plates; take plates-tiny or plates-nano")
         started = time.perf_counter()
         found = self._finder.search(photo)
@@ -405,6 +404,7 @@ class Reader:
     def _fields(self, seen: Seen, ms: float) -> dict[str, Any]:
         """The fields of a :class:`Reading`."""
         decoded, plate = seen.decoded, seen.plate
+        kind = self._scheme.kind(decoded.text) if self._scheme else ""
         rows, quads = seen.places([(span.start, span.end) for span in decoded.spans])
         x = quads[..., 0]
         characters = zip(
@@ -426,7 +426,7 @@ class Reader:
             "warning": seen.warning,
             "corners": _points(plate.corners.tolist()) if plate else (),
             "colour": plate.colour if plate else "",
-            "kind": (named_kind(decoded.text) or plate.colour) if plate else "",
+            "kind": (kind or plate.colour) if plate else "",
         }
 
 

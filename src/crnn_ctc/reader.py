@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crnn_ctc.decode import Alternative
-from crnn_ctc.decode.decoder import decoder_for
+from crnn_ctc.decode.decoder import NO_GRAMMAR, UNRESTRICTED, decoder_for
 from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.errors import InputError
 from crnn_ctc.find.cutout import Cutout, cut_out
@@ -71,6 +71,8 @@ class Reader:
             listed text has 1 %.
         rule: a function that says of a text whether it can be, a check digit's say. A text of which
             it returns False is not answered; the most probable one of the others is, or none.
+        decode: name of a decoder (:data:`crnn_ctc.decode.decoder.DECODERS`); None for ``grammar``
+            where there is one, else ``greedy``.
         alternatives: how many other texts each reading gives; every picture is then searched.
         device: where the network is computed: ``cpu``, ``cuda``, ``directml``, ``coreml`` or
             ``openvino``, with the build of ONNX Runtime that has it; ``auto`` for the first of
@@ -102,6 +104,7 @@ class Reader:
         max_pixels: int = MAX_PIXELS,
         known: str | Path | Iterable[str] | None = None,
         rule: Callable[[str], bool] | None = None,
+        decode: str | None = None,
         find: Find = "auto",
         locator: str | Path = "plates-find",
     ) -> None:
@@ -112,10 +115,14 @@ class Reader:
         self.runtime, self.card = _open(model, threads, device)
         if known is not None and grammar is not None:
             raise InputError("known texts and a grammar: give one or the other")
+        if decode in UNRESTRICTED and (known is not None or grammar not in (None, NO_GRAMMAR)):
+            raise InputError(
+                f"decoder {decode} answers any text; leave it out, or the grammar and known texts"
+            )
         allowed = (
             grammar if known is None else known_texts(known, self.card.alphabet, self.card.plates)
         )
-        self._decode = decoder_for(self.card, grammar=allowed, alternatives=alternatives, rule=rule)
+        self._decode = decoder_for(self.card, decode, allowed, alternatives, rule)
         self._alternatives = alternatives
         self._channel_order = _checked(channel_order)
         self._max_pixels = max_pixels

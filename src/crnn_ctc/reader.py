@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crnn_ctc.decode import Alternative
-from crnn_ctc.decode.decoder import decoder_for
+from crnn_ctc.decode.decoder import NO_GRAMMAR, UNRESTRICTED, decoder_for
 from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.errors import InputError
 from crnn_ctc.find.cutout import Cutout, cut_out
@@ -29,7 +29,6 @@ from crnn_ctc.model_file.card import KEY, Card
 from crnn_ctc.model_file.runtime import CPU, Found, Runtime
 from crnn_ctc.plates import scheme_of
 from crnn_ctc.plates.china import CHINA
-from crnn_ctc.plates.rules import named_kind
 from crnn_ctc.reading import Character, Quad, Reading, TrackReading
 from crnn_ctc.recognize import Seen, look, recognize
 from crnn_ctc.rectify import project
@@ -73,6 +72,8 @@ class Reader:
             listed text has 1 %.
         rule: a function that says of a text whether it can be, a check digit's say. A text of which
             it returns False is not answered; the most probable one of the others is, or none.
+        decode: name of a decoder (:data:`crnn_ctc.decode.decoder.DECODERS`); None for ``grammar``
+            where there is one, else ``greedy``.
         alternatives: how many other texts each reading gives; every picture is then searched.
         device: where the network is computed: ``cpu``, ``cuda``, ``directml``, ``coreml`` or
             ``openvino``, with the build of ONNX Runtime that has it; ``auto`` for the first of
@@ -104,6 +105,7 @@ class Reader:
         max_pixels: int = MAX_PIXELS,
         known: str | Path | Iterable[str] | None = None,
         rule: Callable[[str], bool] | None = None,
+        decode: str | None = None,
         find: Find = "auto",
         locator: str | Path = "plates-find",
     ) -> None:
@@ -114,18 +116,23 @@ class Reader:
         self.runtime, self.card = _open(model, threads, device)
         if known is not None and grammar is not None:
             raise InputError("known texts and a grammar: give one or the other")
+        if decode in UNRESTRICTED and (known is not None or grammar not in (None, NO_GRAMMAR)):
+            raise InputError(
+                f"decoder {decode} answers any text; leave it out, or the grammar and known texts"
+            )
         allowed = (
             grammar if known is None else known_texts(known, self.card.alphabet, self.card.plates)
         )
-        self._decode = decoder_for(self.card, grammar=allowed, alternatives=alternatives, rule=rule)
+        self._decode = decoder_for(self.card, decode, allowed, alternatives, rule)
         self._alternatives = alternatives
         self._channel_order = _checked(channel_order)
         self._max_pixels = max_pixels
+        self._scheme = scheme_of(self.card.alphabet, self.card.plates)
         # what the shipped locator was trained to find
-        self._plates = scheme_of(self.card.alphabet, self.card.plates) is CHINA
-        if find == "always" and not self._plates:
+        finds = self._scheme is CHINA
+        if find == "always" and not finds:
             raise InputError(f"{self.card.name}: reads no plates, so it finds none; leave find out")
-        self._finder = PlateFinder(find if self._plates else "never", locator, threads)
+        self._finder = PlateFinder(find if finds else "never", locator, threads)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "runtime"}
@@ -153,7 +160,7 @@ class Reader:
         """
         other = object.__new__(type(self))
         vars(other).update(vars(self))
-        if self._plates:
+        if self._scheme:
             other._finder = self._finder.finding(find)
         return other
 
@@ -201,7 +208,7 @@ class Reader:
         Raises:
             InputError: the model reads no plates.
         """
-        if not self._plates:
+        if self._scheme is None:
             raise InputError(f"{self.card.name}: reads no plates; take plates-tiny or plates-nano")
         started = time.perf_counter()
         found = self._finder.search(photo)
@@ -407,6 +414,7 @@ class Reader:
     def _fields(self, seen: Seen, ms: float) -> dict[str, Any]:
         """The fields of a :class:`Reading`."""
         decoded, plate = seen.decoded, seen.plate
+        kind = self._scheme.kind(decoded.text) if self._scheme else ""
         rows, quads = seen.places([(span.start, span.end) for span in decoded.spans])
         x = quads[..., 0]
         characters = zip(
@@ -428,7 +436,7 @@ class Reader:
             "warning": seen.warning,
             "corners": _points(plate.corners.tolist()) if plate else (),
             "colour": plate.colour if plate else "",
-            "kind": (named_kind(decoded.text) or plate.colour) if plate else "",
+            "kind": (kind or plate.colour) if plate else "",
         }
 
 

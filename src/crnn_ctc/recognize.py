@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crnn_ctc.decode import Decoded
-from crnn_ctc.decode.decoder import Decoder
+from crnn_ctc.decode.decoder import TextDecoder
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import (
     LOWER_ROW,
@@ -122,7 +122,7 @@ class Seen:
 
 
 def recognize(
-    model: Recognizer, decode: Decoder, pictures: Iterable[Image.Image | InputError]
+    model: Recognizer, decode: TextDecoder, pictures: Iterable[Image.Image | InputError]
 ) -> list[Seen | InputError]:
     """Read pictures, one result each, in order.
 
@@ -139,7 +139,7 @@ def recognize(
 
 
 def look(
-    model: Recognizer, decode: Decoder, pictures: Iterable[Image.Image | InputError]
+    model: Recognizer, decode: TextDecoder, pictures: Iterable[Image.Image | InputError]
 ) -> list[tuple[Seen, NDArray[np.float32]] | InputError]:
     """As :func:`recognize`, each with the log-probabilities that it was read from.
 

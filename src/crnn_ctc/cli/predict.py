@@ -64,6 +64,10 @@ def predict(
             help="Answer only texts of this list, one a line: the plates that a gate knows.",
         ),
     ] = None,
+    decode: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Decoder: greedy, search or grammar (the default)."),
+    ] = None,
     alternatives: Annotated[
         int, typer.Option(min=0, max=50, metavar="N", help="Next best texts to give, in JSON.")
     ] = 0,
@@ -101,6 +105,7 @@ def predict(
         device=device,
         min_confidence=min_confidence,
         known=known,
+        decode=decode,
         find=find.value,
     )
     scheme = scheme_of(reader.card.alphabet, reader.card.plates)

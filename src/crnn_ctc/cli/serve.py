@@ -38,6 +38,10 @@ def serve(
             "say otherwise.",
         ),
     ] = 0.0,
+    decode: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Decoder: greedy, search or grammar (the default)."),
+    ] = None,
     device: Device = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Of each network.")] = 1,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures read at once.")] = 8,
@@ -84,6 +88,7 @@ def serve(
         threads,
         device,
         min_confidence,
+        decode,
     )
     listening = listen(host, port)
     shown = f"[{host}]" if ":" in host else host

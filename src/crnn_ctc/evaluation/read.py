@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.decode.decoder import Decoder
+from crnn_ctc.decode.decoder import Decoder, TextDecoder
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import load_each
 from crnn_ctc.recognize import Recognizer, Seen, recognize
@@ -20,7 +20,7 @@ def read_texts(
     model: Recognizer,
     images: NDArray[np.uint8],
     batch_size: int = 64,
-    decoder: Decoder | None = None,
+    decoder: TextDecoder | None = None,
 ) -> Iterator[list[str]]:
     """The texts of ``images``, a list a batch, in order.
 
@@ -92,7 +92,7 @@ def read_pictures(
     model: Recognizer,
     pictures: Iterable[Picture],
     batch_size: int = 64,
-    decoder: Decoder | None = None,
+    decoder: TextDecoder | None = None,
 ) -> Iterator[Read]:
     """Read pictures of any size, in order, no more than a batch in memory at once.
 
@@ -114,7 +114,7 @@ def read_pictures(
 
 
 def read_fitted(
-    model: Recognizer, pictures: Sequence[Picture], batch_size: int, decoder: Decoder
+    model: Recognizer, pictures: Sequence[Picture], batch_size: int, decoder: TextDecoder
 ) -> Iterator[Read]:
     """Read arrays that are the model's input already, in order; see :func:`read_pictures`."""
     for start in range(0, len(pictures), batch_size):

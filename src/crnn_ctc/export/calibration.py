@@ -16,7 +16,7 @@ from crnn_ctc.data.digits import has_digits, hold_out, load_digits
 from crnn_ctc.data.labelled import normaliser, read_labelled
 from crnn_ctc.data.sequences import protocol
 from crnn_ctc.decode import label_probabilities
-from crnn_ctc.decode.decoder import Decoder, decoder_for, tempered
+from crnn_ctc.decode.decoder import TextDecoder, decoder_for, tempered
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.collection import pictures_without_text
 from crnn_ctc.grammar import open_grammar
@@ -75,7 +75,7 @@ def temperature(model: Recognizer, data: Path, negatives: Path | None = None) ->
 
 
 def _rows(
-    model: Recognizer, decoder: Decoder, images: NDArray[np.uint8], texts: Sequence[str]
+    model: Recognizer, decoder: TextDecoder, images: NDArray[np.uint8], texts: Sequence[str]
 ) -> Iterator[Answer]:
     """Answers to arrays that are the model's input already."""
     for start in range(0, len(texts), _BATCH):
@@ -86,7 +86,7 @@ def _rows(
 
 
 def _pictures(
-    model: Recognizer, decoder: Decoder, named: Iterable[tuple[Path, str | None]]
+    model: Recognizer, decoder: TextDecoder, named: Iterable[tuple[Path, str | None]]
 ) -> Iterator[Answer]:
     """Answers to picture files, each with its text, or with None where no answer is right."""
     waiting = iter(named)

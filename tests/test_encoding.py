@@ -79,6 +79,7 @@ def test_bulk_reading_and_evaluating_go_on(gbk: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = parquet.read_table(tmp_path / "o").to_pylist()
     assert [row["error"] for row in rows] == [None, None]
+    assert [row["warning"] for row in rows] == [None, None]
     assert sorted(restored(row["path"]).rpartition(b"/")[2] for row in rows) == sorted(
         [GBK, "皖A12345_0.jpg".encode()]
     )

@@ -27,8 +27,8 @@ from crnn_ctc.grammar import known_texts
 from crnn_ctc.image import MAX_PIXELS, WARNING, ChannelOrder, Source, load_each, open_picture
 from crnn_ctc.model_file.card import KEY, Card
 from crnn_ctc.model_file.runtime import CPU, Found, Runtime
+from crnn_ctc.plates import scheme_of
 from crnn_ctc.plates.rules import named_kind
-from crnn_ctc.plates.text import spells_plates
 from crnn_ctc.reading import Character, Quad, Reading, TrackReading
 from crnn_ctc.recognize import Seen, look, recognize
 from crnn_ctc.rectify import project
@@ -120,7 +120,7 @@ class Reader:
         self._alternatives = alternatives
         self._channel_order = _checked(channel_order)
         self._max_pixels = max_pixels
-        self._plates = spells_plates(self.card.alphabet)
+        self._plates = scheme_of(self.card.alphabet, self.card.plates) is not None
         if find == "always" and not self._plates:
             raise InputError(f"{self.card.name}: reads no plates, so it finds none; leave find out")
         self._finder = PlateFinder(find if self._plates else "never", locator, threads)

@@ -24,7 +24,7 @@ from crnn_ctc.find.cutout import Cutout, cut_out
 from crnn_ctc.find.decoding import Found as FoundPlate
 from crnn_ctc.find.photo import Find, PlateFinder
 from crnn_ctc.grammar import known_texts
-from crnn_ctc.image import MAX_PIXELS, ChannelOrder, Source, load_each, open_picture
+from crnn_ctc.image import MAX_PIXELS, WARNING, ChannelOrder, Source, load_each, open_picture
 from crnn_ctc.model_file.card import KEY, Card
 from crnn_ctc.model_file.runtime import CPU, Found, Runtime
 from crnn_ctc.plates import scheme_of
@@ -271,14 +271,17 @@ class Reader:
         """
         # of each picture the ways in which each of its plates was cut out; None for a crop
         plates: list[list[list[Cutout]] | None] = []
+        warnings: list[str | None] = []
 
         def cutouts() -> Iterator[Image.Image | InputError]:
             for picture in pictures:
                 found = None if isinstance(picture, InputError) else finder(picture)
                 if isinstance(picture, InputError) or found is None:
                     plates.append(None)
+                    warnings.append(None)  # a crop brings its own
                     yield picture
                     continue
+                warnings.append(picture.info.get(WARNING))
                 of_each = [cut_out(picture, one, self.card) for one in found]
                 # the pictures of the cut-outs are not needed twice
                 plates.append([[way._replace(picture=_NONE) for way in ways] for ways in of_each])
@@ -289,7 +292,7 @@ class Reader:
             seen += some
         results = iter(seen)
         readings: list[Reading | InputError] = []
-        for of_each in plates:
+        for of_each, warning in zip(plates, warnings, strict=True):
             if of_each is None:
                 one = next(results)
                 if isinstance(one, InputError):
@@ -302,7 +305,8 @@ class Reader:
                 for ways in of_each
             ]
             # what was found but shows no text is no plate
-            readings.append(Reading.of_photograph([plate for plate in read if plate.text]))
+            photograph = Reading.of_photograph([plate for plate in read if plate.text])
+            readings.append(replace(photograph, warning=warning))
         return readings
 
     def _placed(self, seen: Seen | InputError, cutout: Cutout) -> Reading:

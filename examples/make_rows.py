@@ -23,6 +23,7 @@ ROWS = {13: 208, 16: 160, 17: 320, 18: 176, 26: 144, 33: 256, 34: 160}
 
 
 def main() -> None:
+    """Write them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     shapes = Shapes(load_digits(parser.parse_args().data, "train"))

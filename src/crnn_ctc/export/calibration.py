@@ -20,7 +20,7 @@ from crnn_ctc.decode.decoder import TextDecoder, decoder_for, tempered
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.collection import pictures_without_text
 from crnn_ctc.grammar import open_grammar
-from crnn_ctc.image import load_each
+from crnn_ctc.image import batches_by_width, load_each
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.recognize import Recognizer, look
 
@@ -171,7 +171,11 @@ def fit_temperature(
             [alphabet.encode(answer.text) for answer in batch],
             np.array([answer.right for answer in batch], np.float64),
         )
-        for batch in (counted[at : at + _BATCH] for at in range(0, len(counted), _BATCH))
+        for batch in (
+            [counted[place] for place in places]
+            # as many time steps as the picture is wide
+            for places in batches_by_width([len(answer.log_probs) for answer in counted], _BATCH)
+        )
     ]
 
     def errors(log_temperature: float) -> NDArray[np.float64]:

@@ -145,11 +145,13 @@ def _exposed(picture: NDArray[np.float32], draws: Draws) -> NDArray[np.uint8]:
     """Blur, few pixels, noise and JPEG."""
     height, width = picture.shape
     if draws.chance(0.7):
-        picture = cv2.GaussianBlur(picture, (0, 0), 0.3 + 0.7 * draws.next())
+        blurred = cv2.GaussianBlur(picture, (0, 0), 0.3 + 0.7 * draws.next())
+        picture = np.asarray(blurred, np.float32)
     if draws.chance(0.4):
         share = draws.between(0.55, 0.95)
         size = (max(8, round(width * share)), max(12, round(height * share)))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        picture = np.asarray(small, np.float32)
     if draws.chance(0.75):
         h, w = picture.shape
         grain = paper.grain(h, w, draws)

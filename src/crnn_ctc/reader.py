@@ -483,7 +483,8 @@ def model_path(model: str | Path) -> Iterator[Path]:
 
 def _lasting(model: str | Path) -> str | Path:
     """A model's name that means the same in another process, whatever its working directory."""
-    return model if str(model) in shipped() else Path(model).absolute()
+    name = USUAL.get(str(model), str(model))
+    return name if name in shipped() else Path(model).absolute()
 
 
 @lru_cache(8)

@@ -132,7 +132,7 @@ class Reader:
         finds = self._scheme is CHINA
         if find == "always" and not finds:
             raise InputError(f"{self.card.name}: reads no plates, so it finds none; leave find out")
-        self._finder = PlateFinder(find if finds else "never", locator, threads)
+        self._finder = PlateFinder(find if finds else "never", locator, threads, device)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "runtime"}

@@ -277,6 +277,11 @@ def test_a_pickled_reader_reads_the_same(tmp_path: Path, monkeypatch: pytest.Mon
         pickle.loads(pickle.dumps(made))
 
 
+def test_a_reader_by_a_short_name_can_be_pickled() -> None:
+    made = Reader("plates")
+    assert pickle.loads(pickle.dumps(made)).card == made.card
+
+
 def test_a_reader_in_other_processes(reader: Reader) -> None:
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         readings = list(pool.map(reader, PICTURES))

@@ -158,9 +158,10 @@ def _content(source: object) -> tuple[str, bytes]:
     if hasattr(source, "read"):
         return _content_of_file(source)
     if not isinstance(source, (str, os.PathLike)):
+        kind = "None" if source is None else type(source).__name__
         hint = "; cv2.imread gives None for a file that it cannot read" if source is None else ""
         raise NotAPictureError(
-            f"{type(source).__name__} is not a picture: give a path, a file opened in binary mode, "
+            f"{kind} is not a picture: give a path, a file opened in binary mode, "
             f"its bytes, a PIL image or a uint8 array{hint}"
         )
     name = os.fspath(source)

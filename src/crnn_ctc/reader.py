@@ -132,7 +132,7 @@ class Reader:
         finds = self._scheme is CHINA
         if find == "always" and not finds:
             raise InputError(f"{self.card.name}: reads no plates, so it finds none; leave find out")
-        self._finder = PlateFinder(find if finds else "never", locator, threads)
+        self._finder = PlateFinder(find if finds else "never", locator, threads, device)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "runtime"}
@@ -483,7 +483,8 @@ def model_path(model: str | Path) -> Iterator[Path]:
 
 def _lasting(model: str | Path) -> str | Path:
     """A model's name that means the same in another process, whatever its working directory."""
-    return model if str(model) in shipped() else Path(model).absolute()
+    name = USUAL.get(str(model), str(model))
+    return name if name in shipped() else Path(model).absolute()
 
 
 @lru_cache(8)

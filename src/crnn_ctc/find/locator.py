@@ -15,7 +15,7 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.find.card import KEY, LocatorCard
 from crnn_ctc.find.decoding import Found, decode, suppress
 from crnn_ctc.model_file.guard import read_model
-from crnn_ctc.model_file.runtime import open_session
+from crnn_ctc.model_file.runtime import CPU, open_session
 
 Maps = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 """uint8 (N, H, W, 3) to heat (N, h, w) in [0, 1] and corners (N, 8, h, w) in cells."""
@@ -77,20 +77,25 @@ class Locator:
         model: name of a shipped locator, or a model file.
         threads: inference threads.
         threshold: least score of a plate, from 0 to 1.
+        device: that computes; see :func:`crnn_ctc.model_file.runtime.open_session`.
 
     Raises:
-        InputError: no such model, or not a locator's model file.
+        InputError: no such model or device, or not a locator's model file.
     """
 
     def __init__(
-        self, model: str | Path = "plates-find", threads: int = 1, threshold: float = THRESHOLD
+        self,
+        model: str | Path = "plates-find",
+        threads: int = 1,
+        threshold: float = THRESHOLD,
+        device: str = CPU,
     ) -> None:
         name = str(model)
         if name in locators():
             with as_file(files("crnn_ctc") / "models" / f"{name}.onnx") as path:
-                session = open_session(read_model(path), threads, name)
+                session = open_session(read_model(path), threads, name, device=device)
         elif Path(model).is_file():
-            session = open_session(read_model(model), threads, name)
+            session = open_session(read_model(model), threads, name, device=device)
         else:
             raise InputError(f"{name}: no such locator; give a file or one of: {_named()}")
         meta = session.get_modelmeta().custom_metadata_map

@@ -49,7 +49,7 @@ PICTURES = 512
 _BATCH = 16
 
 # what stands between two convolutions goes with them: the numbers stay integers all the way
-_OPERATORS = ["Conv", "Relu", "MaxPool"]
+_OPERATORS = ["Conv", "Relu", "MaxPool", "Gemm"]
 
 
 def quantize(model: str | Path, out: Path, calibrate_on: Path, check: Path) -> Card:

@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 
-USUAL = {"digits": "digits-rows", "plates": "plates-tiny"}
+USUAL = {"digits": "digits-rows", "plates": "plates-small"}
 """The shipped model that a kind of text stands for."""
 _AT_ONCE = 64
 """Pictures that the network reads at once; a batch of photographs may have many more plates."""
@@ -95,7 +95,7 @@ class Reader:
 
     def __init__(
         self,
-        model: str | Path = "plates-tiny",
+        model: str | Path = "plates-small",
         threads: int = 1,
         grammar: str | None = None,
         alternatives: int = 0,

@@ -71,7 +71,7 @@ class Job:
     """
 
     out: Place
-    model: str = "plates-tiny"
+    model: str = "plates-small"
     grammar: str | None = None
     device: str = CPU
     threads: int = 1

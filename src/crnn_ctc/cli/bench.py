@@ -25,7 +25,7 @@ def bench(
         list[str] | None,
         typer.Argument(
             metavar="[MODEL...]",
-            help="plates-tiny, plates-nano(-int8), digits-tiny, or files.",
+            help="Names of shipped models, or model files.",
         ),
     ] = None,
     data: Annotated[
@@ -58,7 +58,7 @@ def bench(
     from crnn_ctc.benchmark.speed import measure
     from crnn_ctc.reader import Reader
 
-    names = models or ["plates-tiny"]
+    names = models or ["plates-small"]
     kinds = devices or ["cpu"]
     readers: dict[str, Reader] = {}
     for name, kind in product(names, kinds):

@@ -239,7 +239,7 @@ def evaluate_locator(models: list[str], data: Path, json_file: Path | None) -> N
     locator, *others = sorted(models, key=lambda model: not is_locator(model))
     if len(others) > 1:
         raise InputError(f"{locator}: a locator is measured with one reader; name one, or none")
-    reader = Reader(others[0] if others else "plates-tiny", find="always", locator=locator)
+    reader = Reader(others[0] if others else "plates-small", find="always", locator=locator)
     scenes = list(read_scenes(data))
     counts = evaluate_scenes(reader, track(scenes, "searching"))
     measures = {name: count.summary() for name, count in counts.items()}

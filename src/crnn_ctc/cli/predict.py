@@ -32,8 +32,8 @@ def predict(
     ],
     model: Annotated[
         str,
-        typer.Option(help="plates-tiny, plates-nano(-int8), digits-tiny, or a file."),
-    ] = "plates-tiny",
+        typer.Option(help="Name of a shipped model, or a model file."),
+    ] = "plates-small",
     output: Annotated[
         Format, typer.Option("--format", help="table, text (texts alone), json or csv.")
     ] = Format.TABLE,

@@ -20,7 +20,7 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="May be given again; the first is the default. Without it: plates-tiny and "
+            help="May be given again; the first is the default. Without it: plates-small and "
             "digits-tiny.",
         ),
     ] = None,
@@ -82,7 +82,7 @@ def serve(
     keys = keys_of(api_key_file, os.environ.get(ENVIRONMENT))
     metrics = Metrics()
     models = open_models(
-        model or ["plates-tiny", "digits-tiny"],
+        model or ["plates-small", "digits-tiny"],
         limits,
         metrics,
         threads,

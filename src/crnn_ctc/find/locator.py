@@ -126,11 +126,11 @@ def search(
     """As :meth:`Locator.find`, with any network."""
     image = photo if isinstance(photo, Image.Image) else Image.fromarray(photo)
     width, height = image.size
-    factor = coarse_factor(height, width)
-    candidates = _coarse(maps, image, factor)
-    near = _NEAR / max(height, width)
-    if near < 0.7 * factor:
-        candidates = suppress([*candidates, *_coarse(maps, image, near)])
+    reduced = _reduced(image, coarse_factor(height, width))
+    candidates = _coarse(maps, reduced, image.size)
+    near = _NEAR / max(reduced.size)
+    if near < 0.7:
+        candidates = suppress([*candidates, *_coarse(maps, _reduced(reduced, near), image.size)])
     candidates = candidates[:MOST_CANDIDATES]
     refined = [
         one
@@ -146,12 +146,16 @@ def coarse_factor(height: int, width: int) -> float:
     return min(1.0, math.sqrt(pixels / (height * width)))
 
 
-def _coarse(maps: Maps, picture: Image.Image, factor: float) -> list[Found]:
-    w, h = picture.size
-    if factor < 1:
-        size = (max(1, round(w * factor)), max(1, round(h * factor)))
-        picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    scale = np.array([w / picture.width, h / picture.height], np.float32)
+def _reduced(picture: Image.Image, factor: float) -> Image.Image:
+    if factor >= 1:
+        return picture
+    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+    return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
+def _coarse(maps: Maps, picture: Image.Image, size: tuple[int, int]) -> list[Found]:
+    """Plates of a reduced picture, in pixels of the photograph, which is of ``size``."""
+    scale = np.array([size[0] / picture.width, size[1] / picture.height], np.float32)
     rows, columns = (-(-side // MULTIPLE) * MULTIPLE for side in picture.size[::-1])
     filled = np.full((1, rows, columns, 3), _FILL, np.uint8)
     filled[0, : picture.height, : picture.width] = np.asarray(picture)

@@ -45,15 +45,16 @@ def main() -> None:
     samples = list(read_labelled(options.data, normalise=normaliser(card.alphabet)))
     pictures = load_each(sample.path for sample in samples)
     answers = []
-    for found, sample in zip(look(model, decoder_for(card), pictures), samples, strict=True):
-        if isinstance(found, InputError):
-            raise found
-        text = found[0].decoded.text
-        answers.append(Answer(found[1].copy(), text, text == sample.text))
+    for seen, sample in zip(look(model, decoder_for(card), pictures), samples, strict=True):
+        if isinstance(seen, InputError):
+            raise seen
+        text = seen[0].decoded.text
+        answers.append(Answer(seen[1].copy(), text, text == sample.text))
 
     confidences = [0.0] * len(answers)
     for half in (0, 1):
-        fitted = replace(card, temperature=fit_temperature(answers[1 - half :: 2], card.alphabet))
+        fit = fit_temperature(answers[1 - half :: 2], card.alphabet)
+        fitted = replace(card, temperature=fit.value)
         for place in range(half, len(answers), 2):
             decoded = decoder_for(fitted)(answers[place].log_probs[None])[0]
             confidences[place] = decoded.confidence

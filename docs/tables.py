@@ -6,6 +6,7 @@ python docs/tables.py
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def _names() -> list[str]:
 
 def main() -> None:
     for language in (0, 1):
-        print(subsets(language), end="\n\n")
+        sys.stdout.write(subsets(language) + "\n\n")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,6 @@ def main() -> None:
         said = f"{with_dot(reading.text)}  {100 * reading.confidence:.0f} %"
         at = (x + CELL[0] / 2, below + ROOM + CAPTION)
         Pen(draw, bundled=True).write(at, said, "#101418", 20, 0.5)
-        print(case.title, reading.text, f"{reading.confidence:.4f}", reading.kind)
     sheet.save(Path(__file__).with_suffix(".png"), optimize=True)
 
 

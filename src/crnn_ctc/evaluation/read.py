@@ -16,26 +16,6 @@ from crnn_ctc.image import load_each
 from crnn_ctc.recognize import Recognizer, Seen, recognize
 
 
-def read_texts(
-    model: Recognizer,
-    images: NDArray[np.uint8],
-    batch_size: int = 64,
-    decoder: TextDecoder | None = None,
-) -> Iterator[list[str]]:
-    """The texts of ``images``, a list a batch, in order.
-
-    Args:
-        model: to read with.
-        images: uint8 (N, H, W, C), as the model takes them.
-        batch_size: pictures at once; it does not change the texts.
-        decoder: how to read the output; None for the best path.
-    """
-    decoder = decoder or Decoder(model.card.alphabet)
-    for start in range(0, len(images), batch_size):
-        log_probs = model.log_probs(images[start : start + batch_size])
-        yield decoder.texts(log_probs)
-
-
 @dataclass(frozen=True)
 class Picture:
     """A picture and what stands in it.

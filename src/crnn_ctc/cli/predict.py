@@ -32,7 +32,7 @@ def predict(
     ],
     model: Annotated[
         str,
-        typer.Option(help="plates-tiny, plates-nano(-int8), digits-tiny, or a file."),
+        typer.Option(help="plates, digits, the name of a shipped model, or a file."),
     ] = "plates-tiny",
     output: Annotated[
         Format, typer.Option("--format", help="table, text (texts alone), json or csv.")

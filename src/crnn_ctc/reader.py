@@ -47,6 +47,7 @@ __all__ = [
 
 USUAL = {"digits": "digits-rows", "plates": "plates-small"}
 """The shipped model that a kind of text stands for."""
+
 _AT_ONCE = 64
 """Pictures that the network reads at once; a batch of photographs may have many more plates."""
 

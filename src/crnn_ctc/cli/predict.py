@@ -32,7 +32,7 @@ def predict(
     ],
     model: Annotated[
         str,
-        typer.Option(help="Name of a shipped model, or a model file."),
+        typer.Option(help="plates, digits, the name of a shipped model, or a file."),
     ] = "plates-small",
     output: Annotated[
         Format, typer.Option("--format", help="table, text (texts alone), json or csv.")

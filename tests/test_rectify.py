@@ -98,7 +98,19 @@ def test_a_tilted_and_loosely_cut_plate_is_read() -> None:
     assert old(turned).text != "浙B6354Y"
 
 
-def test_a_trailer_tells_its_kind() -> None:
+@pytest.mark.parametrize("turn", [Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270])
+def test_a_plate_on_its_side_is_read_and_its_corners_follow_its_text(turn: Image.Transpose) -> None:
+    reader = Reader(find="never")
+    upright = Image.open(EXAMPLES / "plates" / "苏D18RL9_blue.jpg").convert("RGB")
+    straight, turned = reader(upright), reader(upright.transpose(turn))
+    assert turned.text == straight.text == "苏D18RL9"
+    width, height = upright.size
+    x, y = np.array(straight.corners).T
+    moved = (y, width - x) if turn == Image.Transpose.ROTATE_90 else (height - y, x)
+    np.testing.assert_allclose(np.array(turned.corners).T, moved, atol=0.5)
+
+
+def test_a_police_plate_tells_its_kind() -> None:
     reading = Reader(find="never")(EXAMPLES / "plates" / "京G6145警_police.jpg")
     assert (reading.colour, reading.kind) == ("white", "police")
 

@@ -12,9 +12,9 @@ from typing import Any
 
 RESULTS = Path(__file__).parents[1] / "bench" / "results"
 
-OURS = ("plates-small", "plates-nano")
-PEERS = ("plates-tiny", "agentclpr", "PP-OCRv4")
-"""Columns taken from ``ccpd_subsets_peers.json``; ``plates-tiny`` is the default model of 0.1."""
+OURS = ("plates-small", "plates-nano", "plates-nano-int8", "plates-tiny")
+PEERS = ("agentclpr", "PP-OCRv4")
+"""Columns taken from ``ccpd_subsets_peers.json``."""
 
 SUBSETS = {
     "base": ("straight, from the front", "正面"),
@@ -46,7 +46,7 @@ def subsets(language: int) -> str:
     split, models = ours["split"], ours["models"]
     first = next(iter(models.values()))
     head = ("subset", "子集")[language], ("crops", "张数")[language]
-    lines = ["| " + " | ".join((*head, *(f"**`{name}`**" for name in OURS), *_names())) + " |"]
+    lines = ["| " + " | ".join((*head, *(f"`{name}`" for name in OURS), *PEERS)) + " |"]
     lines.append("| --- |" + " ---: |" * (1 + len(OURS) + len(PEERS)))
 
     def row(label: str, count: str, mine: list[float], theirs: list[float]) -> None:
@@ -69,16 +69,12 @@ def subsets(language: int) -> str:
         [peers["weighted"][p][split] for p in PEERS],
     )
     row(
-        f"{STRAIGHT[language]} (`plates/{split}`)",
+        f"{STRAIGHT[language]}{(' (', '（')[language]}`plates/{split}`{(')', '）')[language]}",
         str(first["plates_pictures"]),
         [models[m]["plates"] for m in OURS],
         [peers["plates"][p][split] for p in PEERS],
     )
     return "\n".join(lines)
-
-
-def _names() -> list[str]:
-    return [f"`{name}`" if name.startswith("plates") else name for name in PEERS]
 
 
 def main() -> None:

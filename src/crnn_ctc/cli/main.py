@@ -7,7 +7,18 @@ import sys
 import typer
 
 from crnn_ctc import __version__
-from crnn_ctc.cli import bench, bulk, calibrate, evaluate, export, info, predict, serve, train
+from crnn_ctc.cli import (
+    bench,
+    bulk,
+    calibrate,
+    evaluate,
+    export,
+    info,
+    predict,
+    serve,
+    train,
+    watch,
+)
 from crnn_ctc.cli.console import use_utf8
 from crnn_ctc.cli.data import app as data
 from crnn_ctc.errors import InputError
@@ -20,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("predict")(predict.predict)
+app.command("watch")(watch.watch)
 app.command("bulk")(bulk.bulk)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)

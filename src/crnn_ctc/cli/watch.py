@@ -1,0 +1,256 @@
+"""crnn-ctc watch: video in, one line a vehicle out."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crnn_ctc.cli.extras import needs
+from crnn_ctc.cli.models import Device
+from crnn_ctc.cli.output import counted
+from crnn_ctc.cli.str_enum import StrEnum
+from crnn_ctc.errors import InputError
+
+if TYPE_CHECKING:
+    from crnn_ctc.watch.frame import FrameSource
+    from crnn_ctc.watch.vehicles import Vehicle
+
+
+class Lines(StrEnum):
+    """How vehicles are printed."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+
+
+def watch(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A video file, a folder that fills with pictures, a stream (rtsp://, http://), "
+            "or a camera's number.",
+        ),
+    ],
+    model: Annotated[str, typer.Option(help="A shipped model that reads plates, or a file.")] = "",
+    output: Annotated[
+        Lines, typer.Option("--format", help="table, or jsonl: a JSON object a line.")
+    ] = Lines.TABLE,
+    every: Annotated[int, typer.Option(min=1, metavar="N", help="Look at every n-th frame.")] = 3,
+    gap: Annotated[
+        float,
+        typer.Option(
+            min=0.0, metavar="SECONDS", help="A plate out of sight for longer is a new vehicle's."
+        ),
+    ] = 3.0,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the best frame of each vehicle here."),
+    ] = None,
+    known: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Answer only texts of this list, one a line."),
+    ] = None,
+    min_confidence: Annotated[
+        float,
+        typer.Option(metavar="P", help="Refuse texts with a lower confidence, from 0 to 1."),
+    ] = 0.0,
+    webhook: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Post each accepted vehicle here, as JSON."),
+    ] = None,
+    dot: Annotated[
+        bool, typer.Option("--dot/--no-dot", help="Print plates as 皖A·Y0D83, or as 皖AY0D83.")
+    ] = True,
+    threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
+    device: Device = "cpu",
+) -> None:
+    """Read the plates of vehicles in a video, one line each.
+
+    A vehicle is printed when its plate has been out of sight for --gap seconds, or at the end.
+    Ctrl-C ends a live source; vehicles in sight are printed then. The exit code is 2 where a part
+    of the source could not be read.
+    """
+    from crnn_ctc.plates import scheme_of
+    from crnn_ctc.reader import Reader
+    from crnn_ctc.watch.vehicles import Watcher
+    from crnn_ctc.watch.webhook import Webhook
+
+    settings: dict[str, Any] = {"model": model} if model else {}
+    reader = Reader(
+        threads=threads,
+        device=device,
+        min_confidence=min_confidence,
+        known=known,
+        find="always",
+        **settings,
+    )
+    scheme = scheme_of(reader.card.alphabet, reader.card.plates)
+    show = scheme.display if dot and scheme else str
+    frames = open_source(source, every)
+    hook = Webhook(webhook, _say) if webhook else None
+    album = _Album(save, show) if save else None
+    watcher = Watcher(reader, gap, photos=album is not None)
+    told = seen = 0
+
+    def tell(vehicles: list[Vehicle]) -> None:
+        nonlocal told
+        for vehicle in vehicles:
+            told += 1
+            saved = album.add(vehicle) if album else None
+            row = as_row(vehicle, frames.live, show, saved)
+            print(
+                json.dumps(row, ensure_ascii=False) if output is Lines.JSONL else _line(row),
+                flush=True,
+            )
+            if hook and vehicle.reading.accepted:
+                hook.send(row)
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as a container is stopped
+    if output is Lines.TABLE:
+        stamp = 24 if frames.live else 11
+        print(f"{'first':<{stamp}}  {'last':<{stamp}}  {'text':<10}  confidence    frame")
+    try:
+        try:
+            for frame in frames:
+                if frame is None:
+                    tell(watcher.wait(_now()))
+                else:
+                    seen += 1
+                    tell(watcher.see(frame))
+        except KeyboardInterrupt:
+            _say("ending")
+        except InputError as error:  # vehicles in sight are still answered
+            frames.error = str(error)
+        tell(watcher.finish())
+    finally:
+        if hook:
+            hook.close()
+    summary = f"{counted(told, 'vehicle')} in {counted(seen, 'frame')} with {reader.card.name}"
+    if frames.dropped:
+        summary += f"; {counted(frames.dropped, 'frame')} dropped, reading was slower"
+    print(summary, file=sys.stderr)
+    if frames.error:
+        _say(f"error: {frames.error}")
+    if frames.error or (album and album.error) or (hook and hook.unsent):
+        raise typer.Exit(2)
+
+
+def open_source(source: str, every: int) -> FrameSource:
+    """Open what a user names.
+
+    Args:
+        source: a video file, a folder, the address of a stream, or a camera's number.
+        every: of the frames of a video, every n-th is given; of a folder, all pictures are.
+
+    Raises:
+        InputError: it is none of these, or cannot be opened.
+    """
+    path = Path(source)
+    if path.is_dir():
+        from crnn_ctc.watch.sources import Folder
+
+        return Folder(path, lambda line: _say(f"error: {line}"))
+    if not path.is_file() and not source.isdecimal() and "://" not in source:
+        raise InputError(f"{source}: no such file, folder, stream or camera; check the path")
+    with needs("video", "reading video"):
+        from crnn_ctc.watch.video import Camera, VideoFile, is_stream, without_password
+    if path.is_file():
+        return VideoFile(path, every)
+    if source.isdecimal() or is_stream(source):
+        return Camera(source, every, _say)
+    raise InputError(
+        f"{without_password(source)}: not a kind of stream that is known; give rtsp://"
+    )
+
+
+def as_row(
+    vehicle: Vehicle, live: bool, show: Callable[[str], str], saved: Path | None
+) -> dict[str, Any]:
+    """A vehicle as JSON.
+
+    Args:
+        vehicle: to write.
+        live: whether its times are those of a clock, which are written by ISO 8601, in UTC; else
+            they are seconds.
+        show: a text as people write it, which is its ``display``.
+        saved: the file of the best frame.
+    """
+    reading, best = vehicle.reading, vehicle.best
+    return {
+        "first": _time(vehicle.first, live),
+        "last": _time(vehicle.last, live),
+        "text": reading.text,
+        "display": show(reading.text),
+        "confidence": round(reading.confidence, 6),
+        "accepted": reading.accepted,
+        "colour": reading.colour,
+        "kind": reading.kind,
+        "frames": vehicle.seen,
+        "best": {
+            "frame": best.number,
+            "time": _time(best.time, live),
+            "file": best.name or None,
+            "corners": [[round(float(x), 1), round(float(y), 1)] for x, y in best.corners],
+            "saved": str(saved) if saved else None,
+        },
+    }
+
+
+def _time(seconds: float, live: bool) -> float | str:
+    if not live:
+        return round(seconds, 3)
+    stamp = datetime.fromtimestamp(seconds, timezone.utc)
+    return stamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _line(row: dict[str, Any]) -> str:
+    first, last = (
+        at if isinstance(at, str) else f"{int(at // 3600)}:{int(at // 60 % 60):02}:{at % 60:06.3f}"
+        for at in (row["first"], row["last"])
+    )
+    refused = "" if row["accepted"] else "  refused"
+    frame = row["best"]["file"] or row["best"]["frame"]
+    return f"{first}  {last}  {row['display']:<10}  {row['confidence']:>10.3f}  {frame:>7}{refused}"
+
+
+class _Album:
+    """Writes best frames; a folder that cannot be written is said once and stops no reading."""
+
+    def __init__(self, folder: Path, show: Callable[[str], str]) -> None:
+        self.error: str | None = None
+        self._folder = folder
+        self._show = show
+        self._number = 0
+
+    def add(self, vehicle: Vehicle) -> Path | None:
+        """Write a vehicle's best frame, its plate outlined; the file."""
+        from crnn_ctc.drawing.photograph import annotate_photograph
+
+        if self.error:
+            return None
+        self._number += 1
+        file = self._folder / f"{self._number:06}_{vehicle.reading.text}.jpg"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            annotate_photograph(*vehicle.photo(), self._show).save(file, quality=90)
+        except OSError as error:
+            self.error = f"{self._folder}: cannot be written ({error.strerror or error})"
+            _say(f"error: {self.error}; free space or choose another folder")
+            return None
+        return file
+
+
+def _now() -> float:
+    return datetime.now(timezone.utc).timestamp()
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""Vehicles in video: frames in, one line a vehicle out."""

@@ -1,0 +1,211 @@
+"""Follows plates from frame to frame by their corners, and by what was read in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from rapidfuzz.distance import Levenshtein
+
+GAP = 3.0
+"""Seconds for which a plate may be out of sight and still be the same vehicle's."""
+
+VIEWS = 12
+"""Frames of a vehicle that are kept and read together, the best ones."""
+
+MOST_OPEN = 64
+"""Vehicles that are followed at once; of more, the one not seen for the longest time has ended."""
+
+_SURE = 0.7
+"""Confidence from which two texts that differ by ``_DIFFERENT`` are of two vehicles."""
+_DIFFERENT = 3
+_SAME = 1
+"""Edits between two readings of one plate, in texts of at least ``_LONG`` characters."""
+_LONG = 5
+_REACH, _REACH_PER_SECOND = 1.0, 6.0
+"""Plate widths by which a plate may be off from where it is expected, at once and a second on."""
+_AHEAD = 0.5
+"""Seconds for which a plate is expected to keep its velocity."""
+_TEXTS = 32
+"""Different texts that are counted of a vehicle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A plate in one frame.
+
+    Attributes:
+        corners: float32 (4, 2), x and y of tl, tr, br, bl, in thousandths of the frame's width, so
+            that a stream may change its size.
+        text: what was read, perhaps nothing.
+        confidence: of the text, from 0 to 1.
+    """
+
+    corners: NDArray[np.float32]
+    text: str = ""
+    confidence: float = 0.0
+
+    @property
+    def centre(self) -> NDArray[np.float32]:
+        """Of the plate, (2,)."""
+        return np.asarray(self.corners.mean(0))
+
+    @property
+    def width(self) -> float:
+        """Of the upright box round the plate; above 0."""
+        return max(float(np.ptp(self.corners[:, 0])), 1e-3)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A frame of a vehicle that is kept.
+
+    Attributes:
+        quality: the higher, the better the plate can be read.
+        number: of the frame.
+        time: of the frame.
+        corners: of the plate, in pixels of the frame, float32 (4, 2).
+        cutouts: the plate cut out, in each way in which the model is shown it.
+        photo: the frame as a JPEG file, perhaps reduced; None where none is wanted.
+        scale: pixels of ``photo`` per pixel of the frame.
+        name: of the frame's file, or empty.
+    """
+
+    quality: float
+    number: int
+    time: float
+    corners: NDArray[np.float32]
+    cutouts: tuple[Image.Image, ...]
+    photo: bytes | None = None
+    scale: float = 1.0
+    name: str = ""
+
+
+@dataclass(eq=False)
+class Track:
+    """A vehicle, from when it is first seen.
+
+    Attributes:
+        first: time at which it was first seen.
+        last: time at which it was last seen.
+        seen: frames in which it was seen.
+        views: the best of these, :data:`VIEWS` at most, in no order.
+    """
+
+    first: float
+    last: float
+    sighting: Sighting
+    seen: int = 0
+    views: list[View] = field(default_factory=list)
+    _velocity: NDArray[np.float32] = field(default_factory=lambda: np.zeros(2, np.float32))
+    _texts: dict[str, float] = field(default_factory=dict)
+    _surest: float = 0.0
+
+    def add(self, time: float, sighting: Sighting) -> None:
+        """See it again."""
+        passed = time - self.last
+        if self.seen and passed > 0:
+            moved = (sighting.centre - self.sighting.centre) / np.float32(passed)
+            if self.seen > 1:
+                moved = (self._velocity + moved) / np.float32(2)
+            self._velocity = np.asarray(moved, np.float32)
+        self.last = max(self.last, time)
+        self.sighting = sighting
+        self.seen += 1
+        if sighting.text:
+            total = self._texts.get(sighting.text, 0.0) + sighting.confidence
+            self._texts[sighting.text] = total
+            if len(self._texts) > _TEXTS:
+                del self._texts[min(self._texts, key=self._texts.__getitem__)]
+            self._surest = max(self._surest, sighting.confidence)
+
+    @property
+    def text(self) -> str:
+        """What most of its frames say."""
+        return max(self._texts, key=self._texts.__getitem__, default="")
+
+    def wants(self, quality: float) -> bool:
+        """Whether a view of this quality is to be kept."""
+        # a parked car: hardly better views are not worth their cost
+        return len(self.views) < VIEWS or quality > 1.05 * min(v.quality for v in self.views)
+
+    def keep(self, view: View) -> None:
+        """Keep a view, in the place of the worst one where there are enough."""
+        if len(self.views) == VIEWS:
+            self.views.remove(min(self.views, key=lambda v: v.quality))
+        self.views.append(view)
+
+    def cost(self, time: float, sighting: Sighting) -> float | None:
+        """How ill a sighting fits, the lower the better; None where it is another vehicle's."""
+        passed = max(time - self.last, 0.0)
+        expected = self.sighting.centre + self._velocity * min(passed, _AHEAD)
+        width = max(self.sighting.width, sighting.width)
+        off = float(np.linalg.norm(sighting.centre - expected)) / width
+        text = self.text
+        if text and sighting.text:
+            longest = max(len(text), len(sighting.text))
+            edits = Levenshtein.distance(text, sighting.text)
+            if edits <= _SAME and longest >= _LONG:
+                return off - 1000.0  # the text tells, wherever the plate is
+            if edits >= _DIFFERENT and min(self._surest, sighting.confidence) >= _SURE:
+                return None
+        if not 0.5 < sighting.width / self.sighting.width < 2:
+            return None
+        if off > _REACH + _REACH_PER_SECOND * min(passed, _AHEAD):
+            return None
+        return off + passed  # where two left, the one that was there last
+
+
+class Tracker:
+    """Tells which sightings are of the same vehicle.
+
+    A plate is expected where its last velocity takes it; the nearest sighting is its next one, the
+    best pairs first. Readings overrule places: a plate that reads the same is the same, and two
+    sure readings that differ are two vehicles.
+
+    Args:
+        gap: seconds for which a plate may be out of sight.
+    """
+
+    def __init__(self, gap: float = GAP) -> None:
+        self._gap = gap
+        self._open: list[Track] = []
+
+    def update(self, time: float, sightings: Sequence[Sighting]) -> list[Track]:
+        """The vehicle of each sighting of a frame, in the same order."""
+        pairs = []
+        for i, track in enumerate(self._open):
+            for j, sighting in enumerate(sightings):
+                cost = track.cost(time, sighting)
+                if cost is not None:
+                    pairs.append((cost, i, j))
+        found: dict[int, Track] = {}
+        taken: set[int] = set()
+        for _, i, j in sorted(pairs):
+            if i not in taken and j not in found:
+                taken.add(i)
+                found[j] = self._open[i]
+        for j, sighting in enumerate(sightings):
+            if j not in found:
+                found[j] = Track(time, time, sighting)
+                self._open.append(found[j])
+            found[j].add(time, sighting)
+        return [found[j] for j in range(len(sightings))]
+
+    def ended(self, time: float) -> list[Track]:
+        """Vehicles that are gone at ``time``, each once, in the order in which they came."""
+        over = {id(t) for t in self._open if time - t.last > self._gap}
+        if len(self._open) - len(over) > MOST_OPEN:
+            rest = sorted((t for t in self._open if id(t) not in over), key=lambda t: t.last)
+            over |= {id(t) for t in rest[: len(rest) - MOST_OPEN]}
+        gone = [t for t in self._open if id(t) in over]
+        self._open = [t for t in self._open if id(t) not in over]
+        return gone
+
+    def finish(self) -> list[Track]:
+        """All vehicles that are followed; none is afterwards."""
+        gone, self._open = self._open, []
+        return gone

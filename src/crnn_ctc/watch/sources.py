@@ -1,0 +1,165 @@
+"""Sources of frames without PyAV: a live stream that may break, and a folder that fills."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from crnn_ctc.errors import InputError
+from crnn_ctc.image import names_picture, open_picture
+from crnn_ctc.watch.frame import Frame
+
+T = TypeVar("T")
+
+TICK = 0.5
+"""Seconds without a new frame after which the clock is looked at."""
+
+LONGEST_PAUSE = 60.0
+"""Seconds between two tries to open a broken stream; the first pause is one, each next twice it."""
+
+_TRIES = 5
+"""Looks at a picture of a folder that cannot be read; it may be still being written."""
+
+
+class Live(Generic[T]):
+    """The newest item of a source that does not wait.
+
+    The source is read in a thread. What is not taken before the next item comes is dropped. A
+    source that ends or breaks is opened again, with growing pauses.
+
+    Args:
+        name: of the source, for messages.
+        opened: opens the source. It raises InputError where that or reading fails.
+        say: is told in one line that the source broke.
+        pause: seconds before the first new try.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        opened: Callable[[], Iterator[T]],
+        say: Callable[[str], None],
+        pause: float = 1.0,
+    ) -> None:
+        self.dropped = 0
+        self._name = name
+        self._opened = opened
+        self._say = say
+        self._pause = pause
+        self._changed = threading.Condition()
+        self._closed = threading.Event()
+        self._newest: list[T] = []
+        self._failure: BaseException | None = None
+
+    def __iter__(self) -> Iterator[T | None]:
+        """The newest items; None where none came for :data:`TICK` seconds."""
+        # a daemon: nothing can end it while the source waits for its next item
+        threading.Thread(target=self._run, name="crnn-ctc-live", daemon=True).start()
+        try:
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._newest or self._failure, TICK)
+                    item = self._newest.pop() if self._newest else None
+                if item is None and self._failure is not None:
+                    raise self._failure
+                yield item
+        finally:
+            self._closed.set()
+
+    def _run(self) -> None:
+        pause = self._pause
+        try:
+            while not self._closed.is_set():
+                reason = "the stream ended"
+                try:
+                    for item in self._opened():
+                        pause = self._pause
+                        if self._closed.is_set():
+                            return
+                        self._put(item)
+                except InputError as error:
+                    reason = str(error)
+                self._say(f"{self._name}: {reason}; opened again in {pause:g} s")
+                self._closed.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+        except BaseException as failure:  # it is raised where the items are asked for
+            with self._changed:
+                self._failure = failure
+                self._changed.notify_all()
+
+    def _put(self, item: T) -> None:
+        with self._changed:
+            self.dropped += len(self._newest)
+            self._newest[:] = [item]
+            self._changed.notify_all()
+
+
+class Folder:
+    """Pictures of a folder: those that are there, and those that come.
+
+    A picture's time is that at which its file was written. The folder is looked at every
+    :data:`TICK` seconds. A file that cannot be read is tried again, then said and left out.
+
+    Args:
+        path: the folder; folders in it are not looked at.
+        say: is told in one line of a picture that is left out.
+
+    Raises:
+        InputError: the folder cannot be listed.
+    """
+
+    live = True
+    dropped = 0
+
+    def __init__(self, path: Path, say: Callable[[str], None]) -> None:
+        self.error: str | None = None
+        self._path = path
+        self._say = say
+        self._list()
+
+    def __iter__(self) -> Iterator[Frame | None]:
+        """The pictures in the order of their times; None while there is no new one."""
+        done: set[str] = set()
+        tries: dict[str, int] = {}
+        numbers = count()
+        while True:
+            there = self._list()
+            names = {name for _, name in there}
+            # names that are gone are forgotten: the sets are as large as the folder
+            done &= names
+            tries = {name: n for name, n in tries.items() if name in names}
+            for written, name in sorted(there):
+                if name in done:
+                    continue
+                try:
+                    picture = open_picture(self._path / name)
+                except InputError as error:
+                    tries[name] = tries.get(name, 0) + 1
+                    if tries[name] >= _TRIES:
+                        done.add(name)
+                        self.error = str(error)
+                        self._say(self.error)
+                    continue
+                done.add(name)
+                yield Frame(next(numbers), written, picture, name)
+            yield None
+            time.sleep(TICK)
+
+    def _list(self) -> list[tuple[float, str]]:
+        found = []
+        try:
+            for file in self._path.iterdir():
+                if names_picture(file.name):
+                    try:
+                        found.append((file.stat().st_mtime, file.name))
+                    except FileNotFoundError:  # taken away meanwhile
+                        continue
+        except OSError as error:
+            raise InputError(
+                f"{self._path}: cannot be listed ({error.strerror}); check the path"
+            ) from None
+        return found

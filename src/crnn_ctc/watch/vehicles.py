@@ -1,0 +1,155 @@
+"""Vehicles of a source of frames: plates found, followed, and read from several frames."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from crnn_ctc.find.cutout import cut_out
+from crnn_ctc.find.decoding import Found
+from crnn_ctc.reader import Reader
+from crnn_ctc.reading import Reading, TrackReading
+from crnn_ctc.watch.follow import GAP, Sighting, Track, Tracker, View
+from crnn_ctc.watch.frame import Frame
+
+_WIDEST = 480
+"""Pixels of a plate that is cut out: all that a reader needs of it."""
+
+_PHOTO = 1280
+"""Pixels, the longer side of a frame that is kept."""
+
+_ALONE = 0.5
+"""Least confidence of a plate that was seen in one frame alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vehicle:
+    """A vehicle that has passed.
+
+    Attributes:
+        first: time at which it was first seen; see :attr:`.Frame.time`.
+        last: time at which it was last seen.
+        seen: frames in which its plate was found.
+        reading: what the best of these say together.
+        best: the one that shows the text best.
+    """
+
+    first: float
+    last: float
+    seen: int
+    reading: TrackReading
+    best: View
+
+    def photo(self) -> tuple[NDArray[np.uint8], Reading]:
+        """The best frame, uint8 RGB (H, W, 3), and the reading in pixels of it.
+
+        The watcher must have been asked to keep photographs.
+        """
+        assert self.best.photo is not None
+        with Image.open(io.BytesIO(self.best.photo)) as image:
+            picture = np.asarray(image.convert("RGB"))
+        reading = self.reading
+        plate = Reading(
+            reading.text,
+            reading.confidence,
+            accepted=reading.accepted,
+            corners=tuple((float(x), float(y)) for x, y in self.best.corners * self.best.scale),
+        )
+        return picture, Reading.of_photograph([plate])
+
+
+class Watcher:
+    """Finds and follows vehicles, frame by frame.
+
+    The memory does not grow with the number of frames: of each vehicle that is in sight, the best
+    few frames are kept, its plate cut out. Frames are given in the order of their times.
+
+    Args:
+        reader: that reads plates.
+        gap: seconds for which a plate may be out of sight and still be the same vehicle's.
+        photos: keep the frame that shows the plate best, for :meth:`Vehicle.photo`.
+    """
+
+    def __init__(self, reader: Reader, gap: float = GAP, photos: bool = False) -> None:
+        self._reader = reader
+        self._photos = photos
+        self._tracker = Tracker(gap)
+
+    def see(self, frame: Frame) -> list[Vehicle]:
+        """Look at a frame; the vehicles that are gone by then."""
+        picture = frame.picture
+        gone = self.wait(frame.time)
+        plates = self._reader.find(picture)
+        unit = 1000 / picture.width
+        corners = [np.array(plate.corners, np.float32) for plate in plates]
+        sightings = [
+            Sighting(quad * unit, plate.text, plate.confidence)
+            for quad, plate in zip(corners, plates, strict=True)
+        ]
+        photo: tuple[bytes, float] | None = None
+        for track, quad, plate in zip(
+            self._tracker.update(frame.time, sightings), corners, plates, strict=True
+        ):
+            quality = _quality(quad, plate.confidence, picture.size)
+            if not track.wants(quality):
+                continue
+            if self._photos and photo is None:
+                photo = _jpeg(picture)
+            cutouts = tuple(
+                _reduced(way.picture) for way in cut_out(picture, Found(quad, 1), self._reader.card)
+            )
+            jpeg, scale = photo or (None, 1.0)
+            view = View(quality, frame.number, frame.time, quad, cutouts, jpeg, scale, frame.name)
+            track.keep(view)
+        return gone
+
+    def wait(self, time: float) -> list[Vehicle]:
+        """The vehicles that are gone at ``time``."""
+        return self._read(self._tracker.ended(time))
+
+    def finish(self) -> list[Vehicle]:
+        """The vehicles that are still in sight."""
+        return self._read(self._tracker.finish())
+
+    def _read(self, tracks: list[Track]) -> list[Vehicle]:
+        found = []
+        for track in tracks:
+            views = sorted(track.views, key=lambda view: view.number)
+            ways = [(view, cutout) for view in views for cutout in view.cutouts]
+            reading = self._reader.read_track([cutout for _, cutout in ways])
+            # a plate that is seen once and hardly read is more often none
+            if reading.text and (track.seen > 1 or reading.confidence >= _ALONE):
+                best = ways[reading.best][0]
+                found.append(Vehicle(track.first, track.last, track.seen, reading, best))
+        return found
+
+
+def _quality(corners: NDArray[np.float32], confidence: float, size: tuple[int, int]) -> float:
+    """Of a view of a plate: how sure it reads, and of two that read alike, the larger one."""
+    inside = bool((corners >= -1).all() and (corners <= np.array(size) + 1).all())
+    width = float(np.ptp(corners[:, 0]))
+    return (confidence + 0.05) * math.sqrt(math.sqrt(width)) * (1.0 if inside else 0.2)
+
+
+def _reduced(picture: Image.Image) -> Image.Image:
+    """A plate no larger than a reader needs it."""
+    if picture.width <= _WIDEST:
+        return picture
+    size = (_WIDEST, max(4, round(picture.height * _WIDEST / picture.width)))
+    return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
+def _jpeg(picture: Image.Image) -> tuple[bytes, float]:
+    """A frame to keep, as a JPEG file, and its scale."""
+    scale = min(1.0, _PHOTO / max(picture.size))
+    if scale < 1:
+        size = (round(picture.width * scale), round(picture.height * scale))
+        picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=85)
+    return content.getvalue(), scale

@@ -107,8 +107,8 @@ def open_picture(
         cut = open_cut_jpeg(content)
         if cut is None or cut[1] > MOST_MISSING:
             raise InputError(f"{name}: a broken picture ({error}); copy it again") from None
-    image, missing = cut
-    picture = _to_rgb(image, name, max_pixels)
+    rest, missing = cut
+    picture = _to_rgb(rest, name, max_pixels)
     what = f"its last {100 * missing:.2g} % are" if missing else "its end marker is"
     picture.info[WARNING] = f"{name}: a JPEG file cut short: {what} missing; the rest was read"
     return picture

@@ -109,7 +109,11 @@ def _pictures(data: Path | None, reader: Reader) -> list[Source]:
     if data.suffix.lower() in {".csv", ".tsv"}:
         found: list[Source] = [s.path for s in islice(read_labelled(data), _PICTURES)]
     else:
-        found = [named.source for named in islice(expand([str(data)]), _PICTURES)]
+        found = []
+        for named in islice(expand([str(data)]), _PICTURES):
+            if isinstance(named.source, InputError):
+                raise named.source
+            found.append(named.source)
     if not found:
         raise InputError(f"{data}: lists no pictures; name others, or leave --data out")
     for source in found:

@@ -77,12 +77,14 @@ def train(
     main = os.environ.get("RANK", "0") == "0"
     logging.basicConfig(format="%(message)s", level=logging.WARNING if main else logging.ERROR)
     logging.getLogger("crnn_ctc").setLevel(logging.INFO if main else logging.ERROR)
-    loaders = {
-        recipes.TASK: recipes.load_locator,
-        recipes.RECTIFY: recipes.load_rectifier,
-        None: recipes.load,
-    }
-    plan = loaders[recipes.read_values(recipe).get("task")](recipe, changes)
+    task = recipes.read_values(recipe).get("task")
+    plan: recipes.Recipe | recipes.LocatorRecipe | recipes.RectifierRecipe
+    if task == recipes.TASK:
+        plan = recipes.load_locator(recipe, changes)
+    elif task == recipes.RECTIFY:
+        plan = recipes.load_rectifier(recipe, changes)
+    else:
+        plan = recipes.load(recipe, changes)
     folder = run or Path("runs") / plan.name
     try:
         best: float | None

@@ -85,7 +85,7 @@ def main() -> None:
         for split in splits
         for scene in read_scenes(options.data / "scenes" / f"{split}.csv")
     ]
-    readers = {name: Reader(name) for name in ["plates-tiny", *options.model]}
+    readers = {name: Reader(name) for name in ["plates-small", *options.model]}
     contenders = {f"crnn-ctc {name}": ours(reader) for name, reader in readers.items()}
     if options.python:
         contenders |= dict(peer(options.python, name, 1) for name in PEERS)

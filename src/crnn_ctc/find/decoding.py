@@ -16,6 +16,10 @@ MOST = 200
 _OVERLAP = 0.3
 """IoU of two boxes from which on they are the same plate."""
 
+_INSIDE = 0.3
+"""Distance from a box's centre in parts of its sides, within which another plate's centre makes the
+two one."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -77,24 +81,29 @@ def _corners(
 
 
 def suppress(found: list[Found]) -> list[Found]:
-    """The same plates without those that are another, surer one's: the surest first."""
-    kept: list[Found] = []
-    for one in sorted(found, key=lambda f: -f.score):
-        if len(kept) < MOST and not any(_same(one.corners, other.corners) for other in kept):
-            kept.append(one)
-    return kept
+    """The same plates without those that are another, surer one's: the surest first.
 
-
-def _same(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
-    """Whether two plates overlap by much, or one's centre lies well inside the other's box."""
-    if box_iou(a, b) > _OVERLAP:
-        return True
-    for one, other in ((a, b), (b, a)):
-        low, high = other.min(0), other.max(0)
-        place = (one.mean(0) - low) / np.maximum(high - low, 1e-6)
-        if (abs(place - 0.5) < 0.3).all():
-            return True
-    return False
+    Two are the same where their boxes overlap by much, or one's centre lies well inside the other's
+    box.
+    """
+    if not found:
+        return []
+    ordered = sorted(found, key=lambda one: -one.score)
+    quads = np.stack([one.corners for one in ordered])
+    low, high, centre = quads.min(1), quads.max(1), quads.mean(1)
+    size = np.maximum(high - low, 1e-6)
+    kept: list[int] = []
+    for k in range(len(ordered)):
+        both = np.minimum(high[kept], high[k]) - np.maximum(low[kept], low[k])
+        shared = np.maximum(both, 0).prod(1)
+        overlap = shared / (size[kept].prod(1) + size[k].prod() - shared)
+        inside = (abs((centre[k] - low[kept]) / size[kept] - 0.5) < _INSIDE).all(1)
+        around = (abs((centre[kept] - low[k]) / size[k] - 0.5) < _INSIDE).all(1)
+        if not ((overlap > _OVERLAP) | inside | around).any():
+            kept.append(k)
+            if len(kept) == MOST:
+                break
+    return [ordered[k] for k in kept]
 
 
 def box_iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:

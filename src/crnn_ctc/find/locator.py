@@ -39,7 +39,7 @@ than any that the network was trained on, are small enough."""
 _CANDIDATE = 0.2
 """Score in the reduced photograph from which on a place is looked at again."""
 
-MOST_CANDIDATES = 64
+MOST_CANDIDATES = 200
 """Places of a photograph that are looked at again, the surest ones; at most as many plates."""
 
 _PATCH = (128, 224)

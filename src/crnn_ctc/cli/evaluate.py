@@ -179,7 +179,7 @@ def open_contenders(
 
     Args:
         models: one or two, as a user names them.
-        threads: of the network.
+        threads: number of inference threads of the network.
         decode: how to read the output; see :func:`decoder_for`.
         against: a second way of reading that of one model.
         grammar: by name, of every way that obeys one.

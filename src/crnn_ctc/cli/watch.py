@@ -148,7 +148,7 @@ def open_source(source: str, every: int) -> FrameSource:
 
     Args:
         source: a video file, a folder, the address of a stream, or a camera's number.
-        every: of the frames of a video, every n-th is given; of a folder, all pictures are.
+        every: every n-th frame of a video is given; of a folder, all pictures are.
 
     Raises:
         InputError: it is none of these, or cannot be opened.

@@ -142,7 +142,7 @@ class SequenceSource:
     Args:
         digits: to draw from.
         per_sequence: digits a row, S.
-        seed: of the run.
+        seed: random seed of the run.
         clean: share of the rows that are not distorted.
         elastic: pixels of smooth local displacement, at most, either way (Simard et al. 2003).
         shear: slant, pixels in x per pixel in y, at most, either way.

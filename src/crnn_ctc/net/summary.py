@@ -17,7 +17,7 @@ class Layer:
     Attributes:
         name: its place in the network.
         kind: its class.
-        shape: of its output for one picture.
+        shape: shape of the layer's output for one picture.
         parameters: count.
         macs: multiply-add operations for one picture; None where they cannot be counted.
     """

@@ -65,7 +65,7 @@ class Card:
         ink: see :data:`crnn_ctc.image.Ink`.
         steps: T, time steps of the output, for an input of ``width``.
         architecture: network and kind of recurrent layer.
-        layers: count of modules, as the model project counts them.
+        layers: count of modules, as upstream crnn-ctc counts them.
         parameters: count.
         gflops: GFLOPs for one picture; a multiplication with its addition counts as two.
         description: a line.
@@ -124,7 +124,7 @@ class Card:
         return fit(image, self.height, width, self.channels, self.ink)
 
     def line(self) -> str:
-        """The line that users of the model project know."""
+        """The line that users of upstream crnn-ctc know."""
         return (
             f"{self.name} summary: {self.layers} layers, {self.parameters} parameters, "
             f"{self.parameters} gradients, {self.gflops:.1f} GFLOPs"

@@ -35,7 +35,7 @@ class Summary:
 
     Attributes:
         layers: modules that do arithmetic, in the order they run.
-        modules: count of all modules, containers included, as the model project counts layers.
+        modules: count of all modules, containers included, as upstream crnn-ctc counts layers.
         parameters: count.
         gradients: count of those that training changes.
     """

@@ -69,7 +69,7 @@ def watch(
     dot: Annotated[
         bool, typer.Option("--dot/--no-dot", help="Print plates as 皖A·Y0D83, or as 皖AY0D83.")
     ] = True,
-    threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Inference threads.")] = 1,
     device: Device = "cpu",
 ) -> None:
     """Read the plates of vehicles in a video, one line each.

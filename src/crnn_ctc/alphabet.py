@@ -117,14 +117,14 @@ def steps_needed(text: str) -> int:
 
 
 DIGITS = Alphabet("0123456789#", blank=10)
-"""Ten digits; the blank comes last, as in the model project."""
+"""Ten digits; the blank comes last, as in upstream crnn-ctc."""
 
 PLATES = Alphabet(
     "#京沪津渝冀晋蒙辽吉黑苏浙皖闽赣鲁豫鄂湘粤桂琼川贵云藏陕甘青宁新"
     "学警港澳挂使领民航危0123456789ABCDEFGHJKLMNPQRSTUVWXYZ险品",
     blank=0,
 )
-"""The 78 classes of Chinese plates, in the model project's order; the blank comes first."""
+"""The 78 classes of Chinese plates, in upstream crnn-ctc's order; the blank comes first."""
 
 PLATES_CN = Alphabet(PLATES.symbols + "O应急", blank=0)
 """The 81 classes of all Chinese plates on the road.

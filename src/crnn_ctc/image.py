@@ -76,7 +76,7 @@ def open_picture(
     Args:
         source: see :data:`Source`.
         max_pixels: width times height; larger pictures are refused before they are decoded.
-        channel_order: of arrays with 3 or 4 channels; other sources know their own.
+        channel_order: channel order of arrays with 3 or 4 channels; other sources know their own.
 
     Raises:
         NotAPictureError: an object of another type, such as None.
@@ -290,8 +290,8 @@ def fit(
 
     Args:
         image: RGB: a Pillow image, or uint8 (H, W, 3).
-        height: of the result, in pixels.
-        width: of the result, in pixels.
+        height: height of the result, in pixels.
+        width: width of the result, in pixels.
         channels: 1 for grey, 3 for RGB.
         ink: what the model was trained on.
 
@@ -315,8 +315,8 @@ def free_width(image: Image.Image | NDArray[np.uint8], height: int, widest: int,
 
     Args:
         image: PIL's, or (H, W, C).
-        height: of the model's input, pixels.
-        widest: of the model's input, pixels.
+        height: height of the model's input, pixels.
+        widest: greatest width of the model's input, pixels.
         step: pixels.
     """
     size = image.size if isinstance(image, Image.Image) else image.shape[1::-1]

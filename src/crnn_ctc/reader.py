@@ -64,7 +64,7 @@ class Reader:
 
     Args:
         model: name of a shipped model, or a model file.
-        threads: of the runtime; a small network is fastest on one, which is the default.
+        threads: inference threads; a small network is fastest on one, which is the default.
         grammar: what a text may be, by name (:func:`crnn_ctc.grammar.open_grammar`); ``none`` for
             any; None for what the model's card says.
         known: a list of texts of which one is answered, or none: a UTF-8 file with one text a
@@ -81,8 +81,8 @@ class Reader:
             ``cuda``, ``directml`` and ``coreml`` that works here, else the CPU.
         min_confidence: from 0 to 1; a reading whose confidence is lower is not accepted. 0 accepts
             every text that is read.
-        channel_order: of the arrays that are read: ``rgb``, or ``bgr`` as OpenCV has it.
-        max_pixels: of a picture, width times height; larger ones are refused, not decoded.
+        channel_order: channel order of arrays: ``rgb``, or ``bgr`` as OpenCV has it.
+        max_pixels: greatest width times height of a picture; larger ones are refused, not decoded.
         find: which pictures are searched for plates: ``auto`` searches photographs and reads crops
             as they are, ``always`` searches all, ``never`` none. A model that reads no plates
             searches none.
@@ -172,7 +172,7 @@ class Reader:
 
         Args:
             source: the picture, see :data:`crnn_ctc.image.Source`.
-            channel_order: of an array; None for the reader's.
+            channel_order: channel order of an array; None for the reader's.
 
         Raises:
             InputError: the picture cannot be read.
@@ -189,7 +189,7 @@ class Reader:
 
         Args:
             source: the photograph, see :data:`crnn_ctc.image.Source`.
-            channel_order: of an array; None for the reader's.
+            channel_order: channel order of an array; None for the reader's.
 
         Returns:
             A reading a plate, each with its ``corners`` in pixels of the photograph.
@@ -236,7 +236,7 @@ class Reader:
             sources: pictures, see :data:`crnn_ctc.image.Source`; or errors, which become the
                 ``error`` of their reading.
             batch_size: the most pictures that go through the network together.
-            channel_order: of arrays; None for the reader's.
+            channel_order: channel order of arrays; None for the reader's.
 
         Raises:
             InputError: the batch size is below 1.
@@ -340,7 +340,7 @@ class Reader:
         Args:
             sources: pictures of the same plate, as for :meth:`read`.
             batch_size: the most pictures that go through the network together.
-            channel_order: of arrays; None for the reader's.
+            channel_order: channel order of arrays; None for the reader's.
 
         Raises:
             InputError: there are no pictures, or none of them can be read.

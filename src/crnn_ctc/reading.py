@@ -55,14 +55,14 @@ class Reading:
             them; each with its P(text | picture).
         accepted: whether there is a text and its confidence reaches the reader's
             ``min_confidence``. Never True where nothing was read.
-        corners: of the plate, in pixels of the picture: top left, top right, bottom right, bottom
-            left as it is read; empty where the model has no rectifier.
-        colour: of the plate: blue, yellow, green, white or black; empty likewise.
-        kind: of the plate, by its text where that tells (trailer, learner, police, consulate,
+        corners: the plate's corners in pixels of the picture: top left, top right, bottom right,
+            bottom left as it is read; empty where the model has no rectifier.
+        colour: colour of the plate: blue, yellow, green, white or black; empty likewise.
+        kind: kind of the plate, by its text where that tells (trailer, learner, police, consulate,
             embassy, cross-border, emergency, armed police, aviation), else its colour.
         warning: one line that says what is wrong with a picture that was read all the same, such as
             a JPEG file cut short; None where nothing is.
-        plates: of a photograph, its plates from left to right, none or more; the fields above are
+        plates: plates of a photograph from left to right, none or more; the fields above are
             then those of the most probable one. None for a crop, and for a plate of a photograph.
     """
 
@@ -113,7 +113,7 @@ class TrackReading(Reading):
     Attributes:
         frames: how many pictures were read.
         best: place among the pictures that were given of the one that shows the text best.
-        skipped: of each picture that could not be read, one line that says why.
+        skipped: one line that says why, for each picture that could not be read.
     """
 
     frames: int = 0

@@ -56,7 +56,7 @@ class Plate:
     Attributes:
         corners: pixels of the picture, float32 (4, 2); see :data:`crnn_ctc.rectify.Corners`.
         margin: added round them in what the network was shown, as a share of the plate's size.
-        colour: of the plate.
+        colour: colour of the plate.
     """
 
     corners: Corners

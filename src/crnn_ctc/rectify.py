@@ -67,8 +67,8 @@ def rectify(
     Args:
         picture: in mode RGB.
         corners: pixels of ``picture``; see :data:`Corners`.
-        height: of the result, in pixels.
-        width: of the result, in pixels.
+        height: height of the result, in pixels.
+        width: width of the result, in pixels.
         two_rows: whether the plate has two rows.
         margin: see :data:`MARGIN`.
     """

@@ -19,9 +19,9 @@ def uniforms(seed: int, stream: int, shape: tuple[int, ...]) -> NDArray[np.float
     the streams of its distributions may change with a release.
 
     Args:
-        seed: of the run or of the protocol, 0 or more.
+        seed: random seed of the run or of the protocol, 0 or more.
         stream: which numbers of that seed: the step, say.
-        shape: of the result.
+        shape: shape of the result.
     """
     generator = np.random.Philox(key=np.array([seed, stream], np.uint64))
     raw = np.asarray(generator.random_raw(math.prod(shape)), np.uint64)

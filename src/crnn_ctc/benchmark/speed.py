@@ -28,8 +28,8 @@ class Speed:
         contender: what read.
         batch: pictures at once.
         ms: from source to text.
-        least: of its measurements.
-        most: of its measurements.
+        least: shortest of its measurements.
+        most: longest of its measurements.
         network_ms: the network alone, from its input to its output.
     """
 

@@ -64,7 +64,7 @@ class Job:
         grammar: see :class:`crnn_ctc.Reader`.
         known: a file of known texts, which every worker has; None for none.
         device: likewise.
-        threads: of a worker's network.
+        threads: inference threads of a worker.
         min_confidence: below it, a reading is not accepted.
         batch_size: pictures that a worker reads at once.
         find: see :class:`crnn_ctc.Reader`.
@@ -120,7 +120,7 @@ class Done:
     Attributes:
         shard: its number.
         pictures: pictures of the rows written, or found.
-        failed: of them, pictures that could not be read.
+        failed: number of these pictures that could not be read.
         refused: readings below the least confidence.
         found: whether an earlier run had written it.
         error: why there is no part, if there is none.

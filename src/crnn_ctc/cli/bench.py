@@ -34,7 +34,7 @@ def bench(
             metavar="PATH", help="Read these: a folder, a CSV file, a picture; else printed ones."
         ),
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Inference threads.")] = 1,
     devices: Annotated[
         list[str] | None,
         typer.Option(

@@ -53,7 +53,7 @@ def evaluate(
     ] = None,
     subset: Annotated[
         str | None,
-        typer.Option(help="Of CCPD: ccpd2019, ccpd2020, others, or a subset's own name."),
+        typer.Option(help="Subset of CCPD: ccpd2019, ccpd2020, others, or a subset's own name."),
     ] = None,
     negatives: Annotated[
         Path | None,
@@ -67,7 +67,7 @@ def evaluate(
         typer.Option(metavar="FILE", help="Write a page with curves and the worst errors here."),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 64,
-    threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Inference threads.")] = 1,
     device: Device = "cpu",
     decode: Annotated[
         str | None,
@@ -179,7 +179,7 @@ def open_contenders(
 
     Args:
         models: one or two, as a user names them.
-        threads: of the network.
+        threads: number of inference threads of the network.
         decode: how to read the output; see :func:`decoder_for`.
         against: a second way of reading that of one model.
         grammar: by name, of every way that obeys one.

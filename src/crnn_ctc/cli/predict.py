@@ -47,7 +47,7 @@ def predict(
         bool, typer.Option("--dot/--no-dot", help="Print plates as 皖A·Y0D83, or as 皖AY0D83.")
     ] = True,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 32,
-    threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Inference threads.")] = 1,
     device: Device = "cpu",
     grammar: Annotated[
         str | None,

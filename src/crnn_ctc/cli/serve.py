@@ -43,14 +43,14 @@ def serve(
         typer.Option(metavar="NAME", help="Decoder: greedy, search or grammar (the default)."),
     ] = None,
     device: Device = "cpu",
-    threads: Annotated[int, typer.Option(min=1, help="Of each network.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Inference threads of each model.")] = 1,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures read at once.")] = 8,
     queue: Annotated[
         int, typer.Option(min=1, help="Pictures that may wait for a model; more get a 503.")
     ] = 256,
     max_pictures: Annotated[int, typer.Option(min=1, help="In one request.")] = 64,
-    max_body: Annotated[float, typer.Option(metavar="MB", help="Of one request.")] = 20,
-    max_pixels: Annotated[float, typer.Option(metavar="MEGAPIXELS", help="Of one picture.")] = 16,
+    max_body: Annotated[float, typer.Option(metavar="MB", help="Largest request.")] = 20,
+    max_pixels: Annotated[float, typer.Option(metavar="MEGAPIXELS", help="Largest picture.")] = 16,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", help="To receive a request; and again to read it.")
     ] = 10,

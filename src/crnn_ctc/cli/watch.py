@@ -69,7 +69,7 @@ def watch(
     dot: Annotated[
         bool, typer.Option("--dot/--no-dot", help="Print plates as 皖A·Y0D83, or as 皖AY0D83.")
     ] = True,
-    threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Inference threads.")] = 1,
     device: Device = "cpu",
 ) -> None:
     """Read the plates of vehicles in a video, one line each.
@@ -148,7 +148,7 @@ def open_source(source: str, every: int) -> FrameSource:
 
     Args:
         source: a video file, a folder, the address of a stream, or a camera's number.
-        every: of the frames of a video, every n-th is given; of a folder, all pictures are.
+        every: every n-th frame of a video is given; of a folder, all pictures are.
 
     Raises:
         InputError: it is none of these, or cannot be opened.

@@ -47,14 +47,14 @@ class CcpdName:
     """What a CCPD file name says.
 
     Attributes:
-        area: of the plate, as a share of the picture: the name's digits after ``0.``. A few names
+        area: plate's area as a share of the picture: the name's digits after ``0.``. A few names
             of CCPD2020 have lost a leading zero; ``box`` is what to trust.
         tilt: horizontal and vertical, in degrees; 90 is upright.
         box: left-top and right-bottom (x, y), in pixels.
-        corners: of the plate (x, y), in pixels: right-bottom, left-bottom, left-top, right-top.
+        corners: plate's corners (x, y), in pixels: right-bottom, left-bottom, left-top, right-top.
         plate: 7 characters, or 8 on green plates.
-        brightness: of the plate's region, 0 to 255.
-        blur: of the plate's region; higher is sharper.
+        brightness: brightness of the plate's region, 0 to 255.
+        blur: sharpness of the plate's region; higher is sharper.
     """
 
     area: float
@@ -77,7 +77,7 @@ def parse_name(name: str) -> CcpdName:
     Corners that stand in another order than CCPD's are put in it.
 
     Args:
-        name: of the file, with or without folders and suffix.
+        name: name of the file, with or without folders and suffix.
 
     Raises:
         InputError: fields are missing or no numbers, an index is in none of CCPD's tables, the box
@@ -172,7 +172,7 @@ class CcpdPicture:
     """A picture of CCPD, as a split file lists it or its folder holds it.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         dataset: which of the two.
         split: the official one; ``unlisted`` for folders that no split file names, as
             ``ccpd_weather`` in CCPD2019.

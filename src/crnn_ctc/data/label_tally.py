@@ -115,7 +115,7 @@ def alphabet_line(tally: LabelTally, characters: str) -> str:
 
     Args:
         tally: counts of the training labels.
-        characters: of the alphabet.
+        characters: characters of the alphabet.
     """
     unseen = sum(c not in tally.characters for c in characters)
     without = f", {unseen} of them in no training label" if unseen else ""

@@ -39,7 +39,7 @@ class Labelled:
         attributes: other columns of the manifest, such as colour and subset; ``split``, where it is
             no column, is the name of the folder or manifest if that is the name of a split.
         listed: what names the picture: a manifest, or the picture's own path.
-        line: of the manifest, from 1; 0 where a folder names the picture.
+        line: line number of the manifest, from 1; 0 where a folder names the picture.
     """
 
     path: Path
@@ -59,8 +59,8 @@ class LabelError(InputError):
 
     Args:
         listed: what names the picture.
-        line: of the manifest; 0 where there is none.
-        kind: of the fault.
+        line: line number of the manifest; 0 where there is none.
+        kind: kind of fault.
         what: is wrong, and the remedy.
     """
 
@@ -87,7 +87,7 @@ def normaliser(alphabet: Alphabet | None, plates: str | None = None) -> Callable
     """What mends the labels of an alphabet.
 
     Args:
-        alphabet: of the model or recipe; None where it is not known yet.
+        alphabet: alphabet of the model or recipe; None where it is not known yet.
         plates: the plate scheme that the card or recipe names, if any.
     """
     scheme = scheme_of(alphabet, plates)

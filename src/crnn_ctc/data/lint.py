@@ -52,8 +52,8 @@ class Finding:
 
     Attributes:
         listed: the manifest, or the picture.
-        line: of the manifest, from 1; 0 where there is none.
-        kind: of fault.
+        line: line number of the manifest, from 1; 0 where there is none.
+        kind: kind of fault.
         message: what is wrong, in words.
     """
 

@@ -31,7 +31,7 @@ class NearDuplicates:
     Attributes:
         same: pairs with the same text: most likely the same plate, taken twice.
         other: pairs with different texts: look-alikes, or a wrong label.
-        pictures: of either split that have at least one partner of the same text in the other one.
+        pictures: pictures of either split with at least one partner of the same text in the other.
         examples: a few pairs of paths, those of the same text first.
     """
 
@@ -51,9 +51,9 @@ class Statistics:
         pictures: how many were read.
         faults: one line for each that could not be.
         texts: how often each label stands there; some 100 bytes a label.
-        lengths: of labels, in characters.
+        lengths: lengths of labels, in characters.
         provinces: first characters that are provinces; others as ``other``.
-        characters: of all labels.
+        characters: characters of all labels.
         sizes: width and height, in pixels.
         attributes: counts of each value of colour, kind, subset, split and source.
     """

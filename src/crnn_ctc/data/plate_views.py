@@ -174,7 +174,7 @@ class ViewSource:
         grounds: pictures without a plate, uint8 (H, W, 3).
         synthetic: share of the views that show a synthetic plate.
         balance: 0 takes each real plate as often as any other, 1 each first character.
-        seed: of the run.
+        seed: random seed of the run.
     """
 
     plates: Sequence[Plate]
@@ -241,8 +241,8 @@ class RectifiedSource:
         synthesizer: draws plates that are straight already, for their variety of light and dirt.
         straight: share of the samples that are such.
         unreadable: share of the samples that show nothing to be read, and whose text is empty.
-        height: of the result, in pixels.
-        width: of the result, in pixels.
+        height: height of the result, in pixels.
+        width: width of the result, in pixels.
     """
 
     views: ViewSource

@@ -46,9 +46,9 @@ class PlateSource:
         synthetic: share of the samples that are drawn.
         balance: 0 takes each real crop as often as any other, 1 each first character (a plate's
             province) as often as any other; between, a character of n crops counts n^(1 - balance).
-        strength: of the augmentation of real crops; see :func:`crnn_ctc.data.augment.augment`.
-        seed: of the run.
-        perspective: of that augmentation; see there.
+        strength: how far real crops are augmented; see :func:`crnn_ctc.data.augment.augment`.
+        seed: random seed of the run.
+        perspective: how far that augmentation turns crops in space; see there.
         unreadable: share of the samples that show nothing to be read, and whose text is empty: real
             crops and synthetic ones cut the wrong way, and what may stand round plates.
     """

@@ -55,8 +55,8 @@ def jittered(corners: Quad, seed: int, name: str) -> Quad:
 
     Args:
         corners: see :data:`Quad`.
-        seed: of the run.
-        name: of the picture; with the seed it alone decides how far.
+        seed: random seed of the run.
+        name: name of the picture; with the seed it alone decides how far.
     """
     stream = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
     out = _LEAST_TURN + (_MOST_TURN - _LEAST_TURN) * uniforms(seed, stream, (4, 2))

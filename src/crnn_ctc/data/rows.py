@@ -113,7 +113,7 @@ class RowSource:
         """Rows to choose by, of the same widths as training's.
 
         Args:
-            composer: of digits that training does not see, and another seed.
+            composer: composer of digits that training does not see, with another seed.
             count: how many.
 
         Returns:

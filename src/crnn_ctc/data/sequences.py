@@ -21,7 +21,7 @@ PROTOCOL_SIZE = 5_000
 PROTOCOL_DIGITS = 5
 _PROTOCOL_SEED = 20_240_101
 
-# The model project's distortion of a digit: a rotation, then an affine map about the centre.
+# Upstream crnn-ctc's distortion of a digit: a rotation, then an affine map about the centre.
 _ROTATION = 15.0  # degrees, either way
 _AFFINE_ROTATION = 10.0  # degrees, either way
 _TRANSLATION = 0.1 * SIZE  # pixels, either way, rounded to whole ones
@@ -86,7 +86,7 @@ def warp(
 
 
 def distort(images: NDArray[np.uint8], u: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """The model project's distortion, of single digits.
+    """Upstream crnn-ctc's distortion, of single digits.
 
     A rotation by up to 15 degrees; then, on its result, an affine map: rotation by up to 10
     degrees, translation by up to 10 % (whole pixels), scale 0.9 to 1.1. Nearest pixel both times.
@@ -142,7 +142,7 @@ class SequenceSource:
     Args:
         digits: to draw from.
         per_sequence: digits a row, S.
-        seed: of the run.
+        seed: random seed of the run.
         clean: share of the rows that are not distorted.
         elastic: pixels of smooth local displacement, at most, either way (Simard et al. 2003).
         shear: slant, pixels in x per pixel in y, at most, either way.

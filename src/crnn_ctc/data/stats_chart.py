@@ -27,8 +27,8 @@ def save_chart(statistics: Statistics, title: str, path: Path) -> None:
 
     Args:
         statistics: with at least one picture.
-        title: of the picture.
-        path: of the PNG.
+        title: title of the picture.
+        path: path of the PNG.
 
     Raises:
         InputError: the file cannot be written.

@@ -47,10 +47,10 @@ class Plate:
     """A row of the manifest.
 
     Attributes:
-        file: of the picture, below the folder of the set.
+        file: path of the picture, below the folder of the set.
         label: what stands on the plate.
-        colour: of the plate.
-        kind: of the plate.
+        colour: colour of the plate.
+        kind: kind of the plate.
         kept: the picture was there already.
     """
 
@@ -66,7 +66,7 @@ class SyntheticSet:
     """Samples ``start`` and on of a synthesizer, as files and a manifest.
 
     Args:
-        folder: of the set.
+        folder: folder of the set.
         synthesizer: draws the plates.
         start: its first sample.
         suffix: ``png`` keeps the pixels as they are; ``jpg`` takes less than half the room.
@@ -84,7 +84,7 @@ class SyntheticSet:
         under way.
 
         Args:
-            count: of the plates; a set can be made larger, not smaller.
+            count: number of the plates; a set can be made larger, not smaller.
             workers: processes; 1 draws in this one.
 
         Raises:

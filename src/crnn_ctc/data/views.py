@@ -56,7 +56,7 @@ class View:
 
     Attributes:
         image: RGB, uint8 (h, w, 3), of any size.
-        corners: of the plate as shares of the crop, float32 (4, 2).
+        corners: corners of the plate as shares of the crop, float32 (4, 2).
     """
 
     image: NDArray[np.uint8]
@@ -206,7 +206,7 @@ def degrade(
 
     Args:
         image: RGB, uint8 (H, W, 3).
-        height: of the plate in it, in pixels.
+        height: height of the plate in it, in pixels.
         draws: at most ``LIGHT_DRAWS`` numbers are used.
         strength: scales how often each happens; 1 is the usual.
     """

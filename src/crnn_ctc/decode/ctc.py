@@ -70,7 +70,7 @@ def greedy_texts(log_probs: NDArray[np.float32], alphabet: Alphabet) -> list[str
 
     Args:
         log_probs: float32 (N, T, K).
-        alphabet: of K classes.
+        alphabet: alphabet of K classes.
     """
     paths = best_path(log_probs)
     return [alphabet.decode(alphabet.collapse(path)) for path in paths.tolist()]
@@ -81,7 +81,7 @@ def greedy(log_probs: NDArray[np.float32], alphabet: Alphabet) -> list[Decoded]:
 
     Args:
         log_probs: float32 (N, T, K).
-        alphabet: of K classes.
+        alphabet: alphabet of K classes.
     """
     paths = best_path(log_probs)
     peaks = np.exp(log_probs.max(axis=-1))

@@ -231,7 +231,7 @@ def decoder_for(
     """The decoder of a model.
 
     Args:
-        card: of the model: its alphabet, grammar and temperature.
+        card: card of the model: its alphabet, grammar and temperature.
         method: a name of :data:`DECODERS`; None for ``grammar`` where there is one, else
             ``greedy``.
         grammar: itself, or its name (:func:`crnn_ctc.grammar.open_grammar`), or ``none``; None for

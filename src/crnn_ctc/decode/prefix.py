@@ -45,7 +45,7 @@ class _Prefix:
 
     Attributes:
         classes: class indices, without blanks.
-        state: of the grammar's automaton after the prefix.
+        state: state of the grammar's automaton after the prefix.
         blank_ended: for t from 0 to T, the probability that steps before t spell the prefix and
             the last one is a blank.
         class_ended: the same, where the last one is the prefix's last class.

@@ -41,7 +41,7 @@ def annotate(
 
     Args:
         image: RGB, uint8 (H, W, 3).
-        reading: of that picture.
+        reading: reading of that picture.
         title: how to write its text; as it was read if not given.
         places: draw each character over its place, with lines between; else evenly spread. So they
             are too where their places are too near each other. Where the reading has corners,

@@ -15,7 +15,7 @@ class Pair:
     """A character of the label and the one that was read for it.
 
     Attributes:
-        truth: of the label; empty where a character too many was read.
+        truth: character of the label; empty where a character too many was read.
         read: empty where one was missed.
         place: index in the text that was read; None where one was missed.
     """

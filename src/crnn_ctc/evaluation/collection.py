@@ -62,10 +62,10 @@ def open_collection(
 
     Args:
         data: a folder of EMNIST's or MNIST's files, a labelled folder, or a manifest.
-        cards: of the models that are to read it.
-        distortion: of digits, the protocol.
+        cards: cards of the models that are to read it.
+        distortion: protocol that distorts digits.
         split: which part; of digits ``test`` if not given, of pictures all.
-        subset: of CCPD; see :func:`in_subset`.
+        subset: subset of CCPD; see :func:`in_subset`.
 
     Raises:
         InputError: there is nothing to read, or a model cannot read it.
@@ -81,7 +81,7 @@ def pictures_without_text(
     """The pictures of a folder, at any depth, in which nothing is to be read.
 
     Args:
-        folder: of the pictures.
+        folder: folder of the pictures.
         half: None for all; else one half, for fitting to or for reporting on. The first bit of the
             SHA-256 of a file's name says which half it is in, so that the split never changes.
 

@@ -55,7 +55,7 @@ class Comparison:
     Attributes:
         a: the first.
         b: the second.
-        paired: of all pictures.
+        paired: paired outcomes of all pictures.
         groups: the same by attribute and its value, where there is more than one value.
     """
 

@@ -27,7 +27,7 @@ def evaluate(
     Args:
         contender: whose readings they are.
         collection: the pictures that were read.
-        reads: of all of them, in order.
+        reads: readings of all of them, in order.
         negatives: readings of pictures without text.
 
     Raises:

@@ -36,18 +36,18 @@ class Result:
     """What one contender read in a collection, and how well.
 
     Attributes:
-        name: of the contender.
-        card: of its model.
-        method: of its decoder.
+        name: name of the contender.
+        card: card of its model.
+        method: method of its decoder.
         collection: that was read.
         reads: the pictures that could be read, at least one.
         failed: those that could not.
-        metrics: of the texts.
-        rest: of the texts without their first character; None where that is no province.
-        trust: of the confidences.
+        metrics: measures of the texts.
+        rest: measures of the texts without their first character; None where that is no province.
+        trust: measures of the confidences.
         groups: measures by attribute and its value, where there is more than one value.
         confusions: what was read for what, how often, the worst first.
-        rejection: of pictures without text; None where none were given.
+        rejection: measures on pictures without text; None where none were given.
     """
 
     name: str

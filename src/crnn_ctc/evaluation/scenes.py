@@ -27,7 +27,7 @@ class SceneCount:
         right: plates whose text is among the readings of their photograph.
         texts: plates whose text is known.
         empty: photographs without a plate.
-        claims: of those, the ones with a reading of a confidence of ``CLAIMED`` or more.
+        claims: those of them with a reading of confidence ``CLAIMED`` or more.
         ms: processor time in milliseconds, from file to text.
     """
 

@@ -120,9 +120,9 @@ def rejection(reads: Sequence[Read], negatives: Sequence[Read], measured: Trust)
     """How far readings of texts are told from readings of pictures that show none.
 
     Args:
-        reads: of pictures with a text.
-        negatives: of pictures without, some of which may not have been readable.
-        measured: of ``reads``: its operating points are asked how many negatives they let through.
+        reads: readings of pictures with a text.
+        negatives: readings of pictures without, some of which may not have been readable.
+        measured: measures of ``reads``: how many negatives each operating point lets through.
 
     Raises:
         ValueError: no negative could be read.

@@ -153,7 +153,7 @@ def fit_temperature(
     ``_PRIOR``, is added to the sum. The logarithm is searched for by golden section, to within 1 %.
 
     Args:
-        answers: of pictures that the model was not trained on.
+        answers: answers on pictures that the model was not trained on.
         alphabet: K classes.
         least: the lowest temperature that is considered.
         most: the highest.
@@ -266,7 +266,7 @@ def rewritten(content: bytes, card: Card) -> bytes:
     """A model file with another card: the graph and its weights stay as they are.
 
     Args:
-        content: of the file.
+        content: bytes of the file.
         card: that it is to have.
     """
     import onnx

@@ -125,7 +125,7 @@ def saturation(file: Path, inputs: dict[str, NDArray[np.uint8]]) -> float:
 
     Args:
         file: the quantised model.
-        inputs: of the graph, uint8 (N, H, W, C) each.
+        inputs: inputs of the graph, uint8 (N, H, W, C) each.
     """
     content = file.read_bytes()
     fast, exact = (

@@ -104,7 +104,7 @@ def open_grammar(name: str, alphabet: Alphabet) -> Grammar:
             many; ``luhn``, numbers with a check digit after Luhn, with lengths as of digits
             (:mod:`crnn_ctc.grammar.checksum`); ``any``, every text; ``re:PATTERN``, what a pattern
             allows (:mod:`crnn_ctc.grammar.pattern`).
-        alphabet: of the model that it is for.
+        alphabet: alphabet of the model that it is for.
 
     Raises:
         InputError: no such grammar, not a pattern, or the alphabet lacks its characters.

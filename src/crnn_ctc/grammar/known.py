@@ -26,7 +26,7 @@ def known_texts(
     Args:
         source: a UTF-8 file with one text a line, or the texts themselves. Case and the dot of a
             plate do not matter, empty lines and repeated texts neither.
-        alphabet: of the model that reads.
+        alphabet: alphabet of the model that reads.
         plates: the plate scheme that its card names, if any.
 
     Raises:
@@ -77,7 +77,7 @@ def minimal_automaton(name: str, alphabet: Alphabet, words: Sequence[tuple[int, 
     complete: each is replaced by an equal state if there is one.
 
     Args:
-        name: of the grammar.
+        name: name of the grammar.
         alphabet: K classes.
         words: class indices, sorted, none twice, at least one.
     """

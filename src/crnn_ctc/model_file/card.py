@@ -40,8 +40,8 @@ class Rectifier:
     """What the part of a graph that finds the plate takes and gives.
 
     Attributes:
-        height: of ``views``, in pixels.
-        width: of ``views``, in pixels.
+        height: height of ``views``, in pixels.
+        width: width of ``views``, in pixels.
         margin: added round the found plate before it is sampled, as a share of its size.
         colours: names of the colours, in the order of the output ``colours``.
     """
@@ -57,30 +57,30 @@ class Card:
     """All that reading needs to know of a model, and what a person asks of it.
 
     Attributes:
-        name: of the model.
+        name: name of the model.
         alphabet: K classes.
-        height: of the input, in pixels.
-        width: of the input, in pixels; of the widest input where ``width_step`` is not 0.
+        height: height of the input, in pixels.
+        width: width of the input, in pixels; of the widest input where ``width_step`` is not 0.
         channels: 1 for grey, 3 for RGB.
         ink: see :data:`crnn_ctc.image.Ink`.
         steps: T, time steps of the output, for an input of ``width``.
         architecture: network and kind of recurrent layer.
-        layers: count of modules, as the model project counts them.
+        layers: count of modules, as upstream crnn-ctc counts them.
         parameters: count.
-        gflops: of one picture; two operations a multiplication with its addition.
+        gflops: GFLOPs for one picture; a multiplication with its addition counts as two.
         description: a line.
         grammar: name of what a text can be; None for any.
         plates: name of the scheme of the plates that it reads, where the alphabet alone does not
             tell; see :func:`crnn_ctc.plates.scheme_of`.
         two_rows: whether plates of two rows can be read, side by side.
-        rectifier: of a model that finds the plate in a crop first; None for one that reads the
+        rectifier: the part that finds the plate in a crop first; None for a model that reads the
             picture as it is.
         width_step: 0 where every input has the same width; else an input is as wide as its picture
             needs, a multiple of this many pixels, and T is in proportion.
         temperature: divides the log-probabilities before the confidence; 1 leaves them.
         data: what it was trained on.
         licence: SPDX name, of the weights.
-        version: of the package that wrote the file.
+        version: version of the package that wrote the file.
         recipe: as resolved.
         metrics: as measured when it was trained.
     """
@@ -124,7 +124,7 @@ class Card:
         return fit(image, self.height, width, self.channels, self.ink)
 
     def line(self) -> str:
-        """The line that users of the model project know."""
+        """The line that users of upstream crnn-ctc know."""
         return (
             f"{self.name} summary: {self.layers} layers, {self.parameters} parameters, "
             f"{self.parameters} gradients, {self.gflops:.1f} GFLOPs"

@@ -110,8 +110,8 @@ def check_model(content: bytes, name: str) -> None:
     """See that an ONNX model holds only what ours do.
 
     Args:
-        content: of the file.
-        name: of the file, for the message.
+        content: bytes of the file.
+        name: name of the file, for the message.
 
     Raises:
         InputError: it does not.

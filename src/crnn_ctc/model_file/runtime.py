@@ -45,7 +45,7 @@ class Tensor:
     """What goes into a graph or comes out of it.
 
     Attributes:
-        name: of it.
+        name: name of it.
         dtype: as numpy calls it.
         shape: -1 where a size is free.
     """
@@ -80,9 +80,9 @@ class Runtime:
 
     Attributes:
         device: that computes, ``auto`` resolved.
-        version: of ONNX Runtime.
-        inputs: of the graph.
-        outputs: of the graph.
+        version: version of ONNX Runtime.
+        inputs: inputs of the graph.
+        outputs: outputs of the graph.
 
     Raises:
         InputError: not a model, one that holds what ours do not, or no such device.

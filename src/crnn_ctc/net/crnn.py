@@ -1,6 +1,6 @@
 """CRNN and CRNN_Tiny: convolutions, two bidirectional recurrent layers, CTC.
 
-The architecture of Shi et al. 2015 (arXiv 1507.05717, section 2) in the sizes of the model project
+The architecture of Shi et al. 2015 (arXiv 1507.05717, section 2) in the sizes of upstream crnn-ctc
 crnn-ctc, parameter for parameter; the loss is Graves et al. 2006.
 """
 

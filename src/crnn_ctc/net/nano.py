@@ -40,7 +40,7 @@ class CNN_Nano(Network):
         height: H of the input pictures, in pixels; divisible by 16.
         classes: K, the blank included.
         rnn: ``"none"``.
-        dropout: of the features before the linear layer, while training.
+        dropout: dropout rate before the linear layer, while training.
 
     Raises:
         InputError: ``height`` is not a multiple of 16; another ``rnn``.

@@ -17,7 +17,7 @@ class Layer:
     Attributes:
         name: its place in the network.
         kind: its class.
-        shape: of its output for one picture.
+        shape: shape of the layer's output for one picture.
         parameters: count.
         macs: multiply-add operations for one picture; None where they cannot be counted.
     """
@@ -35,7 +35,7 @@ class Summary:
 
     Attributes:
         layers: modules that do arithmetic, in the order they run.
-        modules: count of all modules, containers included, as the model project counts layers.
+        modules: count of all modules, containers included, as upstream crnn-ctc counts layers.
         parameters: count.
         gradients: count of those that training changes.
     """

@@ -28,7 +28,7 @@ class Batcher(Generic[Job, Result]):
         work: does a batch, one result each, in order; called in the thread.
         size: the most jobs of a batch.
         capacity: the most jobs that wait.
-        name: of the thread.
+        name: name of the thread.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ class Picture:
     """A picture as it came.
 
     Attributes:
-        name: of its file, as the client gave it: never a path to open.
+        name: name of its file, as the client gave it: never a path to open.
         content: bytes of its file.
     """
 
@@ -88,7 +88,7 @@ class _Form(MultiPartParser):
 
     Args:
         request: that brings it.
-        limits: of the service.
+        limits: limits of the service.
     """
 
     def __init__(self, request: Request, limits: Limits) -> None:

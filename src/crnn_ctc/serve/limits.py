@@ -18,7 +18,7 @@ class Limits:
 
     Attributes:
         body: bytes of one request.
-        pixels: of one picture, as its header says before it is decoded.
+        pixels: greatest number of pixels of one picture, as its header says.
         pictures: in one request.
         queue: pictures that wait for a model; more are answered 503.
         batch: pictures that a model reads at once.

@@ -27,7 +27,7 @@ class Job:
     Attributes:
         content: bytes of its file.
         alternatives: how many to give.
-        min_confidence: of what is accepted; None for the model's own.
+        min_confidence: least confidence of what is accepted; None for the model's own.
         find: which pictures are searched for plates.
     """
 
@@ -43,7 +43,7 @@ class ServedModel:
     Args:
         reader: that reads; its ``min_confidence`` counts where a request gives none.
         name: by which requests know it.
-        limits: of the service.
+        limits: limits of the service.
         metrics: to count in.
     """
 
@@ -121,11 +121,11 @@ def open_models(
 
     Args:
         models: names of shipped models, or model files.
-        limits: of the service.
+        limits: limits of the service.
         metrics: to count in.
         threads: see :class:`crnn_ctc.reader.Reader`, as for the others.
         device: that computes them.
-        min_confidence: of what is accepted, where a request does not say.
+        min_confidence: least confidence of what is accepted, where a request does not say.
         decode: name of the decoder.
 
     Raises:

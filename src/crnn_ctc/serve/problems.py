@@ -15,7 +15,7 @@ class Problem(Exception):  # noqa: N818  RFC 9457 calls it so
     """A request that cannot be answered.
 
     Args:
-        status: of HTTP.
+        status: HTTP status code.
         detail: a line that says what is wrong and what to do.
         retry_after: seconds after which to try again.
         headers: more of them.

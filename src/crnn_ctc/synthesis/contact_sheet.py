@@ -29,8 +29,8 @@ def contact_sheet(
 
     Args:
         synthesizer: what draws them.
-        rows: of the grid.
-        columns: of the grid.
+        rows: number of rows of the grid.
+        columns: number of columns of the grid.
         start: the first sample.
         every_kind: pass over samples so that all kinds are shown equally often, in turn.
 

@@ -37,8 +37,8 @@ class Face:
 
     Args:
         layers: uint8 (H, W, 4): ink, plate, frame (0 to 255 each) and detail (see ``NEUTRAL``).
-        width: of the plate, millimetres, without the margin.
-        height: of the plate, millimetres, without the margin.
+        width: width of the plate, millimetres, without the margin.
+        height: height of the plate, millimetres, without the margin.
         accent: from where to where, in pixels of x, the ink is red; None: nowhere.
     """
 
@@ -150,7 +150,7 @@ def character_centres(text: str, two_rows: bool = False) -> tuple[tuple[float, f
     """Where the characters of a plate stand, as shares of its width and height (GA36-2018).
 
     Args:
-        text: of the plate; a text of a length that no kind has is spread evenly.
+        text: text of the plate; a text of a length that no kind has is spread evenly.
         two_rows: whether the plate has two rows.
 
     Returns:

@@ -58,7 +58,7 @@ class Style:
     Args:
         han: bundled typeface of the Chinese characters, one of ``HAN_FACES``.
         latin: bundled typeface of digits and letters, one of ``LATIN_FACES``; None: strokes.
-        weight: of the pen, millimetres; of Chinese characters: of what they are thickened by.
+        weight: width of the pen, millimetres; how much Chinese characters are thickened.
         folder: pictures that go before both, where they hold the character.
     """
 

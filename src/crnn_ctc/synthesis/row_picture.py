@@ -22,8 +22,8 @@ def photograph(
 
     Args:
         mask: the ink, uint8 (fine * height + 2 pad, fine * width + 2 pad).
-        height: of the result, pixels.
-        width: of the result, pixels.
+        height: height of the result, pixels.
+        width: width of the result, pixels.
         fine: pixels of the mask for one of the result.
         pad: pixels of the mask beyond each edge of the result.
         draws: numbers to use.

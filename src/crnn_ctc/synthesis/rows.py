@@ -47,7 +47,7 @@ class Symbol:
 
     Attributes:
         character: what it is.
-        x: of its left edge.
+        x: x of the left edge.
         width: from its left edge to its right one.
         size: its height over the usual one.
         lift: how far above the baseline it stands.
@@ -67,7 +67,7 @@ class RowComposer:
     """Endless rows of digits; row i is a function of the seed and i alone.
 
     Args:
-        seed: of the run, 0 or more.
+        seed: random seed of the run, 0 or more.
         shapes: EMNIST's digits.
         pens: share of the rows that are drawn with a pen's strokes instead of EMNIST's digits; in
             a fifth of all rows both stand side by side.
@@ -84,7 +84,7 @@ class RowComposer:
 
         Args:
             i: its number, 0 or more.
-            width: of the picture, pixels.
+            width: width of the picture, pixels.
 
         Returns:
             uint8 (HEIGHT, width, 1), and the digits that stand there.
@@ -312,10 +312,10 @@ def _draw_shape(
 
     Args:
         mask: to draw on.
-        shape: of the digit.
+        shape: shape of the digit.
         symbol: how large it is.
         place: middle of its foot, pixels of the mask.
-        height: of a usual digit, pixels of the mask.
+        height: height of a usual digit, pixels of the mask.
         squeeze: how much narrower it is to be.
         slant: pixels to the right a pixel upwards.
         pen: width of the stroke, pixels of the mask.

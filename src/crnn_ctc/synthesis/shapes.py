@@ -42,7 +42,7 @@ class Shapes:
     """Digits upright, as high as one another, each computed when it is first asked for.
 
     Args:
-        digits: of EMNIST or MNIST.
+        digits: digits of EMNIST or MNIST.
     """
 
     def __init__(self, digits: Digits) -> None:

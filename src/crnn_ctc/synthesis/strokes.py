@@ -124,7 +124,7 @@ def draw_strokes(
         character: one of 0-9, A-Z without I and O.
         box: width and height of the character, millimetres; the pen is round in any.
         size: width and height of the mask, pixels.
-        weight: of the pen, millimetres.
+        weight: stroke width of the pen, millimetres.
         footed: draw 1 with its flag, as on new-energy plates.
 
     Returns:

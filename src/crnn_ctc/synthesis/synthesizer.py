@@ -45,16 +45,16 @@ class PlateSynthesizer:
     """Endless plates; sample i is a function of the seed and i alone.
 
     Args:
-        seed: of the run, 0 or more.
-        height: of a picture, pixels.
-        width: of a picture, pixels.
+        seed: random seed of the run, 0 or more.
+        height: height of a picture, pixels.
+        width: width of a picture, pixels.
         kinds: how often each kind is drawn, relative to one another; a kind left out never is.
         provinces: the same of the provinces.
         glyphs: a folder of character pictures; see :func:`.glyphs.folder_glyphs`.
         glyph_share: share of the plates whose characters come from that folder.
         cut: by their ``corners``, as the ``box`` round them, or ``mixed``.
         perspective: 0 shows every plate from the front, filling its picture; 1 is the usual.
-        alphabet: of the texts: ``PLATES`` leaves out the letter O and the kinds ``NEWER``.
+        alphabet: alphabet of the texts: ``PLATES`` leaves out the letter O and the kinds ``NEWER``.
         evenly: kinds take turns instead of being drawn, and for each kind provinces do: any run of
             ``kinds * provinces`` samples holds each pair once. Weights above 0 are then all the
             same. Kinds without a province have their turn all the same.

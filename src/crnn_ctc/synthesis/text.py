@@ -177,8 +177,8 @@ def draw_text(draws: Draws, kind: Kind, province: str, letter_o: bool = True) ->
 
     Args:
         draws: at most ``TEXT_DRAWS`` numbers are used.
-        kind: of the plate.
-        province: of ``PROVINCES``; kinds without one (cross-border, embassy, ...) leave it unused.
+        kind: kind of the plate.
+        province: one of ``PROVINCES``; kinds without one (such as embassy) leave it unused.
         letter_o: whether the letter O may follow the province.
     """
     letters = _A_TO_Z if draws.chance(_ANY_LETTER) else ISSUERS[province]

@@ -20,7 +20,7 @@ class Teacher:
 
     Args:
         model: a shipped model's name, or a model file.
-        recipe: of the student.
+        recipe: recipe of the student.
         steps: T of the student.
 
     Raises:

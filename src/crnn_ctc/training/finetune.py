@@ -26,12 +26,12 @@ class Start:
     """Weights to begin with.
 
     Attributes:
-        name: of the model, or of the run folder.
+        name: name of the model, or of the run folder.
         network: on the CPU, for evaluation.
-        alphabet: of its classes.
+        alphabet: alphabet of its classes.
         settings: which network it is.
-        channels: of its pictures.
-        height: of its pictures, in pixels.
+        channels: number of channels of its pictures.
+        height: height of its pictures, in pixels.
         folded: whether its batch norms were multiplied into the convolutions.
     """
 

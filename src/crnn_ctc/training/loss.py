@@ -18,7 +18,7 @@ def ctc_loss(log_probs: Tensor, texts: list[str], alphabet: Alphabet) -> Tensor:
     Args:
         log_probs: float32 (N, T, K).
         texts: N labels.
-        alphabet: of K classes.
+        alphabet: alphabet of K classes.
     """
     labels = [alphabet.encode(text) for text in texts]
     n, steps, _ = log_probs.shape
@@ -43,7 +43,7 @@ def flat_start_loss(log_probs: Tensor, texts: list[str], alphabet: Alphabet) -> 
     Args:
         log_probs: float32 (N, T, K).
         texts: N labels.
-        alphabet: of K classes.
+        alphabet: alphabet of K classes.
 
     Returns:
         The mean over steps, each character's steps together as heavy as the blanks beside it.
@@ -79,7 +79,7 @@ def align_loss(
         log_probs: float32 (N, T, K).
         texts: N labels.
         places: N times the centre of each character, as a share of the width.
-        alphabet: of K classes.
+        alphabet: alphabet of K classes.
 
     Returns:
         The mean over all characters, float32 ().

@@ -44,8 +44,8 @@ class Record:
     """Writes rows of numbers to all places at once; a context manager.
 
     Args:
-        folder: of the run.
-        steps: of the whole run.
+        folder: folder of the run.
+        steps: number of steps of the whole run.
         step: to go on from; what an earlier process wrote beyond it is dropped.
         batch_size: pictures a step.
     """

@@ -21,7 +21,7 @@ class TrainedRectifier:
     """A rectifier for evaluation.
 
     Args:
-        weights: of a :class:`crnn_ctc.net.rectifier.Rectifier`.
+        weights: weights of a :class:`crnn_ctc.net.rectifier.Rectifier`.
 
     Raises:
         InputError: they belong to another network.

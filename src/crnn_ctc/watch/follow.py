@@ -41,7 +41,7 @@ class Sighting:
         corners: float32 (4, 2), x and y of tl, tr, br, bl, in thousandths of the frame's width, so
             that a stream may change its size.
         text: what was read, perhaps nothing.
-        confidence: of the text, from 0 to 1.
+        confidence: confidence of the text, from 0 to 1.
     """
 
     corners: NDArray[np.float32]
@@ -65,13 +65,13 @@ class View:
 
     Attributes:
         quality: the higher, the better the plate can be read.
-        number: of the frame.
-        time: of the frame.
-        corners: of the plate, in pixels of the frame, float32 (4, 2).
+        number: number of the frame.
+        time: time of the frame, in seconds.
+        corners: corners of the plate, in pixels of the frame, float32 (4, 2).
         cutouts: the plate cut out, in each way in which the model is shown it.
         photo: the frame as a JPEG file, perhaps reduced; None where none is wanted.
         scale: pixels of ``photo`` per pixel of the frame.
-        name: of the frame's file, or empty.
+        name: name of the frame's file, or empty.
     """
 
     quality: float

@@ -14,10 +14,10 @@ class Frame:
     """One frame.
 
     Attributes:
-        number: of the frame in its source, from 0; of a folder, of the picture.
+        number: number of the frame in its source, from 0; of a folder, of the picture.
         time: seconds from the start of a file; of other sources, seconds since 1970 (UTC).
         picture: in mode RGB.
-        name: of its file, where each frame has one; else empty.
+        name: name of its file, where each frame has one; else empty.
     """
 
     number: int

@@ -32,7 +32,7 @@ class Live(Generic[T]):
     source that ends or breaks is opened again, with growing pauses.
 
     Args:
-        name: of the source, for messages.
+        name: name of the source, for messages.
         opened: opens the source. It raises InputError where that or reading fails.
         say: is told in one line that the source broke.
         pause: seconds before the first new try.

@@ -38,7 +38,7 @@ def ccpd(
     workers: Annotated[
         int, typer.Option(min=0, help="Processes; 0: as many as there are cores.")
     ] = 0,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the jitter.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Random seed of the jitter.")] = 0,
     copies: Annotated[int, typer.Option(min=1, help="Jittered crops a picture.")] = 1,
 ) -> None:
     """Cut the plates out of CCPD: PLATE_ID.jpg in CCPD2019/train, val, test and CCPD2020/...

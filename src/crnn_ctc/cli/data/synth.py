@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 
 HELD_OUT_SEED = 1_000_003
-"""No shipped recipe trains with it: plates drawn from it are new to every shipped model."""
+"""No shipped recipe trains with it: plates made with it are new to every shipped model."""
 
 
 class Format(StrEnum):
@@ -35,13 +35,13 @@ def synth(
         typer.Option(
             min=0,
             max=2**63 - 1,
-            help="Of the plates. A recipe trains on those of its own seed: to measure, use one "
-            "that no recipe has, as the default is.",
+            help="Random seed of the plates. A recipe trains on those of its own seed: to measure, "
+            "use one that no recipe has, as the default is.",
         ),
     ] = HELD_OUT_SEED,
     start: Annotated[int, typer.Option(min=0, max=2**48 - 1, help="First sample of the seed.")] = 0,
-    height: Annotated[int, typer.Option(max=1_000, help="Of a picture, pixels.")] = 48,
-    width: Annotated[int, typer.Option(max=3_500, help="Of a picture, pixels.")] = 168,
+    height: Annotated[int, typer.Option(max=1_000, help="Height of a picture, pixels.")] = 48,
+    width: Annotated[int, typer.Option(max=3_500, help="Width of a picture, pixels.")] = 168,
     kinds: Annotated[
         list[str] | None,
         typer.Option("--kind", help="Only this kind, such as green; may be repeated."),
@@ -60,10 +60,10 @@ def synth(
     ] = None,
     glyph_share: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Share of the plates drawn from --glyphs: 0.5."),
+        typer.Option(min=0, max=1, help="Share of the plates made with --glyphs: 0.5."),
     ] = None,
     form: Annotated[
-        Format, typer.Option("--format", help="png keeps the pixels as they were drawn.")
+        Format, typer.Option("--format", help="png keeps the pixels exactly.")
     ] = Format.PNG,
     sheet: Annotated[
         Path | None,

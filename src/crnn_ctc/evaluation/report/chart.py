@@ -32,7 +32,7 @@ class Dot:
     Attributes:
         x: from the left.
         y: from the top.
-        radius: of the dot.
+        radius: radius of the dot.
         low: y of its interval's lower end; y itself where it has none.
         high: y of the upper end.
         series: which result it belongs to, from 0.
@@ -61,8 +61,8 @@ class Chart:
     """A chart's parts, in SVG units.
 
     Attributes:
-        x_title: of the horizontal axis.
-        y_title: of the vertical one.
+        x_title: title of the horizontal axis.
+        y_title: title of the vertical axis.
         x_ticks: from left to right.
         y_ticks: from bottom to top.
         curves: to draw.

@@ -17,11 +17,11 @@ class Cell:
     """A character of a reading, beside what stands there.
 
     Attributes:
-        pair: of label and reading.
+        pair: pair of label and reading.
         confidence: from 0 to 1; None where nothing was read.
         left: where it was read, from the picture's left, in % of its width; None if nowhere.
-        width: of that place, likewise.
-        centre: of the cell below the picture, likewise.
+        width: width of that place, likewise.
+        centre: horizontal centre of the cell below the picture, likewise.
     """
 
     pair: Pair
@@ -48,7 +48,7 @@ class Reading:
     """What one contender read.
 
     Attributes:
-        name: of the contender; empty where there is only one.
+        name: name of the contender; empty where there is only one.
         text: as people write it; empty where nothing was read.
         confidence: from 0 to 1.
         right: whether it is.
@@ -65,12 +65,12 @@ class Entry:
     """A picture and what was read in it.
 
     Attributes:
-        name: of the picture.
+        name: name of the picture.
         label: as people write it; empty where the picture shows no text.
         thumbnail: None where the picture is gone.
         readings: one a contender.
-        above: of the upper row, or of the first contender; None for none.
-        below: of the lower row, or of the last contender.
+        above: content of the upper row, or of the first contender; None for none.
+        below: content of the lower row, or of the last contender.
         edits: whether cells say what is right and wrong.
     """
 

@@ -19,9 +19,9 @@ class GroupRow:
     """A group's accuracy, and the same as a bar.
 
     Attributes:
-        name: of the group.
+        name: name of the group.
         metrics: its measures.
-        low: of the interval, in % of the bar's length.
+        low: lower end of the interval, in % of the bar's length.
         high: likewise.
         at: the accuracy, likewise.
     """

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 
 from crnn_ctc import Reader
 from crnn_ctc.data.source import open_source
+from crnn_ctc.decode import greedy_texts
 from crnn_ctc.errors import InputError
-from crnn_ctc.evaluation.read import read_texts
 from crnn_ctc.export.to_onnx import fold_norms, to_onnx
 from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.net import nano
@@ -182,7 +182,8 @@ def accuracy(name: str, seed: int, options: argparse.Namespace) -> tuple[float, 
     except InputError as error:
         raise SystemExit(str(error)) from None
     _, held = open_source(recipe, options.data)
-    texts = [text for batch in read_texts(Trained(run / "last"), held.images) for text in batch]
+    model = Trained(run / "last")
+    texts = greedy_texts(model.log_probs(held.images), model.card.alphabet)
     right = [text == label for text, label in zip(texts, held.texts, strict=True)]
     return 100 * float(np.mean(right[:-DRAWN])), 100 * float(np.mean(right[-DRAWN:]))
 

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from crnn_ctc.cli.models import open_model
 from crnn_ctc.data.digits import hold_out, load_digits
 from crnn_ctc.data.sequences import rows, texts
-from crnn_ctc.evaluation.read import read_texts
+from crnn_ctc.decode import greedy_texts
 from crnn_ctc.recipe import DigitsData
 
 PER_ROW = 5
@@ -38,7 +38,7 @@ def main() -> None:
     wrong = []
     for name in options.models:
         model = open_model(name)
-        read = [text for batch in read_texts(model, images) for text in batch]
+        read = greedy_texts(model.log_probs(images), model.card.alphabet)
         misread = {
             PER_ROW * row + place: got
             for row, (text, label) in enumerate(zip(read, labels, strict=True))

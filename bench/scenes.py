@@ -23,10 +23,11 @@ from pathlib import Path
 
 from crnn_ctc import Reader
 from crnn_ctc.benchmark.machine import processor
-from crnn_ctc.data.labelled import plate_label
+from crnn_ctc.cli.progress import track
 from crnn_ctc.data.scenes import Scene, read_scenes
 from crnn_ctc.evaluation.metrics import wilson
 from crnn_ctc.evaluation.scenes import CLAIMED
+from crnn_ctc.plates.china import CHINA
 from scene_worker import PEERS
 
 RESULTS = Path(__file__).parent / "results" / "scenes.json"
@@ -62,7 +63,7 @@ def peer(python: Path, name: str, threads: int) -> tuple[str, Callable[[Path], A
 
     def read(path: Path) -> Answer:
         texts, ms = ask("read", str(path.resolve()))  # type: ignore[misc]
-        return [plate_label(text) for text in texts], ms
+        return [CHINA.normalise(text) for text in texts], ms
 
     return str(ask("facts")), read
 
@@ -94,7 +95,7 @@ def main() -> None:
     right: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     times: dict[str, list[float]] = defaultdict(list)
     plates: dict[str, int] = defaultdict(int)
-    for name, scene in scenes:
+    for name, scene in track(scenes, "photographs"):
         for plate in scene.plates:
             plates[name] += bool(plate.text)
         for who, read in contenders.items():

@@ -65,9 +65,7 @@ def measure(start: str | None) -> dict[str, Any]:
         run("train", "text-nano", "--data", work / "tags", "--run", work / "run", *begin)
         wall = time.perf_counter() - began
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        rows = [
-            json.loads(row) for row in (work / "run" / "metrics.jsonl").read_text().splitlines()
-        ]
+        rows = (work / "run" / "metrics.jsonl").read_text().splitlines()
         run("evaluate", work / "run", work / "tags" / "held-out", "--json", work / "e.json")
         values = json.loads((work / "e.json").read_text())
     used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime

@@ -31,7 +31,7 @@ from crnn_ctc.watch.video import VideoFile
 
 RESULTS = Path(__file__).parent / "results" / "watch.json"
 WIDTH, HEIGHT, RATE = 640, 384, 25
-KINDS = {"blue": 0.5, "green_small": 0.3, "yellow": 0.2}
+KINDS = {"blue": 0.5, "green": 0.3, "yellow": 0.2}
 
 
 class Car:
@@ -89,7 +89,7 @@ def write_pass(path: Path, i: int, plates: PlateSynthesizer) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--passes", type=int, default=100)
-    parser.add_argument("--model", default="plates-tiny")
+    parser.add_argument("--model", default="plates-small")
     parser.add_argument("--every", type=int, default=5)
     options = parser.parse_args()
     reader = Reader(options.model, find="always")

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import printed_digits, run_cli
-from crnn_ctc import InputError, Reader
+from conftest import EXAMPLES, printed_digits, run_cli
+from crnn_ctc import Alphabet, InputError, Reader
 from crnn_ctc.data.digits import enlarge, hold_out, load_digits
 from crnn_ctc.data.sequences import protocol
 from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.evaluation.collection import pictures_without_text
 from crnn_ctc.evaluation.confidence import expected_calibration_error
-from crnn_ctc.export.calibration import held_out_rows, temperature
+from crnn_ctc.export.calibration import Answer, fit_temperature, held_out_rows, temperature
 
 onnx = pytest.importorskip("onnx")
 
@@ -51,7 +51,7 @@ def test_only_the_temperature_changes(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 255, (3, 32, 160, 1), np.uint8)
     np.testing.assert_array_equal(after.log_probs(images), before.log_probs(images))
     # what is found does not depend on what the card said before
-    assert temperature(after, pictures) == after.card.temperature
+    assert temperature(after, pictures).value == after.card.temperature
     again = run_cli("calibrate", out, pictures, "--out", out, "--grammar", "digits:1-5")
     assert again.returncode == 0, again.stderr
     assert Reader(out).card == dataclasses.replace(after.card, grammar="digits:1-5")
@@ -114,6 +114,39 @@ def test_what_cannot_be_calibrated(tmp_path: Path, arguments: list[str], says: s
     assert says in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
     assert not (tmp_path / "x.onnx").exists()
+
+
+def test_few_pictures_that_are_all_right_do_not_make_a_model_overconfident(tmp_path: Path) -> None:
+    reader = Reader("digits-tiny")
+    pictures = [p for p in (EXAMPLES / "digits").iterdir() if reader(p).text]
+    folder = tmp_path / "right"
+    folder.mkdir()
+    for n, path in enumerate(pictures):
+        text = reader(path).text
+        (folder / f"{text}_{n}{path.suffix}").write_bytes(path.read_bytes())
+    done = run_cli("calibrate", "digits-tiny", folder, "--out", tmp_path / "own.onnx")
+    assert done.returncode == 0, done.stderr
+    said = done.stderr.decode()
+    assert f"all {len(pictures)} answers are right" in said
+    assert f"{len(pictures)} pictures are few" in said
+    fitted = temperature(reader, folder)
+    low, high = fitted.interval95
+    assert low <= fitted.value <= high
+    assert fitted.value > 0.5  # the bound of the search is 0.25
+
+
+def test_many_answers_outweigh_the_prior() -> None:
+    alphabet = Alphabet("#a", 0)
+    # confidence 0.9 in one step, right 6 times of 10
+    step = np.log(np.array([[0.1, 0.9]], np.float32))
+    answers = [Answer(step, "a", n % 10 < 6) for n in range(1000)]
+    fitted = fit_temperature(answers, alphabet)
+    confidence = 1 / (1 + 9 ** (-1 / fitted.value))
+    assert confidence == pytest.approx(0.6, abs=0.08)  # the search ends at temperature 4
+    assert (fitted.answers, fitted.wrong, fitted.warnings) == (1000, 400, [])
+    few = fit_temperature(answers[:20], alphabet)
+    assert few.value < fitted.value
+    assert few.interval95[1] - few.interval95[0] > fitted.interval95[1] - fitted.interval95[0]
 
 
 def test_plates_cannot_be_calibrated_by_digits(small_emnist: Path) -> None:

@@ -435,19 +435,19 @@ def test_wrong_use_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_pictures_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "flat" / "deeper"
-    folder.mkdir(parents=True)
+    folder = tmp_path / "flat"
+    folder.mkdir()
     photo().save(folder / photo_name(1))
-    photo().save(folder.parent / photo_name(2))
+    photo().save(folder / photo_name(2))
     (folder / "notes.txt").write_text("no picture")
-    done = run_cli("data", "ccpd", folder.parent, tmp_path / "d", "--crop", "box")
+    done = run_cli("data", "ccpd", folder, tmp_path / "d", "--crop", "box")
     assert done.returncode == 0, done.stderr
     made = rows(tmp_path / "d")
     assert len(made) == 2
     assert {(r["split"], r["subset"], r["label"]) for r in made} == {("unlisted", "", "皖AY339S")}
     # a picture of another name is rejected, and the rest goes on
     photo().save(folder / "holiday.jpg")
-    done = run_cli("data", "ccpd", folder.parent, tmp_path / "d", "--crop", "box")
+    done = run_cli("data", "ccpd", folder, tmp_path / "d", "--crop", "box")
     assert done.returncode == 2
     assert b"holiday.jpg: not a CCPD name" in done.stderr
     assert rows(tmp_path / "d") == made

@@ -113,7 +113,7 @@ def test_the_temperature_that_made_a_model_too_sure_is_found(true: float) -> Non
         Answer(rows, read, read == text)
         for rows, read, text in zip(claimed, greedy_texts(claimed, alphabet), texts, strict=True)
     ]
-    assert fit_temperature(answers, alphabet) == pytest.approx(true, rel=0.12)
+    assert fit_temperature(answers, alphabet).value == pytest.approx(true, rel=0.12)
 
 
 def test_wrong_answers_make_a_model_less_sure() -> None:
@@ -124,10 +124,10 @@ def test_wrong_answers_make_a_model_less_sure() -> None:
     texts = greedy_texts(log_probs, alphabet)
     good = [Answer(rows, text, True) for rows, text in zip(log_probs, texts, strict=True)]
     bad = [dataclasses.replace(answer, right=False) for answer in good]
-    assert fit_temperature(good, alphabet) < fit_temperature(good + bad, alphabet)
+    assert fit_temperature(good, alphabet).value < fit_temperature(good + bad, alphabet).value
     # no answer costs nothing
     empty = [Answer(log_probs[0], "", False)] * 100
-    assert fit_temperature(good + empty, alphabet) == fit_temperature(good, alphabet)
+    assert fit_temperature(good + empty, alphabet).value == fit_temperature(good, alphabet).value
 
 
 def test_what_cannot_be_measured_is_refused() -> None:

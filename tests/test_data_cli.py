@@ -139,6 +139,16 @@ def test_the_labels_of_ones_own_text_are_right(tmp_path: Path) -> None:
     assert "a stray space?" in found[f"{manifest}:33"]
 
 
+def test_a_cut_picture_is_a_warning(tmp_path: Path) -> None:
+    manifest = write_set(tmp_path, {"a.jpg": "B7-4093"})
+    content = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(content[:-2])
+    code, lines, values = check(manifest)
+    assert code == 0
+    assert values["by_kind"] == {"cut picture": 1}
+    assert lines[0].startswith(f"{manifest}:2: warning: cut picture: {tmp_path / 'a.jpg'}: a JPEG")
+
+
 def test_an_alphabet_in_a_file(tmp_path: Path) -> None:
     manifest = write_set(tmp_path, {"a.png": "B7-4093", "b.png": "C7-4093"})
     (tmp_path / "characters.txt").write_text("0123456789\nB-\n", "utf-8")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from conftest import EXAMPLES, run_cli
 from crnn_ctc import InputError, Reader
-from crnn_ctc.decode.decoder import Method, decoder_for
+from crnn_ctc.decode.decoder import decoder_for
 
 PICTURE = EXAMPLES / "digits" / "31415.png"
 PREDICT = ("predict", "--model", "digits-tiny")
@@ -43,7 +43,7 @@ def test_a_grammar_must_be_there_to_be_obeyed(reader: Reader, grammar: str | Non
 
 
 @pytest.mark.parametrize("method", ["greedy", "search", "grammar"])
-def test_the_cards_temperature_changes_the_confidence(reader: Reader, method: Method) -> None:
+def test_the_cards_temperature_changes_the_confidence(reader: Reader, method: str) -> None:
     log_probs = reader.log_probs(reader.fit(np.asarray(Image.open(PICTURE).convert("RGB")))[None])
     cool = decoder_for(reader.card, method, "digits:5")(log_probs)[0]
     warm = decoder_for(replace(reader.card, temperature=2.0), method, "digits:5")(log_probs)[0]

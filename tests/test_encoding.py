@@ -75,10 +75,11 @@ def test_readings_are_utf8_whatever_the_locale(gbk: Path, form: str) -> None:
 @needs_bytes
 def test_bulk_reading_and_evaluating_go_on(gbk: Path, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    done = run_cli("predict", gbk, "--out", tmp_path / "o", "--workers", "1")
+    done = run_cli("bulk", gbk, "--out", tmp_path / "o", "--workers", "1")
     assert done.returncode == 0, done.stderr
     rows = parquet.read_table(tmp_path / "o").to_pylist()
     assert [row["error"] for row in rows] == [None, None]
+    assert [row["warning"] for row in rows] == [None, None]
     assert sorted(restored(row["path"]).rpartition(b"/")[2] for row in rows) == sorted(
         [GBK, "皖A12345_0.jpg".encode()]
     )

@@ -93,6 +93,11 @@ def test_labels_are_mended_as_their_alphabet_asks() -> None:
 def test_the_alphabet_is_that_of_the_training_labels(lines: Path) -> None:
     recipe = with_alphabet(load("text-tiny", [*SMALL]), lines)
     assert recipe.alphabet == OwnAlphabet(characters=" abdenÉè")
+    write_lines(lines / "val", ("dq",))  # a model to begin with may know it
+    assert with_alphabet(recipe, lines) is recipe
+    wider = with_alphabet(load("text-tiny", [*SMALL]), lines)
+    assert wider.alphabet == OwnAlphabet(characters=" abdenqÉè")
+    open_source(wider, lines)
     named = load("text-tiny", [*SMALL, "alphabet.characters=xyz"])
     assert with_alphabet(named, lines) is named
 

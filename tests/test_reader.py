@@ -18,8 +18,8 @@ from conftest import EXAMPLES
 from crnn_ctc import InputError, MissingExtraError, Reader
 from crnn_ctc.data.digits import load_digits
 from crnn_ctc.data.sequences import protocol
+from crnn_ctc.decode import greedy_texts
 from crnn_ctc.evaluation.metrics import measure
-from crnn_ctc.evaluation.read import read_texts
 from crnn_ctc.reader import model_path, shipped
 
 PICTURES = sorted((EXAMPLES / "digits").iterdir())
@@ -54,7 +54,8 @@ def test_digits_tiny_is_shipped() -> None:
 def test_shipped_models_keep_their_accuracy(emnist: Path, name: str) -> None:
     """On training digits, which say nothing of accuracy, but would show a broken file."""
     images, texts = protocol(load_digits(emnist, "train"), "distorted", 500)
-    read = [text for batch in read_texts(Reader(name), images) for text in batch]
+    reader = Reader(name)
+    read = greedy_texts(reader.log_probs(images), reader.card.alphabet)
     assert measure(read, texts).exact_match > 0.97
 
 
@@ -275,6 +276,11 @@ def test_a_pickled_reader_reads_the_same(tmp_path: Path, monkeypatch: pytest.Mon
     with_path.unlink()
     with pytest.raises(InputError, match="no such model"):
         pickle.loads(pickle.dumps(made))
+
+
+def test_a_reader_by_a_short_name_can_be_pickled() -> None:
+    made = Reader("plates")
+    assert pickle.loads(pickle.dumps(made)).card == made.card
 
 
 def test_a_reader_in_other_processes(reader: Reader) -> None:

@@ -14,7 +14,8 @@ pytest.importorskip("cv2", reason="synthesis comes with the extra [train]")
 
 from dataclasses import replace
 
-from conftest import run_cli, write_emnist
+from conftest import EXAMPLES, run_cli, shared_data, write_emnist
+from crnn_ctc.data.labelled import normaliser, read_labelled
 from crnn_ctc.errors import InputError
 from crnn_ctc.export.to_onnx import export
 from crnn_ctc.model_file.card import KEY, Card
@@ -44,7 +45,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rows")
     write_emnist(folder / "emnist", train=300)
     recipe = load("digits-rows", list(SHORT))
-    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"validation": None})})
     fit(recipe, folder, folder / "run")
     return folder / "run"
 
@@ -166,3 +166,40 @@ def test_no_8_bit_model_of_free_width_is_made(model: Path, tmp_path: Path) -> No
     )  # fmt: skip
     assert done.returncode == 2
     assert b"rows of any width" in done.stderr
+
+
+def test_the_shipped_model_reads_the_example_rows() -> None:
+    reader = Reader("digits")
+    assert (reader.card.name, reader.card.width_step) == ("digits-rows", 16)
+    folder = EXAMPLES / "rows"
+    read = {path.stem: reader(path) for path in folder.glob("*.png")}
+    empty = read.pop("no text")
+    assert (empty.text, empty.confidence, empty.accepted) == ("", 0.0, False)
+    right = [name for name, reading in read.items() if reading.text == name]
+    assert len(right) >= len(read) - 1
+
+
+def test_the_shipped_model_reads_real_rows() -> None:
+    data = shared_data("orand_car")
+    reader = Reader("digits")
+    samples = list(read_labelled(data / "dev.csv", normalise=normaliser(reader.card.alphabet)))
+    readings = reader.read([sample.path for sample in samples])
+    right = sum(r.text == s.text for r, s in zip(readings, samples, strict=True))
+    assert right / len(samples) >= 0.78
+
+
+def test_dashes_and_empty_paper_have_no_text() -> None:
+    reader = Reader("digits", min_confidence=0.1)
+    paper = np.full((50, 200, 3), 190, np.uint8)
+    dashes = paper.copy()
+    dashes[24:27, 30:80] = dashes[24:27, 110:170] = 40
+    for picture in (paper, dashes):
+        reading = reader(picture)
+        assert (reading.text, reading.accepted) == ("", False)
+
+
+def test_a_length_and_a_rule_refuse_other_numbers() -> None:
+    path = EXAMPLES / "rows" / "27564.png"
+    assert len(Reader("digits", grammar="digits:6")(path).text) in (0, 6)
+    assert Reader("digits", grammar="luhn")(path).text != "27564"
+    assert Reader("digits", rule=lambda text: text != "27564")(path).text != "27564"

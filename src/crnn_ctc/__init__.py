@@ -1,4 +1,4 @@
-"""Read a short line of text from a picture, in milliseconds, on an ordinary CPU."""
+"""Find and read licence plates, or read another short line of text, in milliseconds on a CPU."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from crnn_ctc.reader import Reader
     from crnn_ctc.reading import Character, Reading, TrackReading
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "DIGITS",

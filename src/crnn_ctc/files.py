@@ -56,4 +56,4 @@ def no_path(name: str) -> str:
         )
     if scheme in {"http", "https", "ftp"}:
         return f"{shown}: an address, not a file; download it first, with curl say"
-    return f"{shown}: an address, not a file; copy it here first, or read it with predict --out"
+    return f"{shown}: an address, not a file; copy it here first, or read it with: crnn-ctc bulk"

@@ -107,8 +107,8 @@ def open_picture(
         cut = open_cut_jpeg(content)
         if cut is None or cut[1] > MOST_MISSING:
             raise InputError(f"{name}: a broken picture ({error}); copy it again") from None
-    image, missing = cut
-    picture = _to_rgb(image, name, max_pixels)
+    rest, missing = cut
+    picture = _to_rgb(rest, name, max_pixels)
     what = f"its last {100 * missing:.2g} % are" if missing else "its end marker is"
     picture.info[WARNING] = f"{name}: a JPEG file cut short: {what} missing; the rest was read"
     return picture
@@ -158,9 +158,10 @@ def _content(source: object) -> tuple[str, bytes]:
     if hasattr(source, "read"):
         return _content_of_file(source)
     if not isinstance(source, (str, os.PathLike)):
+        kind = "None" if source is None else type(source).__name__
         hint = "; cv2.imread gives None for a file that it cannot read" if source is None else ""
         raise NotAPictureError(
-            f"{type(source).__name__} is not a picture: give a path, a file opened in binary mode, "
+            f"{kind} is not a picture: give a path, a file opened in binary mode, "
             f"its bytes, a PIL image or a uint8 array{hint}"
         )
     name = os.fspath(source)

@@ -59,5 +59,5 @@ def _missing(pixels: NDArray[np.uint8], width: int, height: int) -> float:
         y, x = row * height + _BLURRED, column * width + _BLURRED
         block = blank[y : y + height - 2 * _BLURRED, x : x + width - 2 * _BLURRED]
         if not block.all():
-            return n / total
+            return float(n / total)
     return 1.0

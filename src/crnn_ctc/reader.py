@@ -17,19 +17,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crnn_ctc.decode import Alternative
-from crnn_ctc.decode.decoder import decoder_for
+from crnn_ctc.decode.decoder import NO_GRAMMAR, UNRESTRICTED, decoder_for
 from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.errors import InputError
 from crnn_ctc.find.cutout import Cutout, cut_out
 from crnn_ctc.find.decoding import Found as FoundPlate
 from crnn_ctc.find.photo import Find, PlateFinder
 from crnn_ctc.grammar import known_texts
-from crnn_ctc.image import MAX_PIXELS, ChannelOrder, Source, load_each, open_picture
+from crnn_ctc.image import MAX_PIXELS, WARNING, ChannelOrder, Source, load_each, open_picture
 from crnn_ctc.model_file.card import KEY, Card
 from crnn_ctc.model_file.runtime import CPU, Found, Runtime
 from crnn_ctc.plates import scheme_of
 from crnn_ctc.plates.china import CHINA
-from crnn_ctc.plates.rules import named_kind
 from crnn_ctc.reading import Character, Quad, Reading, TrackReading
 from crnn_ctc.recognize import Seen, look, recognize
 from crnn_ctc.rectify import project
@@ -46,8 +45,9 @@ __all__ = [
 ]
 
 
-USUAL = {"digits": "digits-rows", "plates": "plates-tiny"}
+USUAL = {"digits": "digits-rows", "plates": "plates-small"}
 """The shipped model that a kind of text stands for."""
+
 _AT_ONCE = 64
 """Pictures that the network reads at once; a batch of photographs may have many more plates."""
 
@@ -73,6 +73,8 @@ class Reader:
             listed text has 1 %.
         rule: a function that says of a text whether it can be, a check digit's say. A text of which
             it returns False is not answered; the most probable one of the others is, or none.
+        decode: name of a decoder (:data:`crnn_ctc.decode.decoder.DECODERS`); None for ``grammar``
+            where there is one, else ``greedy``.
         alternatives: how many other texts each reading gives; every picture is then searched.
         device: where the network is computed: ``cpu``, ``cuda``, ``directml``, ``coreml`` or
             ``openvino``, with the build of ONNX Runtime that has it; ``auto`` for the first of
@@ -94,7 +96,7 @@ class Reader:
 
     def __init__(
         self,
-        model: str | Path = "plates-tiny",
+        model: str | Path = "plates-small",
         threads: int = 1,
         grammar: str | None = None,
         alternatives: int = 0,
@@ -104,6 +106,7 @@ class Reader:
         max_pixels: int = MAX_PIXELS,
         known: str | Path | Iterable[str] | None = None,
         rule: Callable[[str], bool] | None = None,
+        decode: str | None = None,
         find: Find = "auto",
         locator: str | Path = "plates-find",
     ) -> None:
@@ -114,18 +117,23 @@ class Reader:
         self.runtime, self.card = _open(model, threads, device)
         if known is not None and grammar is not None:
             raise InputError("known texts and a grammar: give one or the other")
+        if decode in UNRESTRICTED and (known is not None or grammar not in (None, NO_GRAMMAR)):
+            raise InputError(
+                f"decoder {decode} answers any text; leave it out, or the grammar and known texts"
+            )
         allowed = (
             grammar if known is None else known_texts(known, self.card.alphabet, self.card.plates)
         )
-        self._decode = decoder_for(self.card, grammar=allowed, alternatives=alternatives, rule=rule)
+        self._decode = decoder_for(self.card, decode, allowed, alternatives, rule)
         self._alternatives = alternatives
         self._channel_order = _checked(channel_order)
         self._max_pixels = max_pixels
+        self._scheme = scheme_of(self.card.alphabet, self.card.plates)
         # what the shipped locator was trained to find
-        self._plates = scheme_of(self.card.alphabet, self.card.plates) is CHINA
-        if find == "always" and not self._plates:
+        finds = self._scheme is CHINA
+        if find == "always" and not finds:
             raise InputError(f"{self.card.name}: reads no plates, so it finds none; leave find out")
-        self._finder = PlateFinder(find if self._plates else "never", locator, threads)
+        self._finder = PlateFinder(find if finds else "never", locator, threads, device)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "runtime"}
@@ -153,7 +161,7 @@ class Reader:
         """
         other = object.__new__(type(self))
         vars(other).update(vars(self))
-        if self._plates:
+        if self._scheme:
             other._finder = self._finder.finding(find)
         return other
 
@@ -201,7 +209,7 @@ class Reader:
         Raises:
             InputError: the model reads no plates.
         """
-        if not self._plates:
+        if self._scheme is None:
             raise InputError(f"{self.card.name}: reads no plates; take plates-tiny or plates-nano")
         started = time.perf_counter()
         found = self._finder.search(photo)
@@ -264,14 +272,17 @@ class Reader:
         """
         # of each picture the ways in which each of its plates was cut out; None for a crop
         plates: list[list[list[Cutout]] | None] = []
+        warnings: list[str | None] = []
 
         def cutouts() -> Iterator[Image.Image | InputError]:
             for picture in pictures:
                 found = None if isinstance(picture, InputError) else finder(picture)
                 if isinstance(picture, InputError) or found is None:
                     plates.append(None)
+                    warnings.append(None)  # a crop brings its own
                     yield picture
                     continue
+                warnings.append(picture.info.get(WARNING))
                 of_each = [cut_out(picture, one, self.card) for one in found]
                 # the pictures of the cut-outs are not needed twice
                 plates.append([[way._replace(picture=_NONE) for way in ways] for ways in of_each])
@@ -282,7 +293,7 @@ class Reader:
             seen += some
         results = iter(seen)
         readings: list[Reading | InputError] = []
-        for of_each in plates:
+        for of_each, warning in zip(plates, warnings, strict=True):
             if of_each is None:
                 one = next(results)
                 if isinstance(one, InputError):
@@ -295,7 +306,8 @@ class Reader:
                 for ways in of_each
             ]
             # what was found but shows no text is no plate
-            readings.append(Reading.of_photograph([plate for plate in read if plate.text]))
+            photograph = Reading.of_photograph([plate for plate in read if plate.text])
+            readings.append(replace(photograph, warning=warning))
         return readings
 
     def _placed(self, seen: Seen | InputError, cutout: Cutout) -> Reading:
@@ -407,6 +419,7 @@ class Reader:
     def _fields(self, seen: Seen, ms: float) -> dict[str, Any]:
         """The fields of a :class:`Reading`."""
         decoded, plate = seen.decoded, seen.plate
+        kind = self._scheme.kind(decoded.text) if self._scheme else ""
         rows, quads = seen.places([(span.start, span.end) for span in decoded.spans])
         x = quads[..., 0]
         characters = zip(
@@ -428,7 +441,7 @@ class Reader:
             "warning": seen.warning,
             "corners": _points(plate.corners.tolist()) if plate else (),
             "colour": plate.colour if plate else "",
-            "kind": (named_kind(decoded.text) or plate.colour) if plate else "",
+            "kind": (kind or plate.colour) if plate else "",
         }
 
 
@@ -471,7 +484,8 @@ def model_path(model: str | Path) -> Iterator[Path]:
 
 def _lasting(model: str | Path) -> str | Path:
     """A model's name that means the same in another process, whatever its working directory."""
-    return model if str(model) in shipped() else Path(model).absolute()
+    name = USUAL.get(str(model), str(model))
+    return name if name in shipped() else Path(model).absolute()
 
 
 @lru_cache(8)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crnn_ctc.decode import Decoded
-from crnn_ctc.decode.decoder import Decoder
+from crnn_ctc.decode.decoder import TextDecoder
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import (
     LOWER_ROW,
@@ -122,7 +122,7 @@ class Seen:
 
 
 def recognize(
-    model: Recognizer, decode: Decoder, pictures: Iterable[Image.Image | InputError]
+    model: Recognizer, decode: TextDecoder, pictures: Iterable[Image.Image | InputError]
 ) -> list[Seen | InputError]:
     """Read pictures, one result each, in order.
 
@@ -139,7 +139,7 @@ def recognize(
 
 
 def look(
-    model: Recognizer, decode: Decoder, pictures: Iterable[Image.Image | InputError]
+    model: Recognizer, decode: TextDecoder, pictures: Iterable[Image.Image | InputError]
 ) -> list[tuple[Seen, NDArray[np.float32]] | InputError]:
     """As :func:`recognize`, each with the log-probabilities that it was read from.
 
@@ -227,21 +227,48 @@ def _straightened(
     yield from _straighten(model, waiting)
 
 
+_TALL = 1.15
+"""Height over width of a crop above which its plate may stand on its side."""
+
+_TURNS = {
+    Image.Transpose.ROTATE_90: ((0, 1), (-1, 0)),
+    Image.Transpose.ROTATE_270: ((0, -1), (1, 0)),
+}
+"""Quarter turns, each with the matrix that takes places in shares, from the middle, back."""
+
+
 def _straighten(
     model: Recognizer, pictures: list[Image.Image | InputError]
 ) -> Iterator[list[_Way] | InputError]:
     card, part = model.card, model.card.rectifier
     assert part is not None
-    views = [fit(p, part.height, part.width, 3) for p in pictures if isinstance(p, Image.Image)]
+    # a plate that stands on its side is looked at in both turned copies too
+    shown: list[list[tuple[Image.Image, tuple[tuple[int, int], ...] | None]]] = []
+    for picture in pictures:
+        ways: list[tuple[Image.Image, tuple[tuple[int, int], ...] | None]] = []
+        if isinstance(picture, Image.Image):
+            ways.append((picture, None))
+            if picture.height > _TALL * picture.width:
+                ways += [(picture.transpose(turn), back) for turn, back in _TURNS.items()]
+        shown.append(ways)
+    views = [fit(p, part.height, part.width, 3) for ways in shown for p, _ in ways]
     found = model.find_plates(np.stack(views)) if views else None
     place = 0
-    for picture in pictures:
+    for picture, ways in zip(pictures, shown, strict=True):
         if isinstance(picture, InputError) or found is None:
             yield picture  # type: ignore[misc]  # without plates, all are errors
             continue
-        corners = found.corners[place] * np.array(picture.size, np.float32)
-        two_rows = bool(found.rows[place] > 0.5)
-        colour = part.colours[int(found.colours[place].argmax())]
-        straight = rectify(picture, corners, card.height, card.width, two_rows, part.margin)
-        place += 1
-        yield [_Way(straight, picture.size, two_rows, Plate(corners, part.margin, colour))]
+        looks = []
+        for turned, back in ways:
+            shares = found.corners[place]
+            two_rows = bool(found.rows[place] > 0.5)
+            colour = part.colours[int(found.colours[place].argmax())]
+            place += 1
+            corners = shares * np.array(turned.size, np.float32)
+            straight = rectify(turned, corners, card.height, card.width, two_rows, part.margin)
+            if back is not None:
+                shares = (shares - 0.5) @ np.array(back, np.float32) + np.float32(0.5)
+                corners = shares * np.array(picture.size, np.float32)
+            plate = Plate(corners, part.margin, colour)
+            looks.append(_Way(straight, picture.size, two_rows, plate))
+        yield looks

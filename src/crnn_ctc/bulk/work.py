@@ -30,6 +30,7 @@ SCHEMA = pyarrow.schema(
         ("confidence", pyarrow.float32()),
         ("accepted", pyarrow.bool_()),
         ("error", pyarrow.string()),
+        ("warning", pyarrow.string()),
         ("plate", pyarrow.int32()),
         ("corners", pyarrow.list_(pyarrow.float32())),
     ]
@@ -70,7 +71,7 @@ class Job:
     """
 
     out: Place
-    model: str = "plates-tiny"
+    model: str = "plates-small"
     grammar: str | None = None
     device: str = CPU
     threads: int = 1
@@ -194,15 +195,18 @@ class Worker:
 
 
 def _row(item: Item, reading: Reading, plate: int | None) -> dict[str, Any]:
-    error = reading.error
+    error, warning = reading.error, reading.warning
     if error is not None and not isinstance(item.content, InputError):
         error = item.name + error.removeprefix("picture")  # the reader had no name for the bytes
+    if warning is not None:
+        warning = item.name + warning.removeprefix("picture")
     return {
         "path": item.name,
         "text": reading.text,
         "confidence": reading.confidence,
         "accepted": reading.accepted,
         "error": error,
+        "warning": warning,
         "plate": plate,
         "corners": [value for point in reading.corners for value in point] or None,
     }

@@ -25,7 +25,7 @@ def bench(
         list[str] | None,
         typer.Argument(
             metavar="[MODEL...]",
-            help="plates-tiny, plates-nano(-int8), digits-tiny, or files.",
+            help="Names of shipped models, or model files.",
         ),
     ] = None,
     data: Annotated[
@@ -58,7 +58,7 @@ def bench(
     from crnn_ctc.benchmark.speed import measure
     from crnn_ctc.reader import Reader
 
-    names = models or ["plates-tiny"]
+    names = models or ["plates-small"]
     kinds = devices or ["cpu"]
     readers: dict[str, Reader] = {}
     for name, kind in product(names, kinds):
@@ -109,7 +109,11 @@ def _pictures(data: Path | None, reader: Reader) -> list[Source]:
     if data.suffix.lower() in {".csv", ".tsv"}:
         found: list[Source] = [s.path for s in islice(read_labelled(data), _PICTURES)]
     else:
-        found = [named.source for named in islice(expand([str(data)]), _PICTURES)]
+        found = []
+        for named in islice(expand([str(data)]), _PICTURES):
+            if isinstance(named.source, InputError):
+                raise named.source
+            found.append(named.source)
     if not found:
         raise InputError(f"{data}: lists no pictures; name others, or leave --data out")
     for source in found:

@@ -44,7 +44,7 @@ def bulk(
     ],
     model: Annotated[
         str, typer.Option(help="Name of a shipped model, or a model file.")
-    ] = "plates-tiny",
+    ] = "plates-small",
     workers: Annotated[int, typer.Option(min=0, help="Worker processes (0: one per core).")] = 0,
     engine: Annotated[
         Engine, typer.Option(help="What runs the workers: processes of this machine, or Ray.")

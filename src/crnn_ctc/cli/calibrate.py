@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
@@ -69,15 +70,26 @@ def calibrate(
     reader = Reader(model)
     if grammar is not None:
         calibrated(reader.card, 1.0, grammar)  # said before the pictures are read
-    found = temperature(reader, data, negatives)
+    fitted = temperature(reader, data, negatives)
+    found = fitted.value
     card = calibrated(reader.card, found, grammar)
     with model_path(model) as path:
         write_atomically(out, rewritten(path.read_bytes(), card))
-    print(f"{card.name}: temperature {found} by {data.name}, before {reader.card.temperature}")
+    low, high = fitted.interval95
+    print(
+        f"{card.name}: temperature {found} by {data.name} (95 %: {low:g} to {high:g}), before "
+        f"{reader.card.temperature}"
+    )
+    for line in fitted.warnings:
+        print(f"warning: {line}", file=sys.stderr)
     print(f"{out}  {out.stat().st_size / 1e6:.2f} MB")
     if report is not None or json_file is not None:
         and_half = "" if negatives is None else f" and half of {negatives.name}"
-        values: dict[str, Any] = {"temperature": found, "fitted_to": data.name + and_half}
+        values: dict[str, Any] = {
+            "temperature": found,
+            "interval95": fitted.interval95,
+            "fitted_to": data.name + and_half,
+        }
         values |= _measured(out, data if report is None else report, negatives)
         if json_file is not None:
             write_json(json_file, values)

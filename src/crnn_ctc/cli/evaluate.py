@@ -18,7 +18,6 @@ from crnn_ctc.cli.str_enum import StrEnum
 from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:
-    from crnn_ctc.decode.decoder import Method
     from crnn_ctc.evaluation.collection import Collection
     from crnn_ctc.evaluation.read import Picture, Read
     from crnn_ctc.evaluation.result import Contender, Result
@@ -29,14 +28,6 @@ class Protocol(StrEnum):
 
     CLEAN = "clean"
     DISTORTED = "distorted"
-
-
-class Decode(StrEnum):
-    """How the network's output is read; see :mod:`crnn_ctc.decode.decoder`."""
-
-    GREEDY = "greedy"
-    SEARCH = "search"
-    GRAMMAR = "grammar"
 
 
 def evaluate(
@@ -79,14 +70,16 @@ def evaluate(
     threads: Annotated[int, typer.Option(min=1, help="Of the network.")] = 1,
     device: Device = "cpu",
     decode: Annotated[
-        Decode | None,
+        str | None,
         typer.Option(
-            help="The best path, the best text, or the best that the grammar allows; without it, "
-            "grammar if the model or --grammar names one, else greedy."
+            metavar="NAME",
+            help="Decoder: greedy (the best path), search (the most probable text) or grammar (the "
+            "most probable text that the grammar allows); by default grammar where there is one.",
         ),
     ] = None,
     against: Annotated[
-        Decode | None, typer.Option(help="Compare with the same model decoded in this way.")
+        str | None,
+        typer.Option(metavar="NAME", help="Compare with the same model and this decoder."),
     ] = None,
     grammar: Annotated[
         str | None,
@@ -114,8 +107,8 @@ def evaluate(
     contenders = open_contenders(
         models,
         threads,
-        decode.value if decode else None,
-        against.value if against else None,
+        decode,
+        against,
         grammar,
         device,
     )
@@ -177,8 +170,8 @@ def read_and_measure(
 def open_contenders(
     models: Sequence[str],
     threads: int = 1,
-    decode: Method | None = None,
-    against: Method | None = None,
+    decode: str | None = None,
+    against: str | None = None,
     grammar: str | None = None,
     device: str = "cpu",
 ) -> list[Contender]:
@@ -246,7 +239,7 @@ def evaluate_locator(models: list[str], data: Path, json_file: Path | None) -> N
     locator, *others = sorted(models, key=lambda model: not is_locator(model))
     if len(others) > 1:
         raise InputError(f"{locator}: a locator is measured with one reader; name one, or none")
-    reader = Reader(others[0] if others else "plates-tiny", find="always", locator=locator)
+    reader = Reader(others[0] if others else "plates-small", find="always", locator=locator)
     scenes = list(read_scenes(data))
     counts = evaluate_scenes(reader, track(scenes, "searching"))
     measures = {name: count.summary() for name, count in counts.items()}

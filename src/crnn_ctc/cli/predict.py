@@ -32,8 +32,8 @@ def predict(
     ],
     model: Annotated[
         str,
-        typer.Option(help="plates-tiny, plates-nano(-int8), digits-tiny, or a file."),
-    ] = "plates-tiny",
+        typer.Option(help="plates, digits, the name of a shipped model, or a file."),
+    ] = "plates-small",
     output: Annotated[
         Format, typer.Option("--format", help="table, text (texts alone), json or csv.")
     ] = Format.TABLE,
@@ -63,6 +63,10 @@ def predict(
             metavar="FILE",
             help="Answer only texts of this list, one a line: the plates that a gate knows.",
         ),
+    ] = None,
+    decode: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Decoder: greedy, search or grammar (the default)."),
     ] = None,
     alternatives: Annotated[
         int, typer.Option(min=0, max=50, metavar="N", help="Next best texts to give, in JSON.")
@@ -101,6 +105,7 @@ def predict(
         device=device,
         min_confidence=min_confidence,
         known=known,
+        decode=decode,
         find=find.value,
     )
     scheme = scheme_of(reader.card.alphabet, reader.card.plates)

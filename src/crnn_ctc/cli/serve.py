@@ -20,7 +20,7 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="May be given again; the first is the default. Without it: plates-tiny and "
+            help="May be given again; the first is the default. Without it: plates-small and "
             "digits-tiny.",
         ),
     ] = None,
@@ -38,6 +38,10 @@ def serve(
             "say otherwise.",
         ),
     ] = 0.0,
+    decode: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Decoder: greedy, search or grammar (the default)."),
+    ] = None,
     device: Device = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Of each network.")] = 1,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures read at once.")] = 8,
@@ -78,12 +82,13 @@ def serve(
     keys = keys_of(api_key_file, os.environ.get(ENVIRONMENT))
     metrics = Metrics()
     models = open_models(
-        model or ["plates-tiny", "digits-tiny"],
+        model or ["plates-small", "digits-tiny"],
         limits,
         metrics,
         threads,
         device,
         min_confidence,
+        decode,
     )
     listening = listen(host, port)
     shown = f"[{host}]" if ":" in host else host

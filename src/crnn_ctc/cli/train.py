@@ -65,9 +65,10 @@ def train(
     from crnn_ctc.cli.extras import needs
 
     with needs("train", "training"):
-        from crnn_ctc.recipe import TASK, LocatorRecipe, load, load_locator, read_values
+        from crnn_ctc import recipe as recipes
         from crnn_ctc.training.fit import Interrupted, fit
         from crnn_ctc.training.locator import fit_locator
+        from crnn_ctc.training.rectifier import fit_rectifier
         from crnn_ctc.training.run_start import ChangedRunError
 
     if resize is Resize.UNION and start is None:
@@ -76,15 +77,27 @@ def train(
     main = os.environ.get("RANK", "0") == "0"
     logging.basicConfig(format="%(message)s", level=logging.WARNING if main else logging.ERROR)
     logging.getLogger("crnn_ctc").setLevel(logging.INFO if main else logging.ERROR)
-    finds = read_values(recipe).get("task") == TASK
-    plan = load_locator(recipe, changes) if finds else load(recipe, changes)
+    task = recipes.read_values(recipe).get("task")
+    plan: recipes.Recipe | recipes.LocatorRecipe | recipes.RectifierRecipe
+    if task == recipes.TASK:
+        plan = recipes.load_locator(recipe, changes)
+    elif task == recipes.RECTIFY:
+        plan = recipes.load_rectifier(recipe, changes)
+    else:
+        plan = recipes.load(recipe, changes)
     folder = run or Path("runs") / plan.name
     try:
         best: float | None
-        if isinstance(plan, LocatorRecipe):
-            best = fit_locator(plan, data, folder, resume, Path(start) if start else None)
+        begin = Path(start) if start else None
+        if isinstance(plan, recipes.LocatorRecipe):
+            best = fit_locator(plan, data, folder, resume, begin)
+            what = "mean IoU"
+        elif isinstance(plan, recipes.RectifierRecipe):
+            best = fit_rectifier(plan, data, folder, resume, begin)
+            what = "corner error, in plate heights,"
         else:
             best = fit(plan, data, folder, resume, start, resize.value)
+            what = "exact match"
     except ChangedRunError as error:
         again = train_on(recipe, data, folder, changes)
         raise InputError(f"{error}; or begin a new run with its weights: {again}") from None
@@ -97,7 +110,6 @@ def train(
             f"{folder}: cannot be written ({error.strerror or error}); {_RESUME}"
         ) from error
     if best is not None:
-        what = "mean IoU" if finds else "exact match"
         print(f"best {what} on the validation set: {100 * best:.2f} %", file=sys.stderr)
         print(f"next: crnn-ctc export {shlex.quote(str(folder))}", file=sys.stderr)
         if resume:

@@ -198,8 +198,8 @@ def find_pictures(folder: Path) -> Iterator[CcpdPicture]:
     those of one folder at most are held in memory, and only where no split file lists them.
 
     Args:
-        folder: CCPD2019 or CCPD2020, or what holds one or both; or a folder of their pictures, at
-            any depth, which no split names.
+        folder: CCPD2019 or CCPD2020, or what holds one or both; or a folder that has pictures of
+            theirs itself, which no split names.
 
     Raises:
         InputError: there is no such folder, no CCPD in it, or its split files are missing.
@@ -222,16 +222,19 @@ def find_pictures(folder: Path) -> Iterator[CcpdPicture]:
 
 
 def _loose_pictures(folder: Path) -> Iterator[CcpdPicture]:
-    """Pictures with CCPD's names in a folder of another layout; green ones by their plates."""
+    """Pictures with CCPD's names in the folder itself; green ones are known by their plates.
+
+    Not in folders below: a folder far above CCPD2019 would lose its official splits.
+    """
     found = False
-    for path in sorted(p for p in folder.rglob("*") if names_picture(p.name)):
+    for path in _in_folder(folder):
         try:
             green = len(parse_name(path.name).plate) == 8
             found = True
         except InputError:
             green = False
         dataset: Dataset = "CCPD2020" if green else "CCPD2019"
-        source = path.relative_to(folder).as_posix()
+        source = path.name
         yield _picture(path, dataset, "unlisted", "green" if green else "", source, str(path))
     if not found:
         raise InputError(

@@ -17,18 +17,25 @@ from crnn_ctc.alphabet import Alphabet, steps_needed
 from crnn_ctc.data.label_tally import RARE, LabelTally
 from crnn_ctc.data.labelled import LabelError, Labelled, normaliser, read_labelled
 from crnn_ctc.errors import InputError
-from crnn_ctc.image import load
+from crnn_ctc.image import WARNING, open_picture
 from crnn_ctc.plates.schemes import scheme_of
 
 Kind = Literal[
-    "bad row", "no text", "rare character", "unreadable picture", "unknown character",
-    "too few steps",
+    "bad row", "cut picture", "no text", "rare character", "unreadable picture",
+    "unknown character", "too few steps",
     "duplicate, other label", "duplicate in another split", "duplicate", "plate in two splits",
     "suspicious label",
 ]  # fmt: skip
 
 WARNINGS: frozenset[Kind] = frozenset(
-    {"duplicate", "no text", "plate in two splits", "rare character", "suspicious label"}
+    {
+        "cut picture",
+        "duplicate",
+        "no text",
+        "plate in two splits",
+        "rare character",
+        "suspicious label",
+    }
 )
 """Kinds that training survives; all others are errors."""
 
@@ -130,10 +137,13 @@ class Linter:
                 message = f"{text} is in {split}, and in {other}: {where}"
                 yield finding("plate in two splits", message)
         try:
-            image = load(item.path)
+            picture = open_picture(item.path)
         except InputError as error:
             yield finding("unreadable picture", str(error))
             return
+        if warning := picture.info.get(WARNING):
+            yield finding("cut picture", warning)
+        image = np.asarray(picture, np.uint8)
         yield from (
             finding(kind, message) for kind, message in self._twins(item, here, text, image)
         )

@@ -54,7 +54,7 @@ class RowSource:
     def width(self, index: int) -> int:
         """Of the rows that are composed as batch ``index``, pixels."""
         draws = Draws(uniforms(self.composer.seed, _WIDTHS + index, (4,)))
-        width = _USUAL * 2.718281828 ** (_SPREAD * draws.bell())
+        width: float = _USUAL * 2.718281828 ** (_SPREAD * draws.bell())
         width = min(max(width, ROW_HEIGHT), self.widest)
         return round(width / ROW_STEP) * ROW_STEP
 

@@ -96,7 +96,9 @@ def open_source(recipe: Recipe, folder: Path) -> tuple[Source, Validation]:
 
 
 def with_alphabet(recipe: Recipe, folder: Path) -> Recipe:
-    """The recipe, where its alphabet is ``LABELS`` with the characters of its training labels.
+    """The recipe, where its alphabet is ``LABELS`` with the characters of all its labels.
+
+    Those of validation labels are among them: a model to begin with may know them.
 
     Raises:
         InputError: the labels cannot be read.
@@ -104,7 +106,7 @@ def with_alphabet(recipe: Recipe, folder: Path) -> Recipe:
     if not isinstance(recipe.data, LabelledData) or recipe.alphabet != "LABELS":
         return recipe
     characters: set[str] = set()
-    for name in _names(recipe.data.train):
+    for name in [*_names(recipe.data.train), *_names(recipe.data.validation)]:
         for sample in read_labelled(folder / name, normalise=normaliser(None, recipe.plates)):
             new = sorted(set(sample.text) - characters)
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Literal
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,36 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import NAMES, Grammar, open_grammar
 from crnn_ctc.model_file.card import Card
 
-Method = Literal["greedy", "search", "grammar"]
-
 NO_GRAMMAR = "none"
 """The name that stands for any text, whatever the card says."""
+
+
+class TextDecoder(Protocol):
+    """What turns a model's output into texts; see :data:`DECODERS`."""
+
+    grammar: Grammar | None
+    """Texts that it may answer; None for any."""
+
+    @property
+    def method(self) -> str:
+        """What it does, in a word or two, for people."""
+
+    def giving(self, alternatives: int) -> TextDecoder:
+        """The same decoder with another number of alternatives."""
+
+    def texts(self, log_probs: NDArray[np.float32]) -> list[str]:
+        """The texts alone: float32 (N, T, K) to N."""
+
+    def probabilities(
+        self, log_probs: NDArray[np.float32], texts: Sequence[str]
+    ) -> NDArray[np.float64]:
+        """P(text | picture) of M given texts: float32 (T, K) to float64 (M,)."""
+
+    def spans(self, log_probs: NDArray[np.float32], text: str) -> tuple[Span, ...]:
+        """Where each of the S characters of a text stands: float32 (T, K) to S spans."""
+
+    def __call__(self, log_probs: NDArray[np.float32]) -> list[Decoded]:
+        """Texts, confidences and the places of characters: float32 (N, T, K) to N."""
 
 
 class Decoder:
@@ -167,40 +193,66 @@ def tempered(log_probs: NDArray[np.float32], temperature: float) -> NDArray[np.f
     return np.asarray(scaled, np.float32)
 
 
+def _greedy(card: Card, grammar: Grammar | None, alternatives: int) -> TextDecoder:
+    return Decoder(card.alphabet, grammar, temperature=card.temperature, alternatives=alternatives)
+
+
+def _search(card: Card, grammar: Grammar | None, alternatives: int) -> TextDecoder:
+    return Decoder(
+        card.alphabet,
+        grammar,
+        search=True,
+        temperature=card.temperature,
+        alternatives=alternatives,
+    )
+
+
+DECODERS: dict[str, Callable[[Card, Grammar | None, int], TextDecoder]] = {
+    "greedy": _greedy,
+    "search": _search,
+    "grammar": _search,
+}
+"""Decoders by name, each made from a model's card, the allowed texts and how many alternatives.
+
+``greedy`` answers the text of the best path, ``search`` the most probable text, ``grammar`` the
+most probable text that the grammar allows."""
+
+UNRESTRICTED = frozenset({"greedy", "search"})
+"""Decoders that get no grammar; a user's rule they get all the same."""
+
+
 def decoder_for(
     card: Card,
-    method: Method | None = None,
+    method: str | None = None,
     grammar: str | Grammar | None = None,
     alternatives: int = 0,
     rule: Callable[[str], bool] | None = None,
-) -> Decoder:
+) -> TextDecoder:
     """The decoder of a model.
 
     Args:
         card: of the model: its alphabet, grammar and temperature.
-        method: None for ``grammar`` where there is one, else ``greedy``.
+        method: a name of :data:`DECODERS`; None for ``grammar`` where there is one, else
+            ``greedy``.
         grammar: itself, or its name (:func:`crnn_ctc.grammar.open_grammar`), or ``none``; None for
             the card's.
         alternatives: see :class:`Decoder`.
         rule: see :meth:`crnn_ctc.grammar.Grammar.ruled`; it needs no grammar.
 
     Raises:
-        InputError: no such grammar, or the method is ``grammar`` and there is none.
+        InputError: no such decoder or grammar, or the method is ``grammar`` and there is none.
     """
+    if method is not None and method not in DECODERS:
+        raise InputError(f"decoder {method!r} is not known; give one of: {', '.join(DECODERS)}")
     chosen = card.grammar if grammar is None else grammar
     if chosen == NO_GRAMMAR:
         chosen = None
     if method == "grammar" and chosen is None:
         raise InputError(f"{card.name}: its card names no grammar; give --grammar: {NAMES}")
-    if method not in (None, "grammar"):
+    if method in UNRESTRICTED:
         chosen = None
     opened = open_grammar(chosen, card.alphabet) if isinstance(chosen, str) else chosen
     if rule is not None:
         opened = (opened or open_grammar("any", card.alphabet)).ruled(rule)
-    return Decoder(
-        card.alphabet,
-        opened,
-        search=method == "search",
-        temperature=card.temperature,
-        alternatives=alternatives,
-    )
+    usual = "greedy" if opened is None else "grammar"
+    return DECODERS[method or usual](card, opened, alternatives)

@@ -20,7 +20,7 @@ LEAST = 0.01
 """The search ends where no text has a probability of at least this. It bounds the time that a
 picture without a readable text takes: at most 1 / LEAST prefixes of each length are extended."""
 
-GUESSES = 16
+GUESSES = 4
 """Prefixes that are completed to guess a text where the search has ended without one."""
 
 TRIED = 20

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crnn_ctc.decode.ctc import Alternative, Decoded
-from crnn_ctc.decode.decoder import Decoder
+from crnn_ctc.decode.decoder import TextDecoder
 from crnn_ctc.decode.fuse import frame_weights, fuse
 
 CANDIDATES = 8
@@ -20,7 +20,7 @@ MOST = 64
 
 
 def fuse_track(
-    decode: Decoder,
+    decode: TextDecoder,
     decoded: Sequence[Decoded],
     log_probs: Sequence[NDArray[np.float32]],
     alternatives: int = 0,

@@ -44,8 +44,8 @@ def annotate(
         reading: of that picture.
         title: how to write its text; as it was read if not given.
         places: draw each character over its place, with lines between; else evenly spread. So they
-            are too where their places are too near each other. CTC does not ask a network to
-            spell a character where it stands: on rows of digits it does, on plates it does not.
+            are too where their places are too near each other. Where the reading has corners,
+            the plate is outlined and characters stand over their places.
     """
     height, width = image.shape[:2]
     scale = min(_WIDTH / width, _TALLEST / height)
@@ -68,11 +68,16 @@ def annotate(
     colour = _POOR if refused else confidence_colour(reading.confidence)
     numbers.write((_WIDTH - _EDGE, _HEAD / 2), sure, colour, _NUMBER, 1)
 
+    if reading.corners:
+        outline = [(left + x * scale, top + y * scale) for x, y in reading.corners]
+        draw.line([*outline, outline[0]], _LINE, 3, joint="curve")
     characters = reading.characters
     middles = [left + (c.start + c.end) / 2 * scale for c in characters]
     small, cell = _SMALL, _WIDTH / max(1, len(characters))
     halves = [words.length(c.text, small) / 2 for c in characters]
-    if places and _clear(middles, halves):
+    if reading.corners and _clear(middles, halves):
+        pass  # characters stand where they were found, and the outline shows the plate
+    elif places and _clear(middles, halves):
         for one, other in pairwise(characters):
             x = left + (one.end + other.start) / 2 * scale
             draw.line((x, _HEAD + 6, x, sheet.height), _LINE, 2)

@@ -13,7 +13,7 @@ from crnn_ctc.data.digits import SIZE, SPLITS, has_digits, load_digits
 from crnn_ctc.data.label_tally import LabelTally
 from crnn_ctc.data.labelled import LabelError, normaliser, read_labelled
 from crnn_ctc.data.sequences import PROTOCOL_DIGITS, Protocol, protocol
-from crnn_ctc.decode.decoder import Decoder
+from crnn_ctc.decode.decoder import TextDecoder
 from crnn_ctc.errors import InputError, printable_name
 from crnn_ctc.evaluation.read import Picture, Read, read_fitted, read_pictures
 from crnn_ctc.image import names_picture
@@ -44,7 +44,7 @@ class Collection:
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def read(self, model: Recognizer, decoder: Decoder, batch_size: int) -> Iterator[Read]:
+    def read(self, model: Recognizer, decoder: TextDecoder, batch_size: int) -> Iterator[Read]:
         """Each picture as ``model`` reads it, in order."""
         if self.fitted:
             return read_fitted(model, self.pictures, batch_size, decoder)

@@ -10,30 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.decode.decoder import Decoder
+from crnn_ctc.decode.decoder import Decoder, TextDecoder
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import load_each
 from crnn_ctc.recognize import Recognizer, Seen, recognize
-
-
-def read_texts(
-    model: Recognizer,
-    images: NDArray[np.uint8],
-    batch_size: int = 64,
-    decoder: Decoder | None = None,
-) -> Iterator[list[str]]:
-    """The texts of ``images``, a list a batch, in order.
-
-    Args:
-        model: to read with.
-        images: uint8 (N, H, W, C), as the model takes them.
-        batch_size: pictures at once; it does not change the texts.
-        decoder: how to read the output; None for the best path.
-    """
-    decoder = decoder or Decoder(model.card.alphabet)
-    for start in range(0, len(images), batch_size):
-        log_probs = model.log_probs(images[start : start + batch_size])
-        yield decoder.texts(log_probs)
 
 
 @dataclass(frozen=True)
@@ -92,7 +72,7 @@ def read_pictures(
     model: Recognizer,
     pictures: Iterable[Picture],
     batch_size: int = 64,
-    decoder: Decoder | None = None,
+    decoder: TextDecoder | None = None,
 ) -> Iterator[Read]:
     """Read pictures of any size, in order, no more than a batch in memory at once.
 
@@ -114,7 +94,7 @@ def read_pictures(
 
 
 def read_fitted(
-    model: Recognizer, pictures: Sequence[Picture], batch_size: int, decoder: Decoder
+    model: Recognizer, pictures: Sequence[Picture], batch_size: int, decoder: TextDecoder
 ) -> Iterator[Read]:
     """Read arrays that are the model's input already, in order; see :func:`read_pictures`."""
     for start in range(0, len(pictures), batch_size):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from crnn_ctc.decode.decoder import Decoder
+from crnn_ctc.decode.decoder import TextDecoder
 from crnn_ctc.evaluation.collection import Collection
 from crnn_ctc.evaluation.metrics import Metrics
 from crnn_ctc.evaluation.read import Read
@@ -28,7 +28,7 @@ class Contender:
 
     name: str
     model: Recognizer
-    decoder: Decoder
+    decoder: TextDecoder
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,24 @@ from crnn_ctc.data.digits import has_digits, hold_out, load_digits
 from crnn_ctc.data.labelled import normaliser, read_labelled
 from crnn_ctc.data.sequences import protocol
 from crnn_ctc.decode import label_probabilities
-from crnn_ctc.decode.decoder import Decoder, decoder_for, tempered
+from crnn_ctc.decode.decoder import TextDecoder, decoder_for, tempered
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.collection import pictures_without_text
 from crnn_ctc.grammar import open_grammar
-from crnn_ctc.image import load_each
+from crnn_ctc.image import batches_by_width, load_each
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.recognize import Recognizer, look
 
 _BATCH = 64
+
+_PRIOR = 0.1
+"""Weight of the prior: what temperature e costs, as a sum of squared errors of answers."""
+
+_FEW = 200
+"""Answers; fewer say little about the temperature."""
+
+_RESAMPLES = 1000
+"""Bootstrap samples that the interval comes from."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,40 @@ class Answer:
     right: bool
 
 
-def temperature(model: Recognizer, data: Path, negatives: Path | None = None) -> float:
+@dataclass(frozen=True)
+class FittedTemperature:
+    """A temperature, and how far it can be relied on.
+
+    Attributes:
+        value: the temperature.
+        interval95: bootstrap interval of it (Efron 1979), lowest and highest.
+        answers: how many answers it was fitted to.
+        wrong: how many of them were not right.
+    """
+
+    value: float
+    interval95: tuple[float, float]
+    answers: int
+    wrong: int
+
+    @property
+    def warnings(self) -> list[str]:
+        """Why it may not hold for other pictures; a line each."""
+        found = []
+        if not self.wrong:
+            found.append(
+                f"all {self.answers:,} answers are right: they do not tell how confident the model "
+                "is when it is wrong; add pictures that it misreads, or --negatives"
+            )
+        if self.answers < _FEW:
+            found.append(
+                f"{self.answers:,} pictures are few: give {_FEW} or more that the model was not "
+                "trained on"
+            )
+        return found
+
+
+def temperature(model: Recognizer, data: Path, negatives: Path | None = None) -> FittedTemperature:
     """The temperature that suits a model best.
 
     Args:
@@ -71,11 +113,11 @@ def temperature(model: Recognizer, data: Path, negatives: Path | None = None) ->
         without = pictures_without_text(negatives, "fit")
         named = ((Path(str(picture.source)), None) for picture in without)
         answers += _pictures(model, decoder, named)
-    return round(fit_temperature(answers, model.card.alphabet), 3)
+    return fit_temperature(answers, model.card.alphabet)
 
 
 def _rows(
-    model: Recognizer, decoder: Decoder, images: NDArray[np.uint8], texts: Sequence[str]
+    model: Recognizer, decoder: TextDecoder, images: NDArray[np.uint8], texts: Sequence[str]
 ) -> Iterator[Answer]:
     """Answers to arrays that are the model's input already."""
     for start in range(0, len(texts), _BATCH):
@@ -86,7 +128,7 @@ def _rows(
 
 
 def _pictures(
-    model: Recognizer, decoder: Decoder, named: Iterable[tuple[Path, str | None]]
+    model: Recognizer, decoder: TextDecoder, named: Iterable[tuple[Path, str | None]]
 ) -> Iterator[Answer]:
     """Answers to picture files, each with its text, or with None where no answer is right."""
     waiting = iter(named)
@@ -101,13 +143,14 @@ def _pictures(
 
 def fit_temperature(
     answers: Sequence[Answer], alphabet: Alphabet, least: float = 0.25, most: float = 4.0
-) -> float:
+) -> FittedTemperature:
     """The temperature (Guo et al. 2017, section 4.2) with the lowest Brier score (Brier 1950).
 
     The score is the mean of (confidence - right)^2. It is a proper scoring rule and it is bounded,
     so that a few wrong labels, of which real data has some, do not decide it: the negative log
-    likelihood counts one sure answer with a wrong label as much as a hundred others. The logarithm
-    of the temperature is searched for by golden section, to within 1 %.
+    likelihood counts one sure answer with a wrong label as much as a hundred others. A prior keeps
+    the temperature near 1 where the answers say little: the square of its logarithm, times
+    ``_PRIOR``, is added to the sum. The logarithm is searched for by golden section, to within 1 %.
 
     Args:
         answers: of pictures that the model was not trained on.
@@ -128,18 +171,53 @@ def fit_temperature(
             [alphabet.encode(answer.text) for answer in batch],
             np.array([answer.right for answer in batch], np.float64),
         )
-        for batch in (counted[at : at + _BATCH] for at in range(0, len(counted), _BATCH))
+        for batch in (
+            [counted[place] for place in places]
+            # as many time steps as the picture is wide
+            for places in batches_by_width([len(answer.log_probs) for answer in counted], _BATCH)
+        )
     ]
 
-    def loss(log_temperature: float) -> float:
+    def errors(log_temperature: float) -> NDArray[np.float64]:
+        """Squared error of each answer."""
         found = math.exp(log_temperature)
-        total = 0.0
-        for log_probs, labels, right in batches:
-            p = label_probabilities(tempered(log_probs, found), labels, alphabet.blank)
-            total += float(((p - right) ** 2).sum())
-        return total
+        parts = [
+            (label_probabilities(tempered(log_probs, found), labels, blank) - right) ** 2
+            for log_probs, labels, right in batches
+        ]
+        return np.concatenate([np.empty(0), *parts])
 
-    return math.exp(_golden_section(loss, math.log(least), math.log(most), 0.01))
+    def loss(log_temperature: float) -> float:
+        return float(errors(log_temperature).sum()) + _PRIOR * log_temperature**2
+
+    blank = alphabet.blank
+    low, high = math.log(least), math.log(most)
+    value = math.exp(_golden_section(loss, low, high, 0.01))
+    grid = np.linspace(low, high, 29)  # steps of 10 %
+    below, above = _interval(np.array([errors(at) for at in grid]), grid)
+    return FittedTemperature(
+        round(value, 3),
+        (round(min(below, value), 3), round(max(above, value), 3)),  # the grid is coarse
+        len(answers),
+        sum(not answer.right for answer in answers),
+    )
+
+
+def _interval(errors: NDArray[np.float64], grid: NDArray[np.float64]) -> tuple[float, float]:
+    """Where the best temperature of resampled answers lies in 95 of 100 cases.
+
+    Args:
+        errors: squared errors of N answers at G temperatures, (G, N).
+        grid: logarithms of the temperatures, (G,).
+    """
+    count = errors.shape[1]
+    if not count:
+        return math.exp(grid[0]), math.exp(grid[-1])
+    rng = np.random.default_rng(0)
+    drawn = rng.multinomial(count, np.full(count, 1 / count), _RESAMPLES)  # (R, N)
+    best = grid[(errors @ drawn.T + (_PRIOR * grid**2)[:, None]).argmin(axis=0)]
+    low, high = np.exp(np.quantile(best, (0.025, 0.975)))
+    return float(low), float(high)
 
 
 def _golden_section(

@@ -30,6 +30,7 @@ from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.metrics import measure
 from crnn_ctc.evaluation.read import Picture, read_pictures
+from crnn_ctc.export.to_onnx import store_as_half
 from crnn_ctc.files import write_atomically
 from crnn_ctc.image import fit, load, open_picture
 from crnn_ctc.model_file.card import Card
@@ -188,11 +189,25 @@ def _write(source: Path, target: Path, inputs: dict[str, NDArray[np.uint8]]) -> 
             _Batches(inputs),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=_OPERATORS,
+            nodes_to_exclude=_after(onnx.load(target), "views"),
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             reduce_range=True,  # WEIGHT_BITS
         )
+    model = onnx.load(target)
+    store_as_half(model)  # what stays in float, where float16 can hold it
+    onnx.save(model, target)
+
+
+def _after(model: onnx.ModelProto, name: str) -> list[str]:
+    """Names of the nodes that compute with an input: corners need more than 8 bits."""
+    reached, nodes = {name}, []
+    for node in model.graph.node:  # in the order that they are computed in
+        if reached.intersection(node.input):
+            reached.update(node.output)
+            nodes.append(node.name)
+    return nodes
 
 
 @contextmanager

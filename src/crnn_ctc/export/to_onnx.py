@@ -109,7 +109,7 @@ def export(
     if card.grammar:
         open_grammar(card.grammar, card.alphabet)
     if calibrate:
-        card = replace(card, temperature=temperature(trained, calibrate, negatives))
+        card = replace(card, temperature=temperature(trained, calibrate, negatives).value)
     network = trained.network
     rectifier = trained.rectifier.network if trained.rectifier else None
     for part in (network, rectifier):

@@ -13,7 +13,7 @@ from crnn_ctc.image import MIN_SIDE
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.rectify import UNIT, Corners, homography, rectify
 
-BOX_MARGIN = 0.08
+BOX_MARGIN = 0.1
 """Kept round the upright box of a plate, in parts of its width and height."""
 
 MARGIN = 0.06

@@ -15,7 +15,7 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.find.card import KEY, LocatorCard
 from crnn_ctc.find.decoding import Found, decode, suppress
 from crnn_ctc.model_file.guard import read_model
-from crnn_ctc.model_file.runtime import open_session
+from crnn_ctc.model_file.runtime import CPU, open_session
 
 Maps = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 """uint8 (N, H, W, 3) to heat (N, h, w) in [0, 1] and corners (N, 8, h, w) in cells."""
@@ -77,20 +77,25 @@ class Locator:
         model: name of a shipped locator, or a model file.
         threads: inference threads.
         threshold: least score of a plate, from 0 to 1.
+        device: that computes; see :func:`crnn_ctc.model_file.runtime.open_session`.
 
     Raises:
-        InputError: no such model, or not a locator's model file.
+        InputError: no such model or device, or not a locator's model file.
     """
 
     def __init__(
-        self, model: str | Path = "plates-find", threads: int = 1, threshold: float = THRESHOLD
+        self,
+        model: str | Path = "plates-find",
+        threads: int = 1,
+        threshold: float = THRESHOLD,
+        device: str = CPU,
     ) -> None:
         name = str(model)
         if name in locators():
             with as_file(files("crnn_ctc") / "models" / f"{name}.onnx") as path:
-                session = open_session(read_model(path), threads, name)
+                session = open_session(read_model(path), threads, name, device=device)
         elif Path(model).is_file():
-            session = open_session(read_model(model), threads, name)
+            session = open_session(read_model(model), threads, name, device=device)
         else:
             raise InputError(f"{name}: no such locator; give a file or one of: {_named()}")
         meta = session.get_modelmeta().custom_metadata_map
@@ -121,11 +126,11 @@ def search(
     """As :meth:`Locator.find`, with any network."""
     image = photo if isinstance(photo, Image.Image) else Image.fromarray(photo)
     width, height = image.size
-    factor = coarse_factor(height, width)
-    candidates = _coarse(maps, image, factor)
-    near = _NEAR / max(height, width)
-    if near < 0.7 * factor:
-        candidates = suppress([*candidates, *_coarse(maps, image, near)])
+    reduced = _reduced(image, coarse_factor(height, width))
+    candidates = _coarse(maps, reduced, image.size)
+    near = _NEAR / max(reduced.size)
+    if near < 0.7:
+        candidates = suppress([*candidates, *_coarse(maps, _reduced(reduced, near), image.size)])
     candidates = candidates[:MOST_CANDIDATES]
     refined = [
         one
@@ -141,12 +146,16 @@ def coarse_factor(height: int, width: int) -> float:
     return min(1.0, math.sqrt(pixels / (height * width)))
 
 
-def _coarse(maps: Maps, picture: Image.Image, factor: float) -> list[Found]:
-    w, h = picture.size
-    if factor < 1:
-        size = (max(1, round(w * factor)), max(1, round(h * factor)))
-        picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    scale = np.array([w / picture.width, h / picture.height], np.float32)
+def _reduced(picture: Image.Image, factor: float) -> Image.Image:
+    if factor >= 1:
+        return picture
+    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+    return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
+def _coarse(maps: Maps, picture: Image.Image, size: tuple[int, int]) -> list[Found]:
+    """Plates of a reduced picture, in pixels of the photograph, which is of ``size``."""
+    scale = np.array([size[0] / picture.width, size[1] / picture.height], np.float32)
     rows, columns = (-(-side // MULTIPLE) * MULTIPLE for side in picture.size[::-1])
     filled = np.full((1, rows, columns, 3), _FILL, np.uint8)
     filled[0, : picture.height, : picture.width] = np.asarray(picture)

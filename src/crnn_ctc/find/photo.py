@@ -13,6 +13,7 @@ from PIL import Image
 
 from crnn_ctc.find.decoding import Found
 from crnn_ctc.find.locator import Locator
+from crnn_ctc.model_file.runtime import CPU
 
 Find = Literal["auto", "always", "never"]
 """Which pictures are searched for plates: those that are no crop of one, all, or none."""
@@ -30,12 +31,12 @@ PHOTO_PIXELS = 250_000
 class _Shared:
     """A locator that is loaded once, when it is first needed."""
 
-    def __init__(self, model: str | Path, threads: int) -> None:
-        self._model, self._threads = model, threads
+    def __init__(self, model: str | Path, threads: int, device: str) -> None:
+        self._model, self._threads, self._device = model, threads, device
 
     @cached_property
     def locator(self) -> Locator:
-        return Locator(self._model, self._threads)
+        return Locator(self._model, self._threads, device=self._device)
 
     def __getstate__(self) -> dict[str, Any]:
         # another process opens its own
@@ -49,12 +50,19 @@ class PlateFinder:
         find: which pictures are searched.
         locator: name of a shipped locator, or its model file.
         threads: inference threads.
+        device: that computes; see :func:`crnn_ctc.model_file.runtime.open_session`.
     """
 
-    def __init__(self, find: Find, locator: str | Path = "plates-find", threads: int = 1) -> None:
+    def __init__(
+        self,
+        find: Find,
+        locator: str | Path = "plates-find",
+        threads: int = 1,
+        device: str = CPU,
+    ) -> None:
         self.find = find
         # one for all copies, whichever needs it first
-        self._shared = _Shared(locator, threads)
+        self._shared = _Shared(locator, threads, device)
 
     @property
     def locator(self) -> Locator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crnn_ctc.alphabet import PLATES
-from crnn_ctc.plates.rules import PARTS, plate_pattern
+from crnn_ctc.plates.rules import PARTS, named_kind, plate_pattern
 from crnn_ctc.plates.scheme import PlateScheme
 from crnn_ctc.plates.text import with_dot
 
@@ -18,4 +18,5 @@ CHINA = PlateScheme(
     regions=PARTS["province"].strip("[]"),
     region_name="province",
     display=with_dot,
+    kind=named_kind,
 )

@@ -27,6 +27,11 @@ def unchanged(text: str) -> str:
     return text
 
 
+def no_kind(_: str) -> str:
+    """No kind: plates whose text does not tell it."""
+    return ""
+
+
 @dataclass(frozen=True)
 class PlateScheme:
     """The plates of a country.
@@ -45,6 +50,7 @@ class PlateScheme:
         region_name: what such a region is called, such as ``province``.
         normalise: a label as the alphabet spells it: mends what is safe to mend.
         display: a plate's text as people write it.
+        kind: the kind of plate that a text tells, such as ``police``; empty where it tells none.
     """
 
     name: str
@@ -58,6 +64,7 @@ class PlateScheme:
     region_name: str = "region"
     normalise: Callable[[str], str] = plate_label
     display: Callable[[str], str] = unchanged
+    kind: Callable[[str], str] = no_kind
 
     def spelt_by(self, alphabet: Alphabet) -> bool:
         """Whether a model of ``alphabet`` can read the scheme's plates; it may read others too."""

@@ -13,6 +13,7 @@ from crnn_ctc.recipe.data import (
 )
 from crnn_ctc.recipe.locator import LocatorRecipe, load_locator
 from crnn_ctc.recipe.networks import NETWORKS
+from crnn_ctc.recipe.rectifier import RectifierRecipe, load_rectifier
 from crnn_ctc.recipe.schema import (
     Input,
     NetworkSettings,
@@ -20,10 +21,11 @@ from crnn_ctc.recipe.schema import (
     Recipe,
     Training,
 )
-from crnn_ctc.recipe.toml_file import TASK, load, read_values, shipped
+from crnn_ctc.recipe.toml_file import RECTIFY, TASK, load, read_values, shipped
 
 __all__ = [
     "NETWORKS",
+    "RECTIFY",
     "ROW_HEIGHT",
     "ROW_STEP",
     "TASK",
@@ -37,11 +39,13 @@ __all__ = [
     "PlateViewsData",
     "PlatesData",
     "Recipe",
+    "RectifierRecipe",
     "RowsData",
     "Sources",
     "Training",
     "load",
     "load_locator",
+    "load_rectifier",
     "read_values",
     "shipped",
 ]

@@ -217,7 +217,7 @@ class Recipe(Section):
         Discriminator(lambda value: "own" if isinstance(value, dict | OwnAlphabet) else "named"),
     ]
     """DIGITS, PLATES or PLATES_CN; a table with the key characters; or LABELS, the characters of
-    the training labels."""
+    the training and validation labels."""
     grammar: str | None = None
     """Texts that the model may answer, such as plates or digits:5; training does not use it."""
     plates: Annotated[str | None, Field(json_schema_extra={"enum": [*SCHEMES]})] = None

@@ -27,11 +27,10 @@ _EITHER = {"training.images": "epochs", "training.epochs": "images"}
 """Keys that take the place of another."""
 
 
-TASK = "find"
-"""The value of ``task`` in the recipe of a locator; a reader's recipe has no such key."""
+TASK, RECTIFY = "find", "rectify"
+"""Values of ``task`` in the recipe of a locator, of a rectifier; a reader's has no such key."""
 
-
-_TASKS = (TASK, "rectify")
+_TASKS = (TASK, RECTIFY)
 
 
 def shipped(task: str | None = None) -> list[str]:
@@ -49,8 +48,8 @@ def load(source: str | Path, changes: list[str] | None = None) -> Recipe:
         InputError: no such recipe, not TOML, an unknown key, a wrong type, a value out of range.
     """
     values = read_values(source, changes)
-    if values.get("task") == TASK:
-        raise InputError(f"{source}: the recipe of a locator, which reads no text")
+    if values.get("task") in _TASKS:
+        raise InputError(f"{source}: a recipe that only train takes: its model reads no text")
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
@@ -64,7 +63,7 @@ def read_values(source: str | Path, changes: list[str] | None = None) -> dict[st
         InputError: no such recipe, not TOML, or a change cannot be made.
     """
     name = str(source)
-    if name in (*shipped(), *shipped(TASK)):
+    if name in (*shipped(), *shipped(TASK), *shipped(RECTIFY)):
         text = (files("crnn_ctc") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
     else:
         try:

@@ -115,6 +115,7 @@ def open_models(
     threads: int = 1,
     device: str = CPU,
     min_confidence: float = 0.0,
+    decode: str | None = None,
 ) -> dict[str, ServedModel]:
     """Models by name, the first of which answers when none is named.
 
@@ -125,6 +126,7 @@ def open_models(
         threads: see :class:`crnn_ctc.reader.Reader`, as for the others.
         device: that computes them.
         min_confidence: of what is accepted, where a request does not say.
+        decode: name of the decoder.
 
     Raises:
         InputError: no such model, two of one name, or what ``Reader`` raises.
@@ -139,6 +141,7 @@ def open_models(
             threads,
             device=device,
             min_confidence=min_confidence,
+            decode=decode,
             max_pixels=limits.pixels,
         )
         opened[name] = ServedModel(reader, name, limits, metrics)

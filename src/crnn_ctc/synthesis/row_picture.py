@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +35,7 @@ def photograph(
     ground, level, printed = _ground(height, width, draws)
     dark = level * (0.05 + 0.75 * draws.next() ** 1.8)
     dark = max(4.0, min(dark, level - max(34, 1.1 * printed)))  # what is fainter nobody reads
-    strength = draws.between(0.75, 1.0)
+    strength: Any = draws.between(0.75, 1.0)
     if draws.chance(0.5):  # a pen that presses unevenly
         strength = strength * (1 - draws.between(0, 0.4) * np.abs(paper.cut(height, width, draws)))
     alpha = ink * np.float32(1 / 255) * np.asarray(strength, np.float32)
@@ -145,11 +147,13 @@ def _exposed(picture: NDArray[np.float32], draws: Draws) -> NDArray[np.uint8]:
     """Blur, few pixels, noise and JPEG."""
     height, width = picture.shape
     if draws.chance(0.7):
-        picture = cv2.GaussianBlur(picture, (0, 0), 0.3 + 0.7 * draws.next())
+        blurred = cv2.GaussianBlur(picture, (0, 0), 0.3 + 0.7 * draws.next())
+        picture = np.asarray(blurred, np.float32)
     if draws.chance(0.4):
         share = draws.between(0.55, 0.95)
         size = (max(8, round(width * share)), max(12, round(height * share)))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        picture = np.asarray(small, np.float32)
     if draws.chance(0.75):
         h, w = picture.shape
         grain = paper.grain(h, w, draws)

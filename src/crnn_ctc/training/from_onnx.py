@@ -87,7 +87,7 @@ def _state(model: onnx.ModelProto, network: Network, card: Card) -> dict[str, Te
         ValueError: a layer has no node, a node has no layer, or the network has weights of another
             kind.
     """
-    graph = model.graph
+    graph = _without_rectifier(model.graph)
     fixed = _fixed(graph)
     layers = _layers_as_run(network, card)
     weights: dict[str, str] = {}  # of a parameter: the value of the graph that holds it
@@ -131,6 +131,23 @@ def _state(model: onnx.ModelProto, network: Network, card: Card) -> dict[str, Te
         if name not in found and name.rpartition(".")[0] not in norms:
             raise ValueError(f"{name} is not in the graph")
     return state | found
+
+
+def _without_rectifier(graph: onnx.GraphProto) -> onnx.GraphProto:
+    """The graph without the nodes that compute with ``views``: those are the rectifier's."""
+    reached, nodes = {"views"}, []
+    for node in graph.node:
+        if reached.intersection(node.input):
+            reached.update(node.output)
+        else:
+            nodes.append(node)
+    if len(nodes) == len(graph.node):
+        return graph
+    rest = onnx.GraphProto()
+    rest.CopyFrom(graph)
+    del rest.node[:]
+    rest.node.extend(nodes)
+    return rest
 
 
 def _layers_as_run(network: Network, card: Card) -> list[tuple[str, nn.Module]]:

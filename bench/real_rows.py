@@ -1,0 +1,97 @@
+"""Real rows of handwritten digits: accuracy by length, calibration, and each error.
+
+    python bench/real_rows.py MODEL DATA --json FILE
+
+DATA is a manifest or a folder. The temperature of the model was fitted to some such rows, so the
+calibration error stated is two-fold: the temperature fitted to every second row, measured on the
+others, and the other way round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+from crnn_ctc.benchmark.machine import processor
+from crnn_ctc.cli.models import open_model
+from crnn_ctc.data.labelled import normaliser, read_labelled
+from crnn_ctc.decode.decoder import decoder_for
+from crnn_ctc.errors import InputError
+from crnn_ctc.evaluation.confidence import (
+    at_threshold,
+    expected_calibration_error,
+    threshold_for_coverage,
+)
+from crnn_ctc.evaluation.metrics import measure
+from crnn_ctc.export.calibration import Answer, fit_temperature
+from crnn_ctc.image import load_each
+from crnn_ctc.recognize import look
+
+COVERAGE = 0.95
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--json", type=Path, required=True)
+    options = parser.parse_args()
+    model = open_model(options.model)
+    card = model.card
+    samples = list(read_labelled(options.data, normalise=normaliser(card.alphabet)))
+    pictures = load_each(sample.path for sample in samples)
+    answers = []
+    for seen, sample in zip(look(model, decoder_for(card), pictures), samples, strict=True):
+        if isinstance(seen, InputError):
+            raise seen
+        text = seen[0].decoded.text
+        answers.append(Answer(seen[1].copy(), text, text == sample.text))
+
+    confidences = [0.0] * len(answers)
+    for half in (0, 1):
+        fit = fit_temperature(answers[1 - half :: 2], card.alphabet)
+        fitted = replace(card, temperature=fit.value)
+        for place in range(half, len(answers), 2):
+            decoded = decoder_for(fitted)(answers[place].log_probs[None])[0]
+            confidences[place] = decoded.confidence
+    right = [answer.right for answer in answers]
+    answered = at_threshold(confidences, right, threshold_for_coverage(confidences, COVERAGE))
+
+    by_length: dict[int, list[bool]] = defaultdict(list)
+    for sample, correct in zip(samples, right, strict=True):
+        by_length[len(sample.text)].append(correct)
+    metrics = measure([a.text for a in answers], [s.text for s in samples])
+    errors = sorted(
+        (
+            {"file": s.path.name, "label": s.text, "read": a.text, "confidence": round(c, 4)}
+            for s, a, c in zip(samples, answers, confidences, strict=True)
+            if not a.right
+        ),
+        key=lambda error: -float(str(error["confidence"])),
+    )
+    values = {
+        "model": card.name,
+        "data": f"{options.data.parent.name}/{options.data.name}, {len(samples)} rows",
+        "machine": processor(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "exact_match": metrics.exact_match,
+        "interval95": metrics.interval95,
+        "cer": metrics.cer,
+        "by_length": {
+            length: {"n": len(each), "exact_match": sum(each) / len(each)}
+            for length, each in sorted(by_length.items())
+        },
+        "ece_two_fold": expected_calibration_error(confidences, right),
+        "answered": {"coverage": answered.coverage, "wrong": answered.risk},
+        "errors": errors,
+    }
+    options.json.write_text(json.dumps(values, indent=2) + "\n")
+    print(json.dumps({key: value for key, value in values.items() if key != "errors"}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

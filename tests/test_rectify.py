@@ -1,0 +1,181 @@
+"""Straightening: homographies, sampling, and what a model with a rectifier says of a picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from conftest import EXAMPLES
+from crnn_ctc import InputError, Reader
+from crnn_ctc.rectify import UNIT, homography, project, rectify
+
+coordinates = st.floats(-200, 200)
+
+
+@settings(max_examples=60, deadline=None)
+@given(shift=st.tuples(coordinates, coordinates), bend=st.lists(st.floats(-0.2, 0.2), min_size=8))
+def test_a_homography_takes_its_points_to_their_targets(
+    shift: tuple[float, float], bend: list[float]
+) -> None:
+    source = UNIT * (60, 20) + shift
+    target = (UNIT + np.array(bend[:8]).reshape(4, 2)) * (168, 48)
+    h = homography(source, target)
+    np.testing.assert_allclose(project(h, source), target, atol=1e-6)
+    np.testing.assert_allclose(project(np.linalg.inv(h), target), source, atol=1e-6)
+
+
+def ramp(width: int, height: int) -> Image.Image:
+    """Red rises from left to right, green from top to bottom."""
+    x = np.linspace(0, 255, width)[None, :].repeat(height, 0)
+    y = np.linspace(0, 255, height)[:, None].repeat(width, 1)
+    return Image.fromarray(np.stack([x, y, 0 * x], -1).astype(np.uint8))
+
+
+def test_the_whole_picture_comes_back_as_it_was() -> None:
+    picture = ramp(168, 48)
+    corners = (UNIT * (168, 48)).astype(np.float32)
+    out = rectify(picture, corners, 48, 168, margin=0.0)
+    assert np.abs(out.astype(int) - np.asarray(picture).astype(int)).max() <= 2
+
+
+def test_a_turned_plate_is_read_from_its_first_corner() -> None:
+    corners = (UNIT * (168, 48)).astype(np.float32)
+    upside_down = np.roll(corners, 2, axis=0)
+    out = rectify(ramp(168, 48), upside_down, 48, 168, margin=0.0)
+    assert out[0, 0, 0] > 240
+    assert out[0, 0, 1] > 240
+    assert out[-1, -1, 0] < 15
+
+
+def test_two_rows_stand_side_by_side() -> None:
+    corners = (UNIT * (100, 60)).astype(np.float32)
+    out = rectify(ramp(100, 60), corners, 48, 168, two_rows=True, margin=0.0)
+    assert out.shape == (48, 168, 3)
+    assert out[:, :56, 1].mean() < out[:, 56:, 1].mean()  # the upper row comes first
+
+
+@pytest.mark.parametrize(
+    "corners",
+    [
+        np.zeros((4, 2)),
+        np.full((4, 2), np.nan),
+        np.array([(-900, -900), (900, -900), (900, 900), (-900, 900)]),
+        np.array([(0, 0), (10, 10), (20, 20), (30, 30)]),
+        np.array([(0, 0), (50, 30), (50, 0), (0, 30)]),
+    ],
+)
+def test_corners_of_no_plate_still_give_a_picture(corners: np.ndarray) -> None:
+    out = rectify(ramp(50, 30), corners.astype(np.float32), 48, 168)
+    assert out.shape == (48, 168, 3)
+
+
+@pytest.mark.parametrize("model", ["plates-small", "plates-nano", "plates-nano-int8"])
+def test_shipped_models_say_where_the_plate_and_its_characters_are(model: str) -> None:
+    picture = Image.open(EXAMPLES / "plates" / "苏D18RL9_blue.jpg")
+    reading = Reader(model, find="never")(picture)
+    assert (reading.text, reading.colour, reading.kind) == ("苏D18RL9", "blue", "blue")
+    quad = np.array(reading.corners)
+    assert quad.shape == (4, 2)
+    assert quad[1, 0] - quad[0, 0] > 0.7 * picture.width
+    centres = [np.mean(character.corners, axis=0) for character in reading.characters]
+    x = [float(centre[0]) for centre in centres]
+    assert x == sorted(x)
+    # the serial's characters stand 57 mm apart on a plate of 440 mm
+    pitch = 57 / 440 * np.linalg.norm(quad[1] - quad[0])
+    assert np.abs(np.diff(x[2:]) - pitch).max() < 0.3 * pitch
+
+
+def test_a_tilted_and_loosely_cut_plate_is_read() -> None:
+    plate = Image.open(EXAMPLES / "plates" / "浙B6354Y_dusk.png").convert("RGB")
+    ground = Image.new("RGB", (2 * plate.width, 3 * plate.height), "#5a6068")
+    ground.paste(plate, (plate.width // 2, plate.height))
+    turned = ground.rotate(17, Image.Resampling.BICUBIC, fillcolor="#5a6068")
+    small, old = Reader("plates-small", find="never"), Reader("plates-tiny", find="never")
+    assert small(turned).text == "浙B6354Y"
+    assert old(turned).text != "浙B6354Y"
+
+
+@pytest.mark.parametrize("turn", [Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270])
+def test_a_plate_on_its_side_is_read_and_its_corners_follow_its_text(turn: Image.Transpose) -> None:
+    reader = Reader(find="never")
+    upright = Image.open(EXAMPLES / "plates" / "苏D18RL9_blue.jpg").convert("RGB")
+    straight, turned = reader(upright), reader(upright.transpose(turn))
+    assert turned.text == straight.text == "苏D18RL9"
+    width, height = upright.size
+    x, y = np.array(straight.corners).T
+    moved = (y, width - x) if turn == Image.Transpose.ROTATE_90 else (height - y, x)
+    np.testing.assert_allclose(np.array(turned.corners).T, moved, atol=0.5)
+
+
+def test_a_police_plate_tells_its_kind() -> None:
+    reading = Reader(find="never")(EXAMPLES / "plates" / "京G6145警_police.jpg")
+    assert (reading.colour, reading.kind) == ("white", "police")
+
+
+def test_a_model_of_0_1_finds_no_corners() -> None:
+    reading = Reader("plates-tiny", find="never")(EXAMPLES / "plates" / "苏D18RL9_blue.jpg")
+    assert (reading.corners, reading.colour, reading.kind) == ((), "", "")
+
+
+torch = pytest.importorskip("torch")
+
+
+def test_corners_of_a_manifest_are_checked() -> None:
+    from crnn_ctc.data.plate_views import read_corners
+
+    good = "10,20 110,22 108,52 9,50"
+    np.testing.assert_array_equal(read_corners(good, "x.csv:2")[2], [108, 52])
+    for bad, says in (
+        ("1,2 3,4", "not four points"),
+        ("a,b c,d e,f g,h", "not four points"),
+        ("10,20 9,50 108,52 110,22", "clockwise"),
+        ("10,20 108,52 110,22 9,50", "clockwise"),
+    ):
+        with pytest.raises(InputError, match=f"x.csv:2: .*{says}"):
+            read_corners(bad, "x.csv:2")
+
+
+def test_views_depend_on_seed_and_index_and_keep_their_corners() -> None:
+    from crnn_ctc.data.plate_views import Plate, ViewSource
+    from crnn_ctc.data.views import levels
+    from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
+
+    synthesizer = PlateSynthesizer(3)
+    image, corners, text, _ = synthesizer.front(1)
+    plates = [Plate(levels(image), corners, text, scene=True)]
+    grounds = [np.full((300, 400, 3), 90, np.uint8)]
+    source, again = (ViewSource(plates, synthesizer, grounds, 0.5, 0.0, 7) for _ in range(2))
+    for i in range(12):
+        (view, plate), (same, _) = source.view(i), again.view(i)
+        np.testing.assert_array_equal(view.image, same.image)
+        np.testing.assert_array_equal(view.corners, same.corners)
+        x, y = view.corners.T
+        assert abs(x.mean() - 0.5) < 0.45
+        assert abs(y.mean() - 0.5) < 0.45
+        sides = np.roll(view.corners, -1, 0) - view.corners
+        after = np.roll(sides, -1, 0)
+        assert (sides[:, 0] * after[:, 1] - sides[:, 1] * after[:, 0] > 0).all()  # as it is read
+        assert plate.text
+
+
+def test_a_wider_network_begins_as_the_narrow_one(tmp_path: object) -> None:
+    from crnn_ctc.net.build import build
+    from crnn_ctc.recipe import load
+    from crnn_ctc.training import finetune
+
+    start = finetune.open_start("plates-nano")
+    before, finetune._BREAK = finetune._BREAK, 0.0
+    try:
+        wide = finetune.widened(start, load("plates-small"))
+    finally:
+        finetune._BREAK = before
+    images = torch.rand(2, 3, 48, 168, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        narrow, other = start.network.eval()(images), wide.network.eval()(images)
+    torch.testing.assert_close(narrow, other, atol=1e-3, rtol=1e-3)
+    assert type(wide.network) is type(build(load("plates-small")))
+    with pytest.raises(InputError, match="cannot be widened"):
+        finetune.widened(start, load("plates-tiny"))

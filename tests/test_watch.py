@@ -345,6 +345,47 @@ def test_a_file_cut_in_the_middle_answers_what_it_has(
     assert "copy it again" in found.err
 
 
+def test_a_stream_that_ends_is_opened_again(video: Path) -> None:
+    content, asked = video.read_bytes(), []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.0"
+
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    from crnn_ctc.watch.video import Camera
+
+    said: list[str] = []
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        camera = Camera(f"http://me:secret@127.0.0.1:{server.server_port}/live", 5, said.append)
+        frames = iter(camera)
+        before = time.time()
+        seen = []
+        while len(asked) < 2 or not seen:
+            frame = next(frames)
+            if frame is not None:
+                seen.append(frame)
+    finally:
+        frames.close()  # type: ignore[attr-defined]
+        server.shutdown()
+        server.server_close()
+    assert seen[0].picture.size == SIZE
+    assert seen[0].time >= before - 60
+    assert said[0].startswith(f"http://127.0.0.1:{server.server_port}/live: ")
+    assert said[0].endswith("; opened again in 1 s")
+    assert said[0].count("http://") == 1
+    assert "secret" not in said[0]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [

@@ -82,7 +82,7 @@ class Live(Generic[T]):
                             return
                         self._put(item)
                 except InputError as error:
-                    reason = str(error)
+                    reason = str(error).removeprefix(f"{self._name}: ")
                 self._say(f"{self._name}: {reason}; opened again in {pause:g} s")
                 self._closed.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)

@@ -47,6 +47,53 @@ function preprocess(image, [height, width, channels]) {
   return new ort.Tensor("uint8", pixels, [1, height, width, channels]);
 }
 
+/** The map of a unit square to four corners [x, y] (Heckbert 1989, section 2.2.3). */
+function homography([[x0, y0], [x1, y1], [x2, y2], [x3, y3]]) {
+  const [ax, ay, bx, by] = [x1 - x2, y1 - y2, x3 - x2, y3 - y2];
+  const [sx, sy] = [x0 - x1 + x2 - x3, y0 - y1 + y2 - y3];
+  const det = ax * by - bx * ay || 1e-9;
+  const [g, h] = [(sx * by - bx * sy) / det, (ax * sy - sx * ay) / det];
+  return (u, v) => {
+    const w = g * u + h * v + 1;
+    return [
+      ((x1 - x0 + g * x1) * u + (x3 - x0 + h * x3) * v + x0) / w,
+      ((y1 - y0 + g * y1) * u + (y3 - y0 + h * y3) * v + y0) / w,
+    ];
+  };
+}
+
+/** The plate straightened: uint8 (1, H, W, 3), sampled from the picture's own pixels. */
+function straighten(image, found, twoRows, margin, [height, width]) {
+  const context = new OffscreenCanvas(image.width, image.height).getContext("2d");
+  context.drawImage(image, 0, 0);
+  const { data } = context.getImageData(0, 0, image.width, image.height);
+  const corners = [0, 2, 4, 6].map((i) => [found[i] * image.width, found[i + 1] * image.height]);
+  const toPicture = homography(corners);
+  const pixel = (x, y, c) => {
+    const column = Math.min(Math.max(x, 0), image.width - 1);
+    const row = Math.min(Math.max(y, 0), image.height - 1);
+    return data[4 * (row * image.width + column) + c];
+  };
+  const left = Math.round(width / 3); // the upper row of two stands left of the lower
+  const pixels = new Uint8Array(height * width * 3);
+  for (let row = 0, j = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      let [u, v] = [(column + 0.5) / width, (row + 0.5) / height];
+      if (!twoRows) [u, v] = [u, v].map((share) => share * (1 + 2 * margin) - margin);
+      else if (column < left) [u, v] = [0.15 + (0.7 * (column + 0.5)) / left, 0.44 * v];
+      else [u, v] = [(column - left + 0.5) / (width - left), 0.33 + 0.67 * v];
+      const [x, y] = toPicture(u, v).map((place) => place - 0.5);
+      const [x0, y0] = [Math.floor(x), Math.floor(y)];
+      for (let c = 0; c < 3; c++) {
+        const top = pixel(x0, y0, c) * (x0 + 1 - x) + pixel(x0 + 1, y0, c) * (x - x0);
+        const low = pixel(x0, y0 + 1, c) * (x0 + 1 - x) + pixel(x0 + 1, y0 + 1, c) * (x - x0);
+        pixels[j++] = top * (y0 + 1 - y) + low * (y - y0);
+      }
+    }
+  }
+  return new ort.Tensor("uint8", pixels, [1, height, width, 3]);
+}
+
 /** T rows of K calibrated probabilities from log-probabilities (1, T, K). */
 function calibrate({ data, dims: [, steps, classes] }, temperature) {
   return Array.from({ length: steps }, (_, t) => {
@@ -104,11 +151,25 @@ attempt(async () => {
   const blank = card.alphabet.blank;
   const characters = [...card.alphabet.symbols];
   const session = await ort.InferenceSession.create(bytes);
-  const size = session.inputMetadata[0].shape.slice(1);
+  const sizes = Object.fromEntries(
+    session.inputMetadata.map(({ name, shape }) => [name, shape.slice(1)]),
+  );
+  const none = ([...size]) => new ort.Tensor("uint8", new Uint8Array(0), [0, ...size]);
+  const network = async (image) => {
+    if (!card.rectifier) return session.run({ images: preprocess(image, sizes.images) });
+    // the input that is not asked for is an empty batch
+    const views = preprocess(image, sizes.views);
+    const { corners, rows } = await session.run({ images: none(sizes.images), views });
+    const twoRows = rows.data[0] > 0.5;
+    const { margin } = card.rectifier;
+    const images = straighten(image, corners.data, twoRows, margin, sizes.images);
+    const { log_probs } = await session.run({ images, views: none(sizes.views) });
+    return { log_probs, corners };
+  };
   const read = async () => {
     const image = await createImageBitmap(input.files[0]);
     const started = performance.now();
-    const { log_probs, corners } = await session.run({ images: preprocess(image, size) });
+    const { log_probs, corners } = await network(image);
     const rows = calibrate(log_probs, card.temperature);
     const labels = decode(rows, blank);
     const confidence = probability(rows, labels, blank);

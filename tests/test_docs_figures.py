@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import re
 from typing import Any
 
 import pytest
 
 from pages import ROOT, Page
+
+#: Confidences differ from machine to machine.
+DECIMAL = re.compile(r"\d\.\d+")
 
 
 def _tables() -> Any:
@@ -40,4 +44,4 @@ def test_the_first_example_prints_what_the_readme_shows(monkeypatch: pytest.Monk
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(blocks[first].code, "README.md", "exec"), {})
-    assert printed.getvalue() == shown.code
+    assert DECIMAL.sub("N", printed.getvalue()) == DECIMAL.sub("N", shown.code)

@@ -8,7 +8,7 @@ STARTED := $(shell date +%s)
 .PHONY: demo test test-all lint docs format clean
 
 demo: .venv/installed  ## read examples/ with the shipped models
-	.venv/bin/crnn-ctc predict examples/plates --save demo/plates
+	.venv/bin/crnn-ctc predict examples/photos examples/plates --save demo/plates
 	.venv/bin/crnn-ctc predict --model digits-tiny examples/digits --save demo/digits
 	@echo "annotated pictures: $(CURDIR)/demo"
 

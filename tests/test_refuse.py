@@ -18,7 +18,7 @@ from crnn_ctc.cli.tracks import tracks
 
 PLATES = sorted((EXAMPLES / "plates").iterdir())
 UNSURE = next(p for p in PLATES if "green car" in p.name)
-SURE = next(p for p in PLATES if "mud" in p.name)
+SURE = next(p for p in PLATES if "dusk" in p.name)
 YELLOW = next(p for p in PLATES if "yellow" in p.name)
 
 
@@ -95,7 +95,7 @@ def test_refused_readings_are_marked_and_have_exit_code_3(tmp_path: Path) -> Non
     predict = ("predict", SURE, UNSURE, "--min-confidence", 0.98)
     done = run_cli(*predict, "--save", tmp_path)
     assert done.returncode == 3
-    assert b"2 pictures read with plates-tiny" in done.stderr
+    assert b"2 pictures read with plates-small" in done.stderr
     assert b"; 1 refused below 0.98" in done.stderr
     header, first, second = done.stdout.decode().splitlines()
     assert header.split() == ["text", "confidence", "answer", "ms", "path"]
@@ -235,7 +235,7 @@ def test_predict_reads_tracks(tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = run_cli("predict", "--track", folder, "--format", "json", "--save", out)
     assert done.returncode == 0, done.stderr
-    assert "1 track read with plates-tiny" in done.stderr.decode()
+    assert "1 track read with plates-small" in done.stderr.decode()
     assert "broken.png: not a picture" in done.stderr.decode()
     assert "1 picture of 4 left out" in done.stderr.decode()
     (value,) = json.loads(done.stdout)

@@ -186,8 +186,8 @@ def test_the_service_and_the_command_line_say_the_same(client: httpx.Client) -> 
     answered = client.post("/v1/read", files=files, params=query).json()["readings"]
     broken = Path(two_rows.parent, "..", "broken.png")
     done = run_cli(
-        "predict", PLATES[0], two_rows, broken, "--format", "json", "--alternatives", 2,
-        "--min-confidence", 0.5,
+        "predict", PLATES[0], two_rows, broken, "--model", "plates-tiny", "--format", "json",
+        "--alternatives", 2, "--min-confidence", 0.5,
     )  # fmt: skip
     printed = json.loads(done.stdout)
     for one, other in zip(answered, printed, strict=True):
@@ -234,7 +234,7 @@ def test_a_bad_picture_costs_its_own_answer_alone(client: httpx.Client) -> None:
     assert "broken" in readings[1]["error"]
     assert "not a picture" in readings[2]["error"]
     readings = client.post("/v1/read", files=[("a", ("empty.png", b""))]).json()["readings"]
-    assert "not a picture" in readings[0]["error"]
+    assert "empty file" in readings[0]["error"]
 
 
 def test_a_body_that_is_no_picture(client: httpx.Client) -> None:
@@ -832,7 +832,8 @@ def test_no_batch_is_larger_than_it_may_be() -> None:
     readings = model.read(mixed)
     assert [r.text for r in readings] == [*TEXTS, ""]
     assert [len(r.alternatives) for r in readings] == [0, 1, 2, 0, 1, 2, 0]
-    assert np.isclose(sum(r.ms > 0 for r in readings), len(DIGITS))
+    assert [bool(r.error) for r in readings] == [*[False] * len(DIGITS), True]
+    assert all(r.ms > 0 for r in readings)
     assert json.dumps(metrics.text().decode())
 
 

@@ -22,7 +22,7 @@ from test_serve import DIGITS, KEY, PLATES, SMALL, Limits, serving
 
 MODELS = ("plates-tiny", "digits-tiny")
 PLATE = EXAMPLES / "plates" / "苏D18RL9_blue.jpg"
-SURE = f"{100 * Reader()(PLATE).confidence:.1f} %"
+SURE = f"{100 * Reader(MODELS[0])(PLATE).confidence:.1f} %"
 HOSTILE = "=HYPERLINK(<img src=x onerror=alert(1)>,\"'&).png"
 
 #: What stands on the page.
@@ -68,7 +68,7 @@ def test_a_picture_is_read(tab: Tab, address: str) -> None:
     cells = "[...document.querySelectorAll('#reading .cells b')].map((e) => e.textContent).join('')"
     assert tab.run(cells) == "苏D18RL9"
     # of three other texts, those below 0.1 % are not worth a look
-    [reading] = Reader(alternatives=3).read([PLATE])
+    [reading] = Reader(MODELS[0], alternatives=3).read([PLATE])
     likely = sum(a.probability >= 0.001 for a in reading.alternatives)
     assert tab.run("document.querySelectorAll('#reading .alternatives li').length") == likely
     # every line ends over the picture
@@ -91,7 +91,7 @@ def test_a_guess_does_not_look_like_an_answer(tab: Tab) -> None:
         assert tab.run("document.querySelector('#least').value") == "0.98"
         tab.give("#files", unsure)
         tab.wait(SHOWN)
-        [reading] = Reader(min_confidence=0.98).read([unsure])
+        [reading] = Reader("plates-tiny", min_confidence=0.98).read([unsure])
         share = f"{100 * reading.confidence:.1f} %"
         assert tab.run("document.querySelector('#reading .chip').className") == "chip refused"
         assert tab.run(TEXT) == "Perhaps 沪D·GX2994"  # as it is heard
@@ -156,8 +156,8 @@ def test_several_pictures_become_a_table_and_a_file(tab: Tab, address: str, tmp_
     assert content.startswith(b"\xef\xbb\xbf")
     table = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
     columns = ["picture", "text", "display", "confidence", "error", "accepted"]
-    assert table[0][:7] == columns
-    assert [row[6] for row in table[1:]] == ["true", "true", "false", "true"]
+    assert table[0][:6] == columns
+    assert [row[5] for row in table[1:]] == ["true", "true", "false", "true"]
     assert [row[1] for row in table[1:]] == ["京G6145警", "川C05479K", "", "苏D18RL9"]
     assert table[4][0] == f"'{HOSTILE}"  # what a spreadsheet would take for a formula
     assert "not a picture" in table[3][4]

@@ -17,6 +17,8 @@ function resolved(schema) {
 function kind(schema) {
   if (schema.$ref) return schema.$ref.split("/").pop();
   if (schema.anyOf) return schema.anyOf.map(kind).join(" or ");
+  // a list of fixed length, such as a point
+  if (schema.prefixItems) return `(${schema.prefixItems.map(kind).join(", ")})`;
   if (schema.type === "array") return `list of ${kind(schema.items)}`;
   return schema.format || schema.type || "any";
 }

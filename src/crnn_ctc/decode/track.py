@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +27,8 @@ def fuse_track(
     """What F pictures of one text say together.
 
     The best texts of each picture are candidates; the exact probability of each candidate in every
-    picture is known; :func:`crnn_ctc.decode.fuse.fuse` weighs them. Identical pictures give the
-    text and the confidence of one.
+    picture is known; :func:`crnn_ctc.decode.fuse.fuse` weighs them. Identical pictures give what
+    one gives.
 
     Args:
         decode: has decoded the pictures, with alternatives.
@@ -44,8 +43,8 @@ def fuse_track(
     if not any(texts):
         return Decoded("", 0.0, ()), 0
     if all(np.array_equal(rows, log_probs[0]) for rows in log_probs):
-        only = decoded[0]
-        return replace(only, alternatives=only.alternatives[:alternatives]), 0
+        # a search for more texts also finds less probable ones, so this one is as for one picture
+        return decode.giving(alternatives)(log_probs[0][None])[0], 0
     found = np.stack([decode.probabilities(rows, texts) for rows in log_probs])
     weights = frame_weights([np.exp(rows.astype(np.float64)) for rows in log_probs])
     shares = fuse(found, np.array([not text for text in texts]), weights)

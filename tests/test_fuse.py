@@ -80,7 +80,7 @@ def test_shares_are_probabilities(log_probs: NDArray[np.float32]) -> None:
     fused, _ = fuse_track(decode, decode(log_probs), list(log_probs), alternatives=9)
     shares = [fused.confidence, *(a.probability for a in fused.alternatives)]
     assert all(0 <= share <= 1 for share in shares)
-    assert sum(shares) <= 1 + 1e-9
+    assert sum(shares) <= 1 + 1e-6  # float32
     assert not fused.text or shares == sorted(shares, reverse=True)
 
 

@@ -292,10 +292,11 @@ def test_a_set_goes_straight_into_check_stats_and_evaluate(tmp_path: Path) -> No
     from crnn_ctc.training.checkpoint import BEST, save_tensors
 
     folder = tmp_path / "d"
-    write(folder, 56, evenly=True, provinces={"京": 1.0, "藏": 1.0})
+    count = 4 * len(KIND_WEIGHTS)
+    write(folder, count, evenly=True, provinces={"京": 1.0, "藏": 1.0})
     done = run_cli("data", "check", folder, "--steps", "20")
     assert done.returncode == 0, done.stdout.decode()
-    assert "56 pictures: 0 errors" in done.stdout.decode()
+    assert f"{count} pictures: 0 errors" in done.stdout.decode()
     done = run_cli("data", "stats", folder)
     assert done.returncode == 0, done.stderr.decode()
     lines = done.stdout.decode().splitlines()
@@ -309,9 +310,10 @@ def test_a_set_goes_straight_into_check_stats_and_evaluate(tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr.decode()
     values = json.loads(file.read_text())
     assert {kind: m["n"] for kind, m in values["by_kind"].items()} == dict.fromkeys(KIND_WEIGHTS, 4)
-    # embassy, airport and hazard plates have no province, cross-border ones are all of 粤
+    # embassy, airport, hazard, armed police and army plates have no province, cross-border ones
+    # are all of 粤
     assert {name: m["n"] for name, m in values["by_province"].items()} == {
-        "京": 20, "藏": 20, "other": 12, "粤": 4
+        "京": 24, "藏": 24, "other": 20, "粤": 4
     }  # fmt: skip
 
 

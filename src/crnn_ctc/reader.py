@@ -210,7 +210,7 @@ class Reader:
             InputError: the model reads no plates.
         """
         if self._scheme is None:
-            raise InputError(f"{self.card.name}: reads no plates; take plates-tiny or plates-nano")
+            raise InputError(f"{self.card.name}: reads no plates; take plates-small or plates-nano")
         started = time.perf_counter()
         found = self._finder.search(photo)
         (reading,) = self._read_pictures([photo], lambda _: found)

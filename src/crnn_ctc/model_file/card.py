@@ -162,7 +162,7 @@ class Card:
             values = json.loads(text)
             if values.get("task") == "find":
                 raise InputError(
-                    f"{name}: finds plates and reads no text; give a reader, such as plates-tiny"
+                    f"{name}: finds plates and reads no text; give a reader, such as plates-small"
                 )
             written = values.pop("format")
             if written not in range(1, FORMAT + 1):

@@ -86,7 +86,7 @@ def test_shapes_are_static_and_types_float(name: str, tmp_path: Path) -> None:
     assert sizes == expected
     assert [(o.domain, o.version) for o in model.opset_import] == [("", 17)]
     used = {node.op_type for node in model.graph.node}
-    assert used.isdisjoint({"Cast", "Shape", "Expand", "Gather"})
+    assert used.isdisjoint({"Cast", "Shape", "Expand"})
     assert card.rectifier or "Slice" not in used  # a rectifier's outputs are parts of one layer's
     stored = json.loads({p.key: p.value for p in model.metadata_props}[KEY])
     assert stored["alphabet"]["symbols"] == card.alphabet.symbols
@@ -97,10 +97,13 @@ def test_opencv_reads_it(name: str, tmp_path: Path) -> None:
     cv2 = pytest.importorskip("cv2", reason="needs opencv-python-headless, of the extra train")
     out = tmp_path / "model.onnx"
     float32.to_float32(name, out)
-    # OpenCV 5's new engine fails on a GRU; OpenCV 4 has one engine
-    engine = [cv2.dnn.ENGINE_CLASSIC] if hasattr(cv2.dnn, "ENGINE_CLASSIC") else []
-    net = cv2.dnn.readNetFromONNX(str(out), *engine)
     reader = Reader(name, grammar="none")
+    # OpenCV 5's new engine fails on a GRU; its classic one, OpenCV 4's only one, on a rectifier
+    has_classic = hasattr(cv2.dnn, "ENGINE_CLASSIC")
+    if reader.card.rectifier and not has_classic:
+        pytest.skip("a rectifier needs the new engine of OpenCV 5")
+    engine = [cv2.dnn.ENGINE_CLASSIC] if has_classic and not reader.card.rectifier else []
+    net = cv2.dnn.readNetFromONNX(str(out), *engine)
     given = feeds(reader, name, len(PICTURES[name]))
     for number, picture in enumerate(PICTURES[name]):
         for at, values in given.items():

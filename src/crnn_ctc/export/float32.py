@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-from onnx import TensorProto, helper, numpy_helper, version_converter
+from onnx import TensorProto, helper, version_converter
 
 from crnn_ctc.benchmark.specimens import specimens
 from crnn_ctc.errors import InputError
@@ -136,35 +136,7 @@ def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
             nodes.append(node)
     del graph.node[:]
     graph.node.extend(nodes)
-    _slice_for_gather(graph)
     return folded
-
-
-def _slice_for_gather(graph: onnx.GraphProto) -> None:
-    """Replace each Gather of one constant index: OpenCV 5.0 fails on one of the last axis."""
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    nodes = []
-    for node in graph.node:
-        index = constants.get(node.input[1]) if node.op_type == "Gather" else None
-        if index is None or index.ndim or index < 0:
-            nodes.append(node)
-            continue
-        (name,), axis = node.output, sum(a.i for a in node.attribute if a.name == "axis")
-        values = {"start": index, "end": index + 1, "axis": axis}
-        graph.initializer.extend(
-            numpy_helper.from_array(np.array([value], np.int64), f"{name}_{part}")
-            for part, value in values.items()
-        )
-        bounds = [f"{name}_{part}" for part in values]
-        nodes += [
-            helper.make_node("Slice", [node.input[0], *bounds], [f"{name}_slice"]),
-            helper.make_node("Squeeze", [f"{name}_slice", bounds[-1]], [name]),
-        ]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    used = {value for node in nodes for value in node.input}
-    for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
-        graph.initializer.remove(tensor)
 
 
 def _converted(model: onnx.ModelProto) -> onnx.ModelProto:

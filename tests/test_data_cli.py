@@ -210,7 +210,7 @@ def test_folders_are_checked_by_name(tmp_path: Path) -> None:
 
 def test_a_source_that_cannot_be_read_keeps_none_of_the_others_from_it(tmp_path: Path) -> None:
     manifest = write_set(tmp_path, {"a.png": "皖AY0D8"})
-    done = run_cli("data", "check", tmp_path / "none.csv", manifest)
+    done = run_cli("data", "check", tmp_path / "none.csv", manifest, "--alphabet", "PLATES")
     assert done.returncode == 2
     assert b"none.csv: no such file" in done.stderr
     assert "6 characters" in done.stdout.decode()
@@ -322,6 +322,9 @@ def test_boxes_checks_and_counts_need_no_extra(tmp_path: Path) -> None:
 
 def test_the_real_sets_have_no_errors() -> None:
     folder = shared_data("plates")
-    done = run_cli("data", "check", folder / "dev.csv", folder / "test.csv", "--steps", "20")
+    done = run_cli(
+        "data", "check", folder / "dev.csv", folder / "test.csv",
+        "--alphabet", "PLATES", "--steps", 20,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout.decode()
     assert done.stdout.decode().splitlines()[-1] == "1,438 pictures: 0 errors, 0 warnings"

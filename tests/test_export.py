@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,8 +78,8 @@ def test_a_graph_that_differs_is_not_written(
 ) -> None:
     honest = exporting.to_onnx
 
-    def wrong(network: object, card: Card) -> object:
-        model = honest(network, card)  # type: ignore[arg-type]
+    def wrong(*parts: Any) -> Any:
+        model = honest(*parts)
         for tensor in model.graph.initializer:
             values = onnx.numpy_helper.to_array(tensor)
             if values.dtype == np.float32 and values.size > 1000:
@@ -130,7 +131,7 @@ def test_cards_come_back_whole(small_model: Path) -> None:
         (lambda text: "[]", "its card is damaged"),
         (lambda text: text.replace('"blank": 10', '"blank": 99'), "blank 99"),
         (lambda text: text.replace('"height": 32', '"height": "32"'), "its card is damaged"),
-        (lambda text: text.replace('"format": 1', '"format": 2'), "upgrade"),
+        (lambda text: text.replace('"format": 1', '"format": 3'), "upgrade"),
         (lambda text: text.replace('"channels": 1', '"channels": 4'), "its card is damaged"),
     ],
 )

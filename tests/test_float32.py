@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from conftest import EXAMPLES, run_cli
 from crnn_ctc import InputError, Reader
 from crnn_ctc.decode.ctc import greedy_texts
-from crnn_ctc.image import load
+from crnn_ctc.image import fit, load
 from crnn_ctc.model_file.card import KEY
 
 onnx = pytest.importorskip("onnx", reason="needs the extra train")
@@ -24,6 +24,7 @@ from onnx import TensorProto, helper  # noqa: E402
 from crnn_ctc.export import float32  # noqa: E402
 
 PICTURES = {
+    "plates-small": sorted((EXAMPLES / "plates").glob("*.jpg")),
     "plates-nano": sorted((EXAMPLES / "plates").glob("*.jpg")),
     "plates-tiny": sorted((EXAMPLES / "plates").glob("*.jpg")),
     "digits-tiny": sorted((EXAMPLES / "digits").glob("*.png")),
@@ -36,6 +37,19 @@ def planes(reader: Reader, name: str) -> NDArray[np.float32]:
     return fitted.transpose(0, 3, 1, 2).astype(np.float32)
 
 
+def feeds(reader: Reader, name: str, batch: int) -> dict[str, NDArray[np.float32]]:
+    """Every input of the file, of the first example pictures."""
+    values = {"images": planes(reader, name)[:batch]}
+    if part := reader.card.rectifier:
+        views = [fit(load(picture), part.height, part.width, 3) for picture in PICTURES[name]]
+        values["views"] = np.stack(views)[:batch].transpose(0, 3, 1, 2).astype(np.float32)
+    return values
+
+
+def as_pixels(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(values.transpose(0, 2, 3, 1), np.uint8)
+
+
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("batch", [1, 3])
 def test_outputs_are_the_model_s(name: str, batch: int, tmp_path: Path) -> None:
@@ -44,10 +58,14 @@ def test_outputs_are_the_model_s(name: str, batch: int, tmp_path: Path) -> None:
     assert difference <= 1e-4
     reader = Reader(name)
     assert (card.name, card.alphabet) == ("model", reader.card.alphabet)
-    images = planes(reader, name)[:batch]
-    got = ort.InferenceSession(out).run(["log_probs"], {"images": images})[0]
-    expected = reader.log_probs(np.ascontiguousarray(images.transpose(0, 2, 3, 1), np.uint8))
-    np.testing.assert_allclose(np.exp(got), np.exp(expected), atol=1e-4)
+    given = feeds(reader, name, batch)
+    got = ort.InferenceSession(out).run(None, given)
+    expected = reader.log_probs(as_pixels(given["images"]))
+    np.testing.assert_allclose(np.exp(got[0]), np.exp(expected), atol=1e-4)
+    if reader.card.rectifier:
+        found = reader.find_plates(as_pixels(given["views"]))
+        for one, other in zip(got[1:], (found.corners, found.rows, found.colours), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -55,17 +73,21 @@ def test_shapes_are_static_and_types_float(name: str, tmp_path: Path) -> None:
     out = tmp_path / "model.onnx"
     card, _ = float32.to_float32(name, out, batch=2)
     model = onnx.load(out)
-    (image,) = model.graph.input
-    assert image.type.tensor_type.elem_type == TensorProto.FLOAT
-    sizes = [
-        [d.dim_value for d in v.type.tensor_type.shape.dim] for v in (image, *model.graph.output)
-    ]
-    assert sizes == [
-        [2, card.channels, card.height, card.width],
-        [2, card.steps, len(card.alphabet)],
-    ]
+    values = (*model.graph.input, *model.graph.output)
+    assert {v.type.tensor_type.elem_type for v in values} == {TensorProto.FLOAT}
+    sizes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in values}
+    expected = {
+        "images": [2, card.channels, card.height, card.width],
+        "log_probs": [2, card.steps, len(card.alphabet)],
+    }
+    if part := card.rectifier:
+        expected["views"] = [2, 3, part.height, part.width]
+        expected |= {"corners": [2, 4, 2], "rows": [2], "colours": [2, len(part.colours)]}
+    assert sizes == expected
     assert [(o.domain, o.version) for o in model.opset_import] == [("", 17)]
-    assert {"Cast", "Shape", "Expand", "Slice"}.isdisjoint(n.op_type for n in model.graph.node)
+    used = {node.op_type for node in model.graph.node}
+    assert used.isdisjoint({"Cast", "Shape", "Expand"})
+    assert card.rectifier or "Slice" not in used  # a rectifier's outputs are parts of one layer's
     stored = json.loads({p.key: p.value for p in model.metadata_props}[KEY])
     assert stored["alphabet"]["symbols"] == card.alphabet.symbols
 
@@ -75,18 +97,27 @@ def test_opencv_reads_it(name: str, tmp_path: Path) -> None:
     cv2 = pytest.importorskip("cv2", reason="needs opencv-python-headless, of the extra train")
     out = tmp_path / "model.onnx"
     float32.to_float32(name, out)
-    # OpenCV 5's new engine fails on a GRU; OpenCV 4 has one engine
-    engine = [cv2.dnn.ENGINE_CLASSIC] if hasattr(cv2.dnn, "ENGINE_CLASSIC") else []
-    net = cv2.dnn.readNetFromONNX(str(out), *engine)
     reader = Reader(name, grammar="none")
-    for picture, image in zip(PICTURES[name], planes(reader, name), strict=True):
-        net.setInput(image[None])
+    # OpenCV 5's new engine fails on a GRU; its classic one, OpenCV 4's only one, on a rectifier
+    has_classic = hasattr(cv2.dnn, "ENGINE_CLASSIC")
+    if reader.card.rectifier and not has_classic:
+        pytest.skip("a rectifier needs the new engine of OpenCV 5")
+    engine = [cv2.dnn.ENGINE_CLASSIC] if has_classic and not reader.card.rectifier else []
+    net = cv2.dnn.readNetFromONNX(str(out), *engine)
+    given = feeds(reader, name, len(PICTURES[name]))
+    for number, picture in enumerate(PICTURES[name]):
+        for at, values in given.items():
+            net.setInput(values[number : number + 1], at)
         log_probs = np.asarray(net.forward("log_probs")).reshape(1, reader.card.steps, -1)
         expected = reader.log_probs(reader.fit(load(picture))[None])
         np.testing.assert_allclose(np.exp(log_probs), np.exp(expected), atol=1e-3)
         assert greedy_texts(log_probs, reader.card.alphabet) == greedy_texts(
             expected, reader.card.alphabet
         )
+        if "views" in given:
+            found = reader.find_plates(as_pixels(given["views"][number : number + 1]))
+            corners = np.asarray(net.forward("corners")).reshape(1, 4, 2)
+            np.testing.assert_allclose(corners, found.corners, atol=1e-3)
 
 
 def test_a_sampler_and_a_second_output_are_converted() -> None:

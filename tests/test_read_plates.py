@@ -36,16 +36,17 @@ def reader() -> Reader:
     return Reader()
 
 
-def test_plates_tiny_is_the_default(reader: Reader) -> None:
-    assert reader.card.name == "plates-tiny"
+def test_plates_small_is_the_default(reader: Reader) -> None:
+    assert reader.card.name == "plates-small"
 
 
 @pytest.mark.parametrize("path", PICTURES, ids=lambda p: p.stem)
 def test_the_examples_are_read(reader: Reader, path: Path) -> None:
     reading = reader(path)
     assert reading.text == path.stem.partition("_")[0]  # bare
-    # one is smeared just where its province stands
-    assert reading.confidence > (0.5 if "green car" in path.name else 0.9)
+    # one is smeared just where its province stands, and one is under mud
+    least = {"沪DGX2994": 0.5, "豫L689RT": 0.8}.get(reading.text, 0.9)
+    assert reading.confidence > least
 
 
 @pytest.mark.parametrize("name", ["plates-nano", "plates-nano-int8"])
@@ -79,7 +80,7 @@ def test_table_and_text_have_the_dot() -> None:
     assert done.returncode == 0, done.stderr
     rows = done.stdout.decode().splitlines()[1:]
     assert [row.split()[0] for row in rows] == SHOWN
-    assert "read with plates-tiny" in done.stderr.decode()
+    assert "read with plates-small" in done.stderr.decode()
     done = run_cli("predict", EXAMPLES / "plates", "--format", "text")
     assert done.stdout.decode().splitlines() == SHOWN
     done = run_cli("predict", EXAMPLES / "plates", "--format", "text", "--no-dot")
@@ -98,7 +99,7 @@ def test_only_models_of_plates_show_a_dot(
 ) -> None:
     """A text of a plate's shape stays as it is where the alphabet is not that of plates."""
     stub = SimpleNamespace(
-        card=SimpleNamespace(name="own", alphabet=alphabet),
+        card=SimpleNamespace(name="own", alphabet=alphabet, plates=None),
         min_confidence=0.0,
         read=lambda sources, batch_size: (Reading("皖AY0D83", 1.0, accepted=True) for _ in sources),
     )

@@ -35,7 +35,8 @@ def plates() -> Reader:
     return Reader()
 
 
-DIGIT_MODELS = [name for name in shipped() if name.startswith("digits")]
+# digits-rows reads rows as they are written; the others five digits in five squares
+DIGIT_MODELS = [name for name in shipped() if name.startswith("digits") and name != "digits-rows"]
 
 
 @pytest.mark.parametrize("name", DIGIT_MODELS)

@@ -12,16 +12,18 @@ from conftest import EXAMPLES
 from crnn_ctc import InputError, Reader
 from crnn_ctc.rectify import UNIT, homography, project, rectify
 
-coordinates = st.floats(-200, 200)
+# steps of a thousandth, of integers: st.floats() fails where a library has turned subnormals off
+coordinates = st.integers(-200_000, 200_000).map(lambda n: n / 1000)
+bends = st.integers(-200, 200).map(lambda n: n / 1000)  # the quadrilateral stays convex
 
 
 @settings(max_examples=60, deadline=None)
-@given(shift=st.tuples(coordinates, coordinates), bend=st.lists(st.floats(-0.2, 0.2), min_size=8))
+@given(shift=st.tuples(coordinates, coordinates), bend=st.lists(bends, min_size=8, max_size=8))
 def test_a_homography_takes_its_points_to_their_targets(
     shift: tuple[float, float], bend: list[float]
 ) -> None:
     source = UNIT * (60, 20) + shift
-    target = (UNIT + np.array(bend[:8]).reshape(4, 2)) * (168, 48)
+    target = (UNIT + np.array(bend).reshape(4, 2)) * (168, 48)
     h = homography(source, target)
     np.testing.assert_allclose(project(h, source), target, atol=1e-6)
     np.testing.assert_allclose(project(np.linalg.inv(h), target), source, atol=1e-6)

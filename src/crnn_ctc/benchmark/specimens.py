@@ -54,9 +54,11 @@ def _drawn(text: str, card: Card, random: np.random.Generator) -> NDArray[np.uin
     # a row of free width: as wide as a few characters need
     across = 3 * card.height if card.width_step else card.width
     width, height = _ENLARGED * across, _ENLARGED * card.height
-    picture = Image.new("RGB", (width, height), tuple(random.integers(0, 90, 3).tolist()))
+    # white on blue and filling the picture: a rectifier finds plates of a plate's colours
+    ground = random.integers((0, 40, 120), (60, 100, 200))
+    picture = Image.new("RGB", (width, height), tuple(ground.tolist()))
     draw = ImageDraw.Draw(picture)
-    size = round(min(0.75 * height, 1.4 * width / max(1, len(text))))
+    size = round(min(0.85 * height, 1.6 * width / max(1, len(text))))
     held = HELD.issuperset(text)
     font = typeface(HAN_FACES[1], size) if held else ImageFont.load_default(size)
     for place, character in enumerate(text):

@@ -16,9 +16,10 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, version_converter
 
-from crnn_ctc.benchmark.specimens import fitted_specimens
+from crnn_ctc.benchmark.specimens import specimens
 from crnn_ctc.errors import InputError
 from crnn_ctc.files import write_atomically
+from crnn_ctc.image import fit
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.reader import Reader, model_path
@@ -38,8 +39,9 @@ TOLERANCE = 1e-4
 def to_float32(model: str | Path, out: Path, batch: int = 1) -> tuple[Card, float]:
     """Write a model file for other runtimes.
 
-    The input ``images`` becomes float32 (batch, C, H, W), pixel values from 0 to 255 as before.
-    Outputs keep their names and shapes. The card stays in the metadata.
+    The input ``images`` becomes float32 (batch, C, H, W), pixel values from 0 to 255 as before; so
+    does ``views`` of a model with a rectifier. Outputs keep their names and shapes. The card stays
+    in the metadata.
 
     Args:
         model: a shipped model or a model file, in float.
@@ -88,21 +90,25 @@ def to_float32(model: str | Path, out: Path, batch: int = 1) -> tuple[Card, floa
 
 
 def _float_planes(model: onnx.ModelProto, batch: int) -> None:
-    """Put a float32 (N, C, H, W) input in front of the uint8 (N, H, W, C) one, and fix N."""
+    """Put a float32 (N, C, H, W) input in front of each uint8 (N, H, W, C) one, and fix N."""
     graph = model.graph
-    name = graph.input[0].name
-    height, width, channels = (d.dim_value for d in graph.input[0].type.tensor_type.shape.dim[1:])
+    names = {value.name for value in graph.input}
     for node in graph.node:
-        node.input[:] = [f"{name}_uint8" if value == name else value for value in node.input]
-    head = [
-        helper.make_node("Transpose", [name], [f"{name}_rows"], perm=[0, 2, 3, 1]),
-        helper.make_node("Cast", [f"{name}_rows"], [f"{name}_uint8"], to=TensorProto.UINT8),
-    ]
+        node.input[:] = [f"{value}_uint8" if value in names else value for value in node.input]
+    inputs, head = [], []
+    for value in graph.input:
+        name = value.name
+        height, width, channels = (d.dim_value for d in value.type.tensor_type.shape.dim[1:])
+        shape = (batch, channels, height, width)
+        inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        head += [
+            helper.make_node("Transpose", [name], [f"{name}_rows"], perm=[0, 2, 3, 1]),
+            helper.make_node("Cast", [f"{name}_rows"], [f"{name}_uint8"], to=TensorProto.UINT8),
+        ]
     nodes = [*head, *graph.node]
     del graph.node[:], graph.input[:], graph.value_info[:]
     graph.node.extend(nodes)
-    shape = (batch, channels, height, width)
-    graph.input.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    graph.input.extend(inputs)
     for output in graph.output:
         output.type.tensor_type.shape.dim[0].Clear()
         output.type.tensor_type.shape.dim[0].dim_value = batch
@@ -120,13 +126,13 @@ def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
         )
         folded = onnx.load(options.optimized_model_filepath)
     graph = folded.graph
-    pixels = {graph.input[0].name}
+    pixels = {value.name: value.name for value in graph.input}
     nodes = []
     for node in graph.node:  # in order of computation
         if node.op_type == "Cast" and node.input[0] in pixels:
-            pixels.add(node.output[0])
+            pixels[node.output[0]] = pixels[node.input[0]]
         else:
-            node.input[:] = [graph.input[0].name if v in pixels else v for v in node.input]
+            node.input[:] = [pixels.get(value, value) for value in node.input]
             nodes.append(node)
     del graph.node[:]
     graph.node.extend(nodes)
@@ -178,14 +184,17 @@ def _rename_mode(sampler: onnx.NodeProto) -> None:
 
 def _difference(original: bytes, content: bytes, card: Card, batch: int) -> float:
     """Largest difference of two models in any output, probabilities in place of logarithms."""
-    images = fitted_specimens(batch, card)
+    pictures = specimens(batch, card)
+    feeds = {"images": np.stack([card.fit(picture) for picture in pictures])}
+    if part := card.rectifier:
+        feeds["views"] = np.stack([fit(one, part.height, part.width, 3) for one in pictures])
+    planes = {name: v.transpose(0, 3, 1, 2).astype(np.float32) for name, v in feeds.items()}
     sessions = [open_session(file, threads=1) for file in (original, content)]
-    inputs = (images, images.transpose(0, 3, 1, 2).astype(np.float32))
     worst = 0.0
     for output in sessions[0].get_outputs():
         expected, got = (
-            _comparable(output.name, session.run([output.name], {"images": values})[0])
-            for session, values in zip(sessions, inputs, strict=True)
+            _comparable(output.name, session.run([output.name], values)[0])
+            for session, values in zip(sessions, (feeds, planes), strict=True)
         )
         worst = max(worst, float(np.abs(expected - got).max()))
     return worst

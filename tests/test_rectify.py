@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from conftest import EXAMPLES
+from conftest import EXAMPLES, run_cli
 from crnn_ctc import InputError, Reader
 from crnn_ctc.rectify import UNIT, homography, project, rectify
 
 # steps of a thousandth, of integers: st.floats() fails where a library has turned subnormals off
+from streets import street
+
 coordinates = st.integers(-200_000, 200_000).map(lambda n: n / 1000)
 bends = st.integers(-200, 200).map(lambda n: n / 1000)  # the quadrilateral stays convex
 
@@ -181,3 +185,33 @@ def test_a_wider_network_begins_as_the_narrow_one(tmp_path: object) -> None:
     assert type(wide.network) is type(build(load("plates-small")))
     with pytest.raises(InputError, match="cannot be widened"):
         finetune.widened(start, load("plates-tiny"))
+
+
+def test_a_rectifier_trains_goes_on_and_a_reader_trains_behind_it(tmp_path: Path) -> None:
+    street(("blue", (150, 330), 160)).save(tmp_path / "a.jpg", quality=95)
+    corners = "150,330 310,330 310,381 150,381"
+    (tmp_path / "set.csv").write_text(f'file,corners,label\na.jpg,"{corners}",苏D18RL9\n')
+    plate = EXAMPLES / "plates" / "苏D18RL9_blue.jpg"
+    (tmp_path / "crops.csv").write_text(f"file,label\n{plate},苏D18RL9\n")
+    sizes = ["training.batch_size=8", "training.validations=2", "training.log_steps=1"]
+    data = ["data.scenes=set.csv", "data.validation=set.csv", 'data.ccpd=""']
+    sets = [word for value in (*sizes, *data) for word in ("--set", value)]
+    steps = ("--set", "training.images=16")
+    run = tmp_path / "rect"
+    train = ("train", "plates-rectify", "--data", tmp_path, "--run", run)
+    done = run_cli(*train, *sets, *steps)
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"best corner error" in done.stderr
+    assert b"next: crnn-ctc train plates-nano" in done.stderr
+    assert (run / "curves.png").is_file()
+    assert b"holds a run already" in run_cli(*train, *sets, *steps).stderr
+    assert run_cli(*train, *sets, *steps, "--resume").returncode == 0
+    data = ["data.scenes=set.csv", "data.crops=crops.csv", "data.validation=crops.csv"]
+    data += ['data.ccpd=""', f"data.rectifier={run}", "training.images=16"]
+    sets = [word for value in (*sizes, *data) for word in ("--set", value)]
+    reader = tmp_path / "reader"
+    done = run_cli("train", "plates-nano", "--data", tmp_path, "--run", reader, *sets)
+    assert done.returncode == 0, done.stderr.decode()
+    done = run_cli("export", reader / "last", "--out", tmp_path / "own.onnx")
+    assert done.returncode == 0, done.stderr.decode()
+    assert len(Reader(tmp_path / "own.onnx", find="never")(plate).corners) == 4

@@ -111,7 +111,11 @@ def train(
         ) from error
     if best is not None:
         print(f"best {what} on the validation set: {100 * best:.2f} %", file=sys.stderr)
-        print(f"next: crnn-ctc export {shlex.quote(str(folder))}", file=sys.stderr)
+        after = f"crnn-ctc export {shlex.quote(str(folder))}"
+        if isinstance(plan, recipes.RectifierRecipe):  # a part of a reader's model file
+            trained = shlex.quote(f"data.rectifier={folder}")
+            after = f"crnn-ctc train plates-nano --data {shlex.quote(str(data))} --set {trained}"
+        print(f"next: {after}", file=sys.stderr)
         if resume:
             again = train_on(recipe, data, folder, changes)
             print(f"to train on, with more pictures say: {again}", file=sys.stderr)

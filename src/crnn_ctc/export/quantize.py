@@ -37,6 +37,7 @@ from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.reader import Reader, model_path
 from crnn_ctc.recognize import prepare
+from crnn_ctc.training.from_onnx import rectifier_nodes
 
 MOST_LOST = 0.003
 """Of the pictures: a model that misreads more of them than this, beyond what it did, is refused."""
@@ -189,7 +190,8 @@ def _write(source: Path, target: Path, inputs: dict[str, NDArray[np.uint8]]) -> 
             _Batches(inputs),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=_OPERATORS,
-            nodes_to_exclude=_after(onnx.load(target), "views"),
+            # corners need more than 8 bits
+            nodes_to_exclude=[node.name for node in rectifier_nodes(onnx.load(target).graph)],
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -198,16 +200,6 @@ def _write(source: Path, target: Path, inputs: dict[str, NDArray[np.uint8]]) -> 
     model = onnx.load(target)
     store_as_half(model)  # what stays in float, where float16 can hold it
     onnx.save(model, target)
-
-
-def _after(model: onnx.ModelProto, name: str) -> list[str]:
-    """Names of the nodes that compute with an input: corners need more than 8 bits."""
-    reached, nodes = {name}, []
-    for node in model.graph.node:  # in the order that they are computed in
-        if reached.intersection(node.input):
-            reached.update(node.output)
-            nodes.append(node.name)
-    return nodes
 
 
 @contextmanager

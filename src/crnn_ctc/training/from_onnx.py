@@ -135,19 +135,24 @@ def _state(model: onnx.ModelProto, network: Network, card: Card) -> dict[str, Te
 
 def _without_rectifier(graph: onnx.GraphProto) -> onnx.GraphProto:
     """The graph without the nodes that compute with ``views``: those are the rectifier's."""
-    reached, nodes = {"views"}, []
-    for node in graph.node:
-        if reached.intersection(node.input):
-            reached.update(node.output)
-        else:
-            nodes.append(node)
-    if len(nodes) == len(graph.node):
+    rectifier = {id(node) for node in rectifier_nodes(graph)}
+    if not rectifier:
         return graph
     rest = onnx.GraphProto()
     rest.CopyFrom(graph)
     del rest.node[:]
-    rest.node.extend(nodes)
+    rest.node.extend(node for node in graph.node if id(node) not in rectifier)
     return rest
+
+
+def rectifier_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The nodes that compute with the input ``views``, in the order that they run in."""
+    reached, nodes = {"views"}, []
+    for node in graph.node:
+        if reached.intersection(node.input):
+            reached.update(node.output)
+            nodes.append(node)
+    return nodes
 
 
 def _layers_as_run(network: Network, card: Card) -> list[tuple[str, nn.Module]]:

@@ -36,8 +36,13 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
-MEASURES = {"exact_match": "wrong texts", "mean_iou": "missing of the mean IoU"}
-"""What runs choose by on their validation set, and what is short of 1, in words."""
+MEASURES = {
+    "exact_match": ("wrong texts", 1.0),
+    "mean_iou": ("missing of the mean IoU", 1.0),
+    "corner_error": ("corner error of the plate's height", 0.0),
+}
+"""What runs choose by on their validation set: what is short of its best value, in words, and that
+value."""
 
 
 class Record:
@@ -177,14 +182,15 @@ def draw_curves(rows: list[Row], path: Path) -> None:
     axes.set(xlabel="step", ylabel="loss (training)", yscale="log")
     axes.yaxis.label.set_color("tab:blue")
     measure = next(name for name in MEASURES if all(name in row for row in validation))
+    words, perfect = MEASURES[measure]
     wrong = axes.twinx()
     wrong.plot(
         [r["step"] for r in validation],
-        [max(100 * (1 - r[measure]), 0.01) for r in validation],
+        [max(100 * abs(perfect - r[measure]), 0.01) for r in validation],
         color="tab:red",
         marker=".",
     )
-    wrong.set(ylabel=f"{MEASURES[measure]} in % (validation)", yscale="log")
+    wrong.set(ylabel=f"{words} in % (validation)", yscale="log")
     wrong.yaxis.label.set_color("tab:red")
     wrong.yaxis.set_major_formatter("{x:g}")
     wrong.yaxis.set_minor_formatter("{x:g}")

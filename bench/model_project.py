@@ -1,4 +1,4 @@
-"""The model project's way of training and reading, rebuilt to be measured against.
+"""Upstream crnn-ctc's way of training and reading, rebuilt to be measured against.
 
 Its network is ours, parameter for parameter, so it is taken from us, in torch's default memory
 layout as there; its data pipeline is what torchvision's transforms ask of Pillow.

@@ -1,4 +1,4 @@
-"""Milliseconds to read one picture file: ours against the model project's eager script.
+"""Milliseconds to read one picture file: ours against upstream crnn-ctc's eager script.
 
 python bench/reading.py            # digits
 python bench/reading.py --plates

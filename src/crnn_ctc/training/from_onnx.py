@@ -135,13 +135,13 @@ def _state(model: onnx.ModelProto, network: Network, card: Card) -> dict[str, Te
 
 def _without_rectifier(graph: onnx.GraphProto) -> onnx.GraphProto:
     """The graph without the nodes that compute with ``views``: those are the rectifier's."""
-    rectifier = {id(node) for node in rectifier_nodes(graph)}
+    rectifier = {node.output[0] for node in rectifier_nodes(graph)}  # no value has two makers
     if not rectifier:
         return graph
     rest = onnx.GraphProto()
     rest.CopyFrom(graph)
     del rest.node[:]
-    rest.node.extend(node for node in graph.node if id(node) not in rectifier)
+    rest.node.extend(node for node in graph.node if node.output[0] not in rectifier)
     return rest
 
 

@@ -157,7 +157,7 @@ def _rows(recipe: Recipe, data: RowsData, folder: Path) -> tuple[Source, Validat
     from crnn_ctc.synthesis.shapes import Shapes
 
     train, held = hold_out(load_digits(folder / data.digits, "train"), data.held_out)
-    composer = RowComposer(recipe.seed, Shapes(train), data.pens, data.no_text)
+    composer = RowComposer(recipe.seed, Shapes(train), data.pens, data.no_text, data.squares)
     source = RowSource(composer, recipe.input.width, data.uses)
     images: list[NDArray[np.uint8]] = []
     texts: list[str] = []

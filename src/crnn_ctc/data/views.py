@@ -174,7 +174,7 @@ def view(
         seen = np.asarray(np.rint(out * share + patch * (1 - share)), np.uint8)
     else:
         seen = np.asarray(out, np.uint8)
-    if draws.chance(0.05):
+    if draws.chance(0.07):
         seen, shares = _letterboxed(seen, shares, draws)
     return View(seen, shares.astype(np.float32))
 
@@ -186,6 +186,8 @@ def _letterboxed(
     height, width = image.shape[:2]
     tone = draws.one_of("\x00\x72\x80\xff")
     before, after = draws.between(0, 0.8), draws.between(0, 0.8)
+    if draws.chance(0.4):  # bars to one side alone
+        before, after = (0, 1.5 * after) if draws.chance(0.5) else (1.5 * before, 0)
     top, bottom, left, right = 0, 0, 0, 0
     if draws.chance(0.6) and width > 1.3 * height:
         top, bottom = int(before * height), int(after * height)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from crnn_ctc.errors import InputError
 from crnn_ctc.net.architectures import network_class
 from crnn_ctc.net.network import Network
-from crnn_ctc.recipe import Recipe
+from crnn_ctc.recipe import NetworkSettings, Recipe
 
 
 def build(recipe: Recipe) -> Network:
@@ -22,10 +22,17 @@ def build(recipe: Recipe) -> Network:
             f"{recipe.input.width} pixels, but the longest label needs {needed} with its repeats; "
             "make input.width larger"
         )
-    return architecture(
-        recipe.input.channels,
-        recipe.input.height,
-        len(recipe.characters),
-        recipe.network.rnn,
-        recipe.network.dropout,
-    )
+    size = recipe.input
+    return make_network(recipe.network, size.channels, size.height, len(recipe.characters))
+
+
+def make_network(settings: NetworkSettings, channels: int, height: int, classes: int) -> Network:
+    """The network of ``settings``, with fresh weights.
+
+    Raises:
+        InputError: ``height`` does not suit the network.
+    """
+    kind = network_class(settings.architecture)
+    network = kind(channels, height, classes, settings.rnn, settings.dropout)
+    network.own_light = settings.own_light
+    return network

@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from crnn_ctc.net.network import standardize
+
 VIEW_HEIGHT, VIEW_WIDTH = 48, 96
 """Size in pixels of the reduced copy that the corners are found on."""
 
@@ -24,8 +26,7 @@ COLOURS = ("blue", "yellow", "green", "white", "black")
 class Rectifier(nn.Module):
     """Corners of the plate in a reduced crop.
 
-    Each picture is normalised by its own mean and deviation: the light of a crop says nothing about
-    where its plate is.
+    Each picture is standardized: the light of a crop says nothing about where its plate is.
     """
 
     def __init__(self) -> None:
@@ -57,9 +58,7 @@ class Rectifier(nn.Module):
             right, bottom left of the plate as it is read. Float32 (N,), the logit of two rows.
             Float32 (N, 5), the logits of ``COLOURS``.
         """
-        mean = views.mean((1, 2, 3), keepdim=True)
-        deviation = (views - mean).square().mean((1, 2, 3), keepdim=True).sqrt()
-        x = self.cnn((views - mean) / (deviation + 0.03))
+        x = self.cnn(standardize(views))
         x = torch.relu(self.hidden(x.flatten(1)))
         found = self.out(x).float()
         return found[:, :8].reshape(-1, 4, 2), found[:, 8], found[:, 9:]

@@ -96,6 +96,8 @@ class RowsData(Section):
     """How many times each composed row is shown, moved a little each time."""
     no_text: Share = 0.03
     """Share of rows without digits, whose label is empty."""
+    squares: Share = 0.0
+    """Share of rows that are EMNIST's squares side by side, as in the published protocol."""
 
     @property
     def ink(self) -> Ink:

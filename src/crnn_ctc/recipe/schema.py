@@ -43,6 +43,8 @@ class NetworkSettings(Section):
     """Its recurrent layers; by default the first kind that the network takes."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Dropout while training, as a share of the features."""
+    own_light: bool = False
+    """Whether each picture's own brightness and contrast are taken out first, for dark pictures."""
 
     @property
     def title(self) -> str:

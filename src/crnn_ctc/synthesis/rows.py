@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from crnn_ctc.data.sequences import distort
 from crnn_ctc.recipe import ROW_HEIGHT as HEIGHT
 from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.pens import DIGIT_FORMS, MARK_FORMS, POINTS, Form
@@ -28,6 +29,9 @@ FINE = 2
 
 PAD = 24
 """Pixels of the mask beyond each edge of the row: what is cut off."""
+
+_SQUARES = 2**42
+"""Stream of the rows of squares, beyond those of the other rows, of widths and of moves."""
 
 _SYMBOLS = 20  # digits and marks that a row has at most
 _LAYOUT_DRAWS = 860
@@ -72,12 +76,15 @@ class RowComposer:
         pens: share of the rows that are drawn with a pen's strokes instead of EMNIST's digits; in
             a fifth of all rows both stand side by side.
         no_text: share of the rows that hold marks alone, or nothing.
+        squares: share of the rows that are EMNIST's squares side by side, as in the published
+            protocol; see :mod:`crnn_ctc.data.sequences`.
     """
 
     seed: int
     shapes: Shapes
     pens: float = 0.5
     no_text: float = 0.03
+    squares: float = 0.0
 
     def row(self, i: int, width: int) -> tuple[NDArray[np.uint8], str]:
         """Row ``i``.
@@ -89,6 +96,10 @@ class RowComposer:
         Returns:
             uint8 (HEIGHT, width, 1), and the digits that stand there.
         """
+        if self.squares:
+            square = Draws(uniforms(self.seed, _SQUARES + i, (4 + 7 * MOST,)))
+            if square.chance(self.squares):
+                return self._squares(width, square)
         u = uniforms(self.seed, i, (_LAYOUT_DRAWS + PICTURE_DRAWS + 2 * POINTS * _JITTERS,))
         draws = Draws(u[:_LAYOUT_DRAWS])
         jitter = (2 * u[_LAYOUT_DRAWS + PICTURE_DRAWS :] - 1).astype(np.float32)
@@ -98,6 +109,21 @@ class RowComposer:
         mask = self._write(written, width, draws, jitter)
         picture = photograph(mask, HEIGHT, width, FINE, PAD, Draws(u[_LAYOUT_DRAWS:]))
         return picture[..., None], text
+
+    def _squares(self, width: int, draws: Draws) -> tuple[NDArray[np.uint8], str]:
+        """Digits as EMNIST has them, light on black, in squares as high as the row."""
+        count = min(max(round(width / HEIGHT), 1), MOST)
+        distorted, inverted = draws.chance(0.7), draws.chance(0.15)
+        digits = self.shapes.digits
+        chosen = [draws.below(len(digits)) for _ in range(count)]
+        images = digits.images[chosen]
+        if distorted:
+            images = distort(images, np.array([[draws.next() for _ in range(5)] for _ in chosen]))
+        row = np.hstack(list(images))
+        picture = np.asarray(cv2.resize(row, (width, HEIGHT)), np.uint8)
+        if inverted:
+            picture = 255 - picture
+        return picture[..., None], "".join(str(digits.labels[k]) for k in chosen)
 
     def _write(
         self, written: str, width: int, draws: Draws, jitter: NDArray[np.float32]

@@ -46,6 +46,7 @@ class Shapes:
     """
 
     def __init__(self, digits: Digits) -> None:
+        self.digits = digits
         self._images = digits.images
         self._of_digit = [np.flatnonzero(digits.labels == digit) for digit in range(10)]
         self._known: dict[int, Shape | None] = {}

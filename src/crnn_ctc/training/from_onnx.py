@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from crnn_ctc.errors import InputError
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import open_session
-from crnn_ctc.net.architectures import network_class
+from crnn_ctc.net.build import make_network
 from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.reader import Reader, model_path
 from crnn_ctc.recipe import NetworkSettings
@@ -45,9 +45,7 @@ def load_network(model: str) -> tuple[Network, Card]:
         exported = onnx.load(file)
     try:
         settings = NetworkSettings.model_validate(card.recipe["network"])
-        network = network_class(settings.architecture)(
-            card.channels, card.height, len(card.alphabet), settings.rnn
-        )
+        network = make_network(settings, card.channels, card.height, len(card.alphabet))
         network.load_state_dict(_state(exported, network, card))
         if "int8" not in card.metrics:  # whose sums are rounded on the way
             _compare(network.eval(), reader)

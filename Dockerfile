@@ -1,4 +1,4 @@
-# The service; tests/test_container.py builds it where there is a container engine.
+# The service; tests/project/test_container.py builds it where there is a container engine.
 #
 #   docker build -t crnn-ctc .
 #   docker build -t crnn-ctc --build-arg EXTRAS=serve,ray .

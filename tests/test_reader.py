@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import EXAMPLES
 from crnn_ctc import InputError, MissingExtraError, Reader
 from crnn_ctc.data.digits import load_digits
 from crnn_ctc.data.sequences import protocol
 from crnn_ctc.decode import greedy_texts
 from crnn_ctc.evaluation.metrics import measure
 from crnn_ctc.reader import model_path, shipped
+from helpers.data import EXAMPLES
 
 PICTURES = sorted((EXAMPLES / "digits").iterdir())
 

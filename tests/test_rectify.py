@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from conftest import EXAMPLES, run_cli
 from crnn_ctc import InputError, Reader
 from crnn_ctc.rectify import UNIT, homography, project, rectify
+from helpers.cli import run_cli
+from helpers.data import EXAMPLES
 
 # steps of a thousandth, of integers: st.floats() fails where a library has turned subnormals off
-from streets import street
+from helpers.streets import street
 
 coordinates = st.integers(-200_000, 200_000).map(lambda n: n / 1000)
 bends = st.integers(-200, 200).map(lambda n: n / 1000)  # the quadrilateral stays convex

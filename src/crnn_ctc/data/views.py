@@ -20,10 +20,10 @@ from crnn_ctc.synthesis.text import Draws
 VIEW_DRAWS = 96
 """How many numbers :func:`view` may use."""
 
-LIGHT_DRAWS = 48
+LIGHT_DRAWS = 72
 """How many numbers :func:`degrade` may use."""
 
-_LARGEST = 288
+_LARGEST = 320
 """Pixels of a view's longer side: rectifying would reduce more anyway."""
 
 
@@ -131,7 +131,7 @@ def view(
     plate: Plate,
     draws: Draws,
     background: NDArray[np.uint8] | None = None,
-    narrow: tuple[float, float] = (34.0, 250.0),
+    narrow: tuple[float, float] = (36.0, 300.0),
 ) -> View:
     """Plate and surroundings as another camera and another detector would give them.
 
@@ -214,20 +214,24 @@ def degrade(
     """
     h, w = image.shape[:2]
     out: NDArray[Any] = image
-    if draws.chance(0.22 * strength):  # far away
+    if draws.chance(0.18 * strength):  # far away
         share = math.exp(draws.between(math.log(0.25), 0))
         small = (max(6, round(w * share)), max(5, round(h * share)))
         out = cv2.resize(cv2.resize(out, small, interpolation=cv2.INTER_AREA), (w, h))
-    if draws.chance(0.28 * strength):  # out of focus
+    if draws.chance(0.24 * strength):  # out of focus
         out = cv2.GaussianBlur(out, (0, 0), max(0.25, draws.next() ** 1.5 * 0.065 * height + 0.2))
     if draws.chance(0.22 * strength):  # motion
         length = max(3, round(draws.next() ** 1.3 * 0.34 * height))
         out = cv2.filter2D(out, -1, _motion(length, draws.between(0, math.pi)))
     light = out.astype(np.float32)
     way = draws.next()
-    if way < 0.30 * strength:  # night
+    if way < 0.12 * strength:  # night without a lamp: few of the 256 grey levels are left
+        light *= math.exp(-draws.between(1.0, 2.9))
+        if draws.chance(0.5):
+            light += _lamps(h, w, height, draws)
+    elif way < 0.34 * strength:  # dusk
         light *= math.exp(-abs(draws.bell()) * 1.1)
-    elif way < 0.42 * strength:  # over-exposed
+    elif way < 0.46 * strength:  # over-exposed
         light = 255 - (255 - light) * math.exp(-abs(draws.bell()) * 0.9)
     if draws.chance(0.4 * strength):  # contrast
         middle = np.float32(light.mean())
@@ -247,6 +251,18 @@ def degrade(
         _, data = cv2.imencode(".jpg", out, (cv2.IMWRITE_JPEG_QUALITY, quality))
         out = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     return np.asarray(out, np.uint8)
+
+
+def _lamps(h: int, w: int, height: float, draws: Draws) -> NDArray[np.float32]:
+    """Lamps and their reflections at night: one to three bright spots, float32 (h, w, 1)."""
+    spots = np.zeros((h, w), np.uint8)
+    for _ in range(1 + draws.below(3)):
+        centre = (draws.below(w), draws.below(h))
+        long = max(1, round(height * draws.next() ** 2 * 0.4))
+        axes = (long, max(1, round(long * draws.between(0.1, 1))))
+        cv2.ellipse(spots, centre, axes, draws.between(0, 180), 0, 360, 255, -1)
+    glow = cv2.GaussianBlur(spots, (0, 0), 0.5 + 0.03 * height)
+    return np.asarray(glow, np.float32)[..., None]
 
 
 def _slope(h: int, w: int, draws: Draws) -> NDArray[np.float32]:

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -198,8 +199,36 @@ def _write(source: Path, target: Path, inputs: dict[str, NDArray[np.uint8]]) -> 
             reduce_range=True,  # WEIGHT_BITS
         )
     model = onnx.load(target)
+    store_as_bytes(model, rectifier_nodes(model.graph))
     store_as_half(model)  # what stays in float, where float16 can hold it
     onnx.save(model, target)
+
+
+def store_as_bytes(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> None:
+    """Store the weights of some nodes as 8-bit integers; the arithmetic stays in float.
+
+    A Cast and a Mul by a scale for each output channel, which ONNX Runtime folds on loading, make
+    them float again. Weights with fewer than two dimensions stay as they are.
+    """
+    read = {name for node in nodes for name in node.input}
+    widening, scales = [], []
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if tensor.name not in read or values.dtype != np.float32 or values.ndim < 2:
+            continue
+        axes = tuple(range(1, values.ndim))
+        scale = np.maximum(np.abs(values).max(axes, keepdims=True) / 127, 1e-12).astype(np.float32)
+        small, wide = np.rint(values / scale).astype(np.int8), tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(small, f"{wide}_bytes"))
+        scales.append(numpy_helper.from_array(scale, f"{wide}_scale"))
+        widening += [
+            helper.make_node("Cast", [f"{wide}_bytes"], [f"{wide}_cast"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", [f"{wide}_cast", f"{wide}_scale"], [wide]),
+        ]
+    model.graph.initializer.extend(scales)
+    rest = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([*widening, *rest])
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.camera import expose
 from crnn_ctc.synthesis.face import draw_face
 from crnn_ctc.synthesis.glyphs import WEIGHTS, Style
-from crnn_ctc.synthesis.scene import see
+from crnn_ctc.synthesis.scene import render_scene
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import KIND_WEIGHTS, Draws
 
@@ -104,7 +104,7 @@ class DrawnTracks:
                 walk = walk + motion.step * (four - 2) * 3**0.5
             draws = Draws(1 - np.abs(np.mod(walk, 2) - 1))  # reflected at 0 and at 1
             height = self.plates.picture_height(plate.kind)
-            scene = see(face, plate.kind, height, self.plates.width, draws, "mixed", 1.0)
+            scene = render_scene(face, plate.kind, height, self.plates.width, draws, "mixed", 1.0)
             image = expose(scene, draws, self.plates.height / 48)
             share = motion.height / self.plates.height
             share *= motion.zoom ** (frame / (FRAMES - 1))

@@ -29,7 +29,7 @@ from crnn_ctc.evaluation.confidence import (
 from crnn_ctc.evaluation.metrics import measure
 from crnn_ctc.export.calibration import Answer, fit_temperature
 from crnn_ctc.image import load_each
-from crnn_ctc.recognize import look
+from crnn_ctc.recognize import recognize_with_log_probs
 
 COVERAGE = 0.95
 
@@ -45,7 +45,9 @@ def main() -> None:
     samples = list(read_labelled(options.data, normalise=normaliser(card.alphabet)))
     pictures = load_each(sample.path for sample in samples)
     answers = []
-    for seen, sample in zip(look(model, decoder_for(card), pictures), samples, strict=True):
+    for seen, sample in zip(
+        recognize_with_log_probs(model, decoder_for(card), pictures), samples, strict=True
+    ):
         if isinstance(seen, InputError):
             raise seen
         text = seen[0].decoded.text

@@ -32,7 +32,7 @@ from crnn_ctc.decode.decoder import Decoder, decoder_for
 from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.evaluation.confidence import at_threshold, expected_calibration_error, reliability
 from crnn_ctc.evaluation.metrics import wilson
-from crnn_ctc.recognize import look
+from crnn_ctc.recognize import recognize_with_log_probs
 from crnn_ctc.rng import uniforms
 from drawn_tracks import CHOSEN_ON, FRAMES, REPORTED, DrawnTracks
 
@@ -71,7 +71,9 @@ def read(
         images = list(tracks.frames(track))
         for _ in strange.tolist():
             images += tracks.frames(track + STRANGERS, 1)
-        looks = look(reader, decode, (Image.fromarray(image) for image in images))
+        looks = recognize_with_log_probs(
+            reader, decode, (Image.fromarray(image) for image in images)
+        )
         found = [Frame(one[0].decoded, one[1].copy()) for one in looks if isinstance(one, tuple)]
         own, mixed = found[:FRAMES], found[:FRAMES]
         for frame, other in zip(strange.tolist(), found[FRAMES:], strict=True):

@@ -104,7 +104,7 @@ def main() -> None:
             found = []
             for frame in VideoFile(path, options.every):
                 count["frames"] += 1
-                found += watcher.see(frame)
+                found += watcher.update(frame)
             read = Counter(v.reading.text for v in found + watcher.finish())
             count["vehicles"] += len(wanted)
             count["right"] += sum(read[text] > 0 for text in wanted)

@@ -254,7 +254,7 @@ def test_a_model_of_another_project(tmp_path: Path) -> None:
 
 def test_a_reader_that_gives_more_shares_the_model() -> None:
     plain = Reader("plates-tiny")
-    more, fresh = plain.giving(3), Reader("plates-tiny", alternatives=3)
+    more, fresh = plain.with_alternatives(3), Reader("plates-tiny", alternatives=3)
     assert more.runtime is plain.runtime
     picture = EXAMPLES / "plates" / "苏D18RL9_blue.jpg"
     readings = [replace(reader(picture), ms=0.0) for reader in (plain, more, fresh)]
@@ -267,7 +267,7 @@ def test_a_pickled_reader_reads_the_same(tmp_path: Path, monkeypatch: pytest.Mon
     with model_path("digits-tiny") as shipped_file:
         shutil.copy(shipped_file, with_path)
     monkeypatch.chdir(tmp_path)
-    made = Reader("model.onnx", grammar="digits:5", min_confidence=0.5).giving(2)
+    made = Reader("model.onnx", grammar="digits:5", min_confidence=0.5).with_alternatives(2)
     monkeypatch.chdir("/")
     other = pickle.loads(pickle.dumps(made))
     assert replace(other(PICTURES[0]), ms=0.0) == replace(made(PICTURES[0]), ms=0.0)

@@ -13,7 +13,7 @@ from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.decode.decoder import Decoder
 from crnn_ctc.errors import InputError
 from crnn_ctc.model_file.card import Card
-from crnn_ctc.recognize import Seen, recognize
+from crnn_ctc.recognize import Recognition, recognize
 
 ALPHABET = Alphabet("#ab", 0)
 CARD = Card("test", ALPHABET, 48, 168, 3, "any", 6, "none", 0, 0, 0.0, two_rows=True)
@@ -47,9 +47,9 @@ def picture(height: int, corner: tuple[int, int, int], upper: tuple[int, int, in
     return Image.fromarray(image)
 
 
-def read(model: ByUpperLeft, *pictures: Image.Image) -> list[Seen]:
+def read(model: ByUpperLeft, *pictures: Image.Image) -> list[Recognition]:
     found = recognize(model, Decoder(ALPHABET), pictures)
-    assert all(isinstance(one, Seen) for one in found)
+    assert all(isinstance(one, Recognition) for one in found)
     return found  # type: ignore[return-value]
 
 
@@ -91,7 +91,7 @@ def test_errors_keep_their_places_and_the_network_does_not_see_them() -> None:
     model, failed = ByUpperLeft(), [InputError("one"), InputError("two")]
     pictures = [failed[0], picture(60, RED, BLACK), failed[1], picture(60, BLUE, BLACK)]
     found = recognize(model, Decoder(ALPHABET), pictures)
-    assert [one.decoded.text if isinstance(one, Seen) else one for one in found] == [
+    assert [one.decoded.text if isinstance(one, Recognition) else one for one in found] == [
         failed[0], "a", failed[1], "b",
     ]  # fmt: skip
     assert model.shown == [2]
@@ -107,9 +107,9 @@ def test_a_model_of_one_row_is_shown_one_row() -> None:
 
 def test_where_a_step_lies() -> None:
     decoded = Decoder(ALPHABET)(np.zeros((1, 6, 3), np.float32))[0]
-    one, two = Seen(decoded, 6), Seen(decoded, 6, two_rows=True)
+    one, two = Recognition(decoded, 6), Recognition(decoded, 6, two_rows=True)
 
-    def place(seen: Seen, step: float) -> tuple[int, float]:
+    def place(seen: Recognition, step: float) -> tuple[int, float]:
         rows, quads = seen.places([(step, step)])
         return rows[0], float(quads[0, 0, 0])
 

@@ -30,7 +30,7 @@ from crnn_ctc.model_file.runtime import CPU, Found, Runtime
 from crnn_ctc.plates import scheme_of
 from crnn_ctc.plates.china import CHINA
 from crnn_ctc.reading import Character, Quad, Reading, TrackReading
-from crnn_ctc.recognize import Seen, look, recognize
+from crnn_ctc.recognize import Recognition, recognize, recognize_with_log_probs
 from crnn_ctc.rectify import project
 from crnn_ctc.stream import batches
 
@@ -146,15 +146,15 @@ class Reader:
         if card != self.card:
             raise InputError(f"{model}: another model than the reader was made with; make it again")
 
-    def giving(self, alternatives: int) -> Reader:
+    def with_alternatives(self, alternatives: int) -> Reader:
         """A reader of the same model, opened once for both, with other texts in each reading."""
         other = object.__new__(type(self))
         vars(other).update(vars(self))
-        other._decode = self._decode.giving(alternatives)
+        other._decode = self._decode.with_alternatives(alternatives)
         other._alternatives = alternatives
         return other
 
-    def finding(self, find: Find) -> Reader:
+    def with_find(self, find: Find) -> Reader:
         """A reader of the same models, opened once for both, that searches other pictures.
 
         A model that reads no plates searches none.
@@ -162,7 +162,7 @@ class Reader:
         other = object.__new__(type(self))
         vars(other).update(vars(self))
         if self._scheme:
-            other._finder = self._finder.finding(find)
+            other._finder = self._finder.with_find(find)
         return other
 
     def __call__(self, source: Source, channel_order: ChannelOrder | None = None) -> Reading:
@@ -288,10 +288,10 @@ class Reader:
                 plates.append([[way._replace(picture=_NONE) for way in ways] for ways in of_each])
                 yield from (way.picture for ways in of_each for way in ways)
 
-        waiting, seen = cutouts(), list[Seen | InputError]()
+        waiting, recognitions = cutouts(), list[Recognition | InputError]()
         while some := recognize(self, self._decode, islice(waiting, _AT_ONCE)):
-            seen += some
-        results = iter(seen)
+            recognitions += some
+        results = iter(recognitions)
         readings: list[Reading | InputError] = []
         for of_each, warning in zip(plates, warnings, strict=True):
             if of_each is None:
@@ -310,10 +310,10 @@ class Reader:
             readings.append(replace(photograph, warning=warning))
         return readings
 
-    def _placed(self, seen: Seen | InputError, cutout: Cutout) -> Reading:
+    def _placed(self, recognition: Recognition | InputError, cutout: Cutout) -> Reading:
         """The reading of a cut-out, in pixels of its photograph."""
-        assert isinstance(seen, Seen)
-        reading = Reading(**self._fields(seen, 0.0))
+        assert isinstance(recognition, Recognition)
+        reading = Reading(**self._fields(recognition, 0.0))
         characters = []
         for character in reading.characters:
             quad = project(cutout.to_photo, np.array(character.corners))
@@ -348,30 +348,31 @@ class Reader:
         """
         started = time.perf_counter()
         order = self._order(channel_order)
-        decode = self._decode.giving(max(CANDIDATES, self._alternatives))
+        decode = self._decode.with_alternatives(max(CANDIDATES, self._alternatives))
         errors: list[str] = []
         places: list[int] = []
-        seen: list[Seen] = []
+        recognitions: list[Recognition] = []
         log_probs: list[NDArray[np.float32]] = []
         for batch in batches(sources, batch_size):
-            for found in look(self, decode, load_each(batch, self._max_pixels, order)):
+            pictures = load_each(batch, self._max_pixels, order)
+            for found in recognize_with_log_probs(self, decode, pictures):
                 if isinstance(found, InputError):
                     errors.append(str(found))
                 else:
-                    places.append(len(errors) + len(seen))
-                    seen.append(found[0])
+                    places.append(len(errors) + len(recognitions))
+                    recognitions.append(found[0])
                     log_probs.append(found[1])
-        if not seen:
+        if not recognitions:
             first = errors[0] if errors else "a track without pictures; give some"
             others = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
             raise InputError(first + others)
         fused, best = fuse_track(
-            decode, [one.decoded for one in seen], log_probs, self._alternatives
+            decode, [one.decoded for one in recognitions], log_probs, self._alternatives
         )
         ms = (time.perf_counter() - started) * 1e3
         return TrackReading(
-            **self._fields(replace(seen[best], decoded=fused), ms),
-            frames=len(seen),
+            **self._fields(replace(recognitions[best], decoded=fused), ms),
+            frames=len(recognitions),
             best=places[best],
             skipped=tuple(errors),
         )
@@ -416,11 +417,11 @@ class Reader:
             )
         return found
 
-    def _fields(self, seen: Seen, ms: float) -> dict[str, Any]:
+    def _fields(self, recognition: Recognition, ms: float) -> dict[str, Any]:
         """The fields of a :class:`Reading`."""
-        decoded, plate = seen.decoded, seen.plate
+        decoded, plate = recognition.decoded, recognition.plate
         kind = self._scheme.kind(decoded.text) if self._scheme else ""
-        rows, quads = seen.places([(span.start, span.end) for span in decoded.spans])
+        rows, quads = recognition.places([(span.start, span.end) for span in decoded.spans])
         x = quads[..., 0]
         characters = zip(
             decoded.text,
@@ -438,7 +439,7 @@ class Reader:
             "ms": ms,
             "alternatives": decoded.alternatives,
             "accepted": decoded.text != "" and decoded.confidence >= self.min_confidence,
-            "warning": seen.warning,
+            "warning": recognition.warning,
             "corners": _points(plate.corners.tolist()) if plate else (),
             "colour": plate.colour if plate else "",
             "kind": (kind or plate.colour) if plate else "",

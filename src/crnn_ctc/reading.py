@@ -79,9 +79,9 @@ class Reading:
     warning: str | None = None
     plates: tuple[Reading, ...] | None = None
 
-    def judged(self, least: float) -> Self:
+    def with_threshold(self, least: float) -> Self:
         """The same, accepted from another least ``confidence``; an empty text never is."""
-        plates = self.plates and tuple(plate.judged(least) for plate in self.plates)
+        plates = self.plates and tuple(plate.with_threshold(least) for plate in self.plates)
         accepted = self.text != "" and self.confidence >= least
         return replace(self, accepted=accepted, plates=plates)
 

@@ -65,8 +65,8 @@ class Plate:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What was read in a picture, and how it was looked at.
+class Recognition:
+    """What was read in a picture, and in which way it was shown to the network.
 
     Attributes:
         decoded: the text; its spans are in time steps.
@@ -123,7 +123,7 @@ class Seen:
 
 def recognize(
     model: Recognizer, decode: TextDecoder, pictures: Iterable[Image.Image | InputError]
-) -> list[Seen | InputError]:
+) -> list[Recognition | InputError]:
     """Read pictures, one result each, in order.
 
     A model with a rectifier finds the plate in each and reads it straightened. One without that
@@ -135,17 +135,18 @@ def recognize(
         decode: how to read its output.
         pictures: in mode RGB, of any size, or errors, which are passed on.
     """
-    return [one if isinstance(one, InputError) else one[0] for one in look(model, decode, pictures)]
+    found = recognize_with_log_probs(model, decode, pictures)
+    return [one if isinstance(one, InputError) else one[0] for one in found]
 
 
-def look(
+def recognize_with_log_probs(
     model: Recognizer, decode: TextDecoder, pictures: Iterable[Image.Image | InputError]
-) -> list[tuple[Seen, NDArray[np.float32]] | InputError]:
+) -> list[tuple[Recognition, NDArray[np.float32]] | InputError]:
     """As :func:`recognize`, each with the log-probabilities that it was read from.
 
     Returns:
-        N results: errors, or pairs of what was seen and float32 (T, K), of the way of looking that
-        counts.
+        N results: errors, or pairs of a recognition and the float32 (T, K) that it was decoded
+        from.
     """
     warnings: list[str | None] = []
 
@@ -164,20 +165,20 @@ def look(
         log_probs = model.log_probs(np.stack([fitted[place] for place in places]))
         read.update(zip(places, zip(decode(log_probs), log_probs, strict=True), strict=True))
     decoded = (read[place] for place in range(len(fitted)))
-    found: list[tuple[Seen, NDArray[np.float32]] | InputError] = []
+    found: list[tuple[Recognition, NDArray[np.float32]] | InputError] = []
     for one, warning in zip(ways, warnings, strict=True):
         if isinstance(one, InputError):
             found.append(one)
             continue
-        seen = [
-            (Seen(text, len(rows), way.two_rows, way.size, way.plate, warning), rows)
+        candidates = [
+            (Recognition(text, len(rows), way.two_rows, way.size, way.plate, warning), rows)
             for way, (text, rows) in zip(one, decoded, strict=False)
         ]
-        found.append(max(seen, key=lambda way: way[0].decoded.confidence))
+        found.append(max(candidates, key=lambda way: way[0].decoded.confidence))
     return found
 
 
-def prepare(model: Recognizer, pictures: Iterable[Image.Image]) -> list[NDArray[np.uint8]]:
+def network_inputs(model: Recognizer, pictures: Iterable[Image.Image]) -> list[NDArray[np.uint8]]:
     """Pictures as the network of a model takes them, each uint8 (H, W, C): straight or fitted."""
     prepared = _straightened if model.card.rectifier else _fitted
     ways = prepared(model, pictures)
@@ -258,7 +259,7 @@ def _straighten(
         if isinstance(picture, InputError) or found is None:
             yield picture  # type: ignore[misc]  # without plates, all are errors
             continue
-        looks = []
+        ways_of_picture = []
         for turned, back in ways:
             shares = found.corners[place]
             two_rows = bool(found.rows[place] > 0.5)
@@ -270,5 +271,5 @@ def _straighten(
                 shares = (shares - 0.5) @ np.array(back, np.float32) + np.float32(0.5)
                 corners = shares * np.array(picture.size, np.float32)
             plate = Plate(corners, part.margin, colour)
-            looks.append(_Way(straight, picture.size, two_rows, plate))
-        yield looks
+            ways_of_picture.append(_Way(straight, picture.size, two_rows, plate))
+        yield ways_of_picture

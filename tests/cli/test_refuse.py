@@ -65,7 +65,7 @@ def test_nothing_read_is_nothing_accepted(tmp_path: Path) -> None:
     for model in ("plates-tiny", "digits-tiny"):
         reading = Reader(model)(grey)
         assert (reading.text, reading.confidence, reading.accepted) == ("", 0.0, False)
-        assert not reading.judged(0.0).accepted
+        assert not reading.with_threshold(0.0).accepted
     track = Reader().read_track([grey, np.full((48, 168, 3), 120, np.uint8)])
     assert (track.text, track.confidence, track.accepted) == ("", 0.0, False)
     path = tmp_path / "grey.png"

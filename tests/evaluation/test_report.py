@@ -31,7 +31,7 @@ from crnn_ctc.evaluation.report.page import comparison_page, result_page
 from crnn_ctc.evaluation.report.tables import confusion_matrix, group_table
 from crnn_ctc.evaluation.report.thumbnail import thumbnail
 from crnn_ctc.evaluation.result import Contender, Result
-from crnn_ctc.recognize import Seen
+from crnn_ctc.recognize import Recognition
 from helpers.cli import run_cli, run_without
 from helpers.data import EXAMPLES
 
@@ -198,7 +198,7 @@ def test_places_lie_where_the_reader_says(plates: Path) -> None:
 def test_two_rows_stand_above_and_below() -> None:
     """Steps 0 to 3 of 12 are the upper row, a missed character goes with the one before it."""
     spans = tuple(Span(0, t, t + 1, 0.9) for t in (0, 2, 5, 9))
-    seen = Seen(Decoded("鲁D89", 0.9, spans), 12, two_rows=True)
+    seen = Recognition(Decoded("鲁D89", 0.9, spans), 12, two_rows=True)
     picture = Picture("two.png", "鲁DX89", np.zeros((60, 120, 3), np.uint8))
     shown = entry(Read(picture, seen), str)
     assert shown.above is not None

@@ -93,7 +93,7 @@ def watched(frames: list[Image.Image], every: float = 0.12, photos: bool = False
     watcher = Watcher(Reader(find="always"), photos=photos)
     found = []
     for n, picture in enumerate(frames):
-        found += watcher.see(Frame(n, n * every, picture))
+        found += watcher.update(Frame(n, n * every, picture))
     return found + watcher.finish()
 
 
@@ -121,10 +121,10 @@ def test_a_parked_car_is_one_answer_and_one_that_comes_back_a_second() -> None:
     watcher = Watcher(Reader(find="always"))
     found = []
     for n in range(5):
-        found += watcher.see(Frame(n, n * 2.5, parked))
-    found += watcher.see(Frame(5, 30.0, street(size=SIZE)))
+        found += watcher.update(Frame(n, n * 2.5, parked))
+    found += watcher.update(Frame(5, 30.0, street(size=SIZE)))
     assert [(v.reading.text, v.first, v.last) for v in found] == [(BLUE, 0, 10.0)]
-    found = watcher.see(Frame(6, 100.0, parked)) + watcher.finish()
+    found = watcher.update(Frame(6, 100.0, parked)) + watcher.finish()
     assert [(v.reading.text, v.first) for v in found] == [(BLUE, 100.0)]
 
 

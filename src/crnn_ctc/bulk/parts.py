@@ -18,7 +18,7 @@ _BEGUN = re.compile(r"\.part-\d{6,}\.parquet\.[0-9a-f]+")
 _PART = re.compile(r"part-(\d{6,})\.parquet")
 
 
-def prepare(out: Place, sources: Sequence[Place]) -> None:
+def prepare_output(out: Place, sources: Sequence[Place]) -> None:
     """Make the folder, and remove what killed workers left half written.
 
     Raises:
@@ -38,7 +38,7 @@ def prepare(out: Place, sources: Sequence[Place]) -> None:
         raise InputError(f"--out {out.shown}: cannot be made ({one_line(error)})") from None
 
 
-def put(part: Place, content: bytes) -> None:
+def write_part(part: Place, content: bytes) -> None:
     """Write a part so that it is there whole or not at all, whatever happens meanwhile.
 
     Raises:
@@ -56,7 +56,7 @@ def put(part: Place, content: bytes) -> None:
         raise InputError(f"{part.shown}: cannot be written ({one_line(error)})") from None
 
 
-def superfluous(out: Place, shards: int) -> str | None:
+def stale_part(out: Place, shards: int) -> str | None:
     """A part that is none of the shards 0 to ``shards`` - 1, if there is one."""
     for info in out.system.get_file_info(fs.FileSelector(out.path, allow_not_found=True)):
         name = str(info.base_name)

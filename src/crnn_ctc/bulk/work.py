@@ -14,7 +14,7 @@ import pyarrow
 from pyarrow import fs, parquet
 
 from crnn_ctc.bulk.items import Item, items
-from crnn_ctc.bulk.parts import put
+from crnn_ctc.bulk.parts import write_part
 from crnn_ctc.bulk.places import Place
 from crnn_ctc.bulk.shards import Shard
 from crnn_ctc.errors import InputError
@@ -182,7 +182,7 @@ class Worker:
                 writer.write_table(pyarrow.Table.from_pylist(group, schema))
             done = Done(shard.number, pictures, failed, refused)
             writer.add_key_value_metadata({_DONE: json.dumps(asdict(done))})
-        put(part, written.getvalue().to_pybytes())
+        write_part(part, written.getvalue().to_pybytes())
         return done
 
     def _rows(self, shard: Shard) -> Iterator[dict[str, Any]]:

@@ -78,7 +78,7 @@ def bulk(
     exit code is 2 where pictures could not be read, and 3 where readings were refused.
     """
     with needs("bulk", "reading into Parquet"):
-        from crnn_ctc.bulk.parts import prepare, superfluous
+        from crnn_ctc.bulk.parts import prepare_output, stale_part
         from crnn_ctc.bulk.places import place
         from crnn_ctc.bulk.shards import shards
         from crnn_ctc.bulk.work import Job
@@ -90,7 +90,7 @@ def bulk(
     how = Job(folder, model, grammar, device, threads, min_confidence, batch_size, known)
     how = replace(how, find=find.value)
     how.reader()  # a model that cannot be opened fails here, once, and leaves no folder behind
-    prepare(folder, found_at)
+    prepare_output(folder, found_at)
     listed = 0
 
     def counting() -> Iterator[Shard]:
@@ -109,7 +109,7 @@ def bulk(
         if report.error is not None:
             errors.append(report.error)
             print(f"error: {report.error}", file=sys.stderr)
-    left_over = superfluous(folder, listed)
+    left_over = stale_part(folder, listed)
     if left_over is not None:
         raise InputError(
             f"{left_over}: belongs to no shard of the source, which has become smaller, or was cut "

@@ -113,7 +113,7 @@ def predict(
     album = Album(save, show, places=scheme is None) if save else None
     read = failed = refused = escaped = 0
     ms = 0.0
-    printer = printer_for(output, show, judged=min_confidence > 0, bom=bom)
+    printer = printer_for(output, show, show_verdict=min_confidence > 0, bom=bom)
     keep = album is not None
     if track:
         readings = read_tracks(reader, tracks(paths), batch_size, keep)

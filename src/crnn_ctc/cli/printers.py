@@ -34,18 +34,18 @@ class Printer(Protocol):
 
 
 def printer_for(
-    form: Format, show: Callable[[str], str], judged: bool, bom: bool = False
+    form: Format, show: Callable[[str], str], show_verdict: bool, bom: bool = False
 ) -> Printer:
     """The printer of a form.
 
     Args:
         form: which.
         show: a text as people write it.
-        judged: whether readings may be refused.
+        show_verdict: whether readings may be refused.
         bom: whether CSV begins with a byte order mark, by which Excel knows UTF-8.
     """
     if form is Format.TABLE:
-        return Table(show, judged)
+        return Table(show, show_verdict)
     if form is Format.JSON:
         return Json(show)
     return Text(show) if form is Format.TEXT else Csv(show, bom)
@@ -63,13 +63,13 @@ class Table:
 
     Args:
         show: a text as people write it.
-        judged: whether readings may be refused: a column says which are.
+        show_verdict: whether a column says which readings are accepted and which refused.
     """
 
-    def __init__(self, show: Callable[[str], str], judged: bool = False) -> None:
+    def __init__(self, show: Callable[[str], str], show_verdict: bool = False) -> None:
         self._show = show
-        self._judged = judged
-        verdict = "  answer  " if judged else ""
+        self._show_verdict = show_verdict
+        verdict = "  answer  " if show_verdict else ""
         print(f"{'text':<12}  confidence{verdict}       ms  path")
 
     def row(self, name: str, reading: Reading) -> None:
@@ -83,7 +83,7 @@ class Table:
         # a Chinese character is two columns wide on a terminal
         wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
         confidence = f"{100 * reading.confidence:.2f} %" if reading.text else ""
-        if self._judged:
+        if self._show_verdict:
             answer = "" if reading.error else "accepted" if reading.accepted else "REFUSED"
             confidence = f"{confidence:>10}  {answer:<8}"
         print(f"{text:<{12 - wide}}  {confidence:>10}  {reading.ms:7.2f}  {printable_name(name)}")

@@ -98,12 +98,12 @@ def watch(
     hook = Webhook(webhook, _say) if webhook else None
     album = _Album(save, show) if save else None
     watcher = Watcher(reader, gap, photos=album is not None)
-    told = seen = 0
+    reported = frame_count = 0
 
     def tell(vehicles: list[Vehicle]) -> None:
-        nonlocal told
+        nonlocal reported
         for vehicle in vehicles:
-            told += 1
+            reported += 1
             saved = album.add(vehicle) if album else None
             row = as_row(vehicle, frames.live, show, saved)
             print(
@@ -123,8 +123,8 @@ def watch(
                 if frame is None:
                     tell(watcher.wait(_now()))
                 else:
-                    seen += 1
-                    tell(watcher.see(frame))
+                    frame_count += 1
+                    tell(watcher.update(frame))
         except KeyboardInterrupt:
             _say("ending")
         except InputError as error:  # vehicles in sight are still answered
@@ -133,7 +133,9 @@ def watch(
     finally:
         if hook:
             hook.close()
-    summary = f"{counted(told, 'vehicle')} in {counted(seen, 'frame')} with {reader.card.name}"
+    summary = (
+        f"{counted(reported, 'vehicle')} in {counted(frame_count, 'frame')} with {reader.card.name}"
+    )
     if frames.dropped:
         summary += f"; {counted(frames.dropped, 'frame')} dropped, reading was slower"
     print(summary, file=sys.stderr)

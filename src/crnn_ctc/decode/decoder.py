@@ -38,7 +38,7 @@ class TextDecoder(Protocol):
     def method(self) -> str:
         """What it does, in a word or two, for people."""
 
-    def giving(self, alternatives: int) -> TextDecoder:
+    def with_alternatives(self, alternatives: int) -> TextDecoder:
         """The same decoder with another number of alternatives."""
 
     def texts(self, log_probs: NDArray[np.float32]) -> list[str]:
@@ -89,7 +89,7 @@ class Decoder:
         self._temperature = temperature
         self._alternatives = alternatives
 
-    def giving(self, alternatives: int) -> Decoder:
+    def with_alternatives(self, alternatives: int) -> Decoder:
         """The same decoder with another number of alternatives."""
         other = copy(self)
         other._alternatives = alternatives

@@ -44,7 +44,7 @@ def fuse_track(
         return Decoded("", 0.0, ()), 0
     if all(np.array_equal(rows, log_probs[0]) for rows in log_probs):
         # a search for more texts also finds less probable ones, so this one is as for one picture
-        return decode.giving(alternatives)(log_probs[0][None])[0], 0
+        return decode.with_alternatives(alternatives)(log_probs[0][None])[0], 0
     found = np.stack([decode.probabilities(rows, texts) for rows in log_probs])
     weights = frame_weights([np.exp(rows.astype(np.float64)) for rows in log_probs])
     shares = fuse(found, np.array([not text for text in texts]), weights)

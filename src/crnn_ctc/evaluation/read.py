@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from crnn_ctc.decode.decoder import Decoder, TextDecoder
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import load_each
-from crnn_ctc.recognize import Recognizer, Seen, recognize
+from crnn_ctc.recognize import Recognition, Recognizer, recognize
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,18 @@ class Read:
 
     Attributes:
         picture: with its label.
-        seen: what was read; None where the picture could not be.
+        recognition: what was read; None where the picture could not be.
         error: why it could not be; None where it was.
     """
 
     picture: Picture
-    seen: Seen | None
+    recognition: Recognition | None
     error: str | None = None
 
     @property
     def text(self) -> str:
         """What was read; empty where the picture could not be."""
-        return self.seen.decoded.text if self.seen else ""
+        return self.recognition.decoded.text if self.recognition else ""
 
     @property
     def reason(self) -> str:
@@ -60,12 +60,12 @@ class Read:
     @property
     def confidence(self) -> float:
         """P(text | picture), from 0 to 1; 0 where nothing was read."""
-        return self.seen.decoded.confidence if self.seen else 0.0
+        return self.recognition.decoded.confidence if self.recognition else 0.0
 
     @property
     def right(self) -> bool:
         """Whether the whole text is right."""
-        return self.seen is not None and self.text == self.picture.label
+        return self.recognition is not None and self.text == self.picture.label
 
 
 def read_pictures(
@@ -86,11 +86,11 @@ def read_pictures(
     waiting = iter(pictures)
     while batch := list(islice(waiting, batch_size)):
         found = recognize(model, decoder, load_each(picture.source for picture in batch))
-        for picture, seen in zip(batch, found, strict=True):
-            if isinstance(seen, InputError):
-                yield Read(picture, None, str(seen))
+        for picture, recognition in zip(batch, found, strict=True):
+            if isinstance(recognition, InputError):
+                yield Read(picture, None, str(recognition))
             else:
-                yield Read(picture, seen)
+                yield Read(picture, recognition)
 
 
 def read_fitted(
@@ -102,4 +102,4 @@ def read_fitted(
         images = np.stack([np.asarray(picture.source) for picture in batch])
         log_probs = model.log_probs(images)
         for picture, decoded in zip(batch, decoder(log_probs), strict=True):
-            yield Read(picture, Seen(decoded, log_probs.shape[1]))
+            yield Read(picture, Recognition(decoded, log_probs.shape[1]))

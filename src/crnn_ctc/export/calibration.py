@@ -22,7 +22,7 @@ from crnn_ctc.evaluation.collection import pictures_without_text
 from crnn_ctc.grammar import open_grammar
 from crnn_ctc.image import batches_by_width, load_each
 from crnn_ctc.model_file.card import Card
-from crnn_ctc.recognize import Recognizer, look
+from crnn_ctc.recognize import Recognizer, recognize_with_log_probs
 
 _BATCH = 64
 
@@ -133,12 +133,12 @@ def _pictures(
     """Answers to picture files, each with its text, or with None where no answer is right."""
     waiting = iter(named)
     while batch := list(islice(waiting, _BATCH)):
-        looks = look(model, decoder, load_each(path for path, _ in batch))
-        for found, (_, text) in zip(looks, batch, strict=True):
+        results = recognize_with_log_probs(model, decoder, load_each(path for path, _ in batch))
+        for found, (_, text) in zip(results, batch, strict=True):
             if isinstance(found, InputError):
                 raise found
-            seen, rows = found
-            yield Answer(rows.copy(), seen.decoded.text, seen.decoded.text == text)
+            recognition, rows = found
+            yield Answer(rows.copy(), recognition.decoded.text, recognition.decoded.text == text)
 
 
 def fit_temperature(

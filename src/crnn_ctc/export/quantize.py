@@ -37,7 +37,7 @@ from crnn_ctc.image import fit, load, open_picture
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.reader import Reader, model_path
-from crnn_ctc.recognize import prepare
+from crnn_ctc.recognize import network_inputs
 from crnn_ctc.training.from_onnx import rectifier_nodes
 
 MOST_LOST = 0.003
@@ -150,7 +150,7 @@ def _samples(source: Path, card: Card) -> list[Labelled]:
 
 
 def _fitted(reader: Reader, samples: list[Labelled]) -> NDArray[np.uint8]:
-    return np.stack(prepare(reader, (open_picture(sample.path) for sample in samples)))
+    return np.stack(network_inputs(reader, (open_picture(sample.path) for sample in samples)))
 
 
 def _views(reader: Reader, samples: list[Labelled]) -> NDArray[np.uint8] | None:

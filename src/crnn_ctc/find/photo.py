@@ -69,7 +69,7 @@ class PlateFinder:
         """The locator, loaded when this is first asked for."""
         return self._shared.locator
 
-    def finding(self, find: Find) -> PlateFinder:
+    def with_find(self, find: Find) -> PlateFinder:
         """The same with another choice of pictures, and the same locator."""
         other = copy(self)
         other.find = find

@@ -51,7 +51,7 @@ class ServedModel:
         self.name = name
         # searching for alternatives takes long: only those who ask for them pay for it
         self._reader = reader
-        self._searcher = reader.giving(MOST_ALTERNATIVES)
+        self._searcher = reader.with_alternatives(MOST_ALTERNATIVES)
         # texts have a dot, places of characters are approximate
         scheme = scheme_of(reader.card.alphabet, reader.card.plates)
         self.plates = scheme is not None
@@ -75,7 +75,7 @@ class ServedModel:
         readings: dict[int, Reading] = {}
         ways = [(job.alternatives > 0, job.find) for job in jobs]
         for searched, find in sorted(set(ways)):
-            reader = (self._searcher if searched else self._reader).finding(find)
+            reader = (self._searcher if searched else self._reader).with_find(find)
             places = [place for place, way in enumerate(ways) if way == (searched, find)]
             found = reader.read([jobs[p].content for p in places], batch_size=len(jobs))
             readings.update(zip(places, found, strict=True))
@@ -97,7 +97,7 @@ def _as_asked(reading: Reading, job: Job) -> Reading:
         for plate in reading.plates
     )
     given = replace(reading, alternatives=reading.alternatives[: job.alternatives], plates=plates)
-    return given if job.min_confidence is None else given.judged(job.min_confidence)
+    return given if job.min_confidence is None else given.with_threshold(job.min_confidence)
 
 
 def _outcome(reading: Reading) -> str:

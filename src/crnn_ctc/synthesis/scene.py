@@ -59,7 +59,7 @@ _RED = (0.92, 0.13, 0.14)
 _YELLOW = (0.97, 0.80, 0.25)
 
 
-def see(
+def render_scene(
     face: Face,
     kind: Kind,
     height: int,

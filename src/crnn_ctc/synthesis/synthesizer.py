@@ -17,7 +17,7 @@ from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.camera import expose
 from crnn_ctc.synthesis.face import draw_face
 from crnn_ctc.synthesis.glyphs import WEIGHTS, Style, folder_glyphs
-from crnn_ctc.synthesis.scene import Cut, scenery, see
+from crnn_ctc.synthesis.scene import Cut, render_scene, scenery
 from crnn_ctc.synthesis.text import (
     KIND_WEIGHTS,
     NEWER,
@@ -109,7 +109,7 @@ class PlateSynthesizer:
         plate = self._text(i, Draws(u[:TEXT_DRAWS]))
         draws = Draws(u[TEXT_DRAWS:])
         face = draw_face(plate, self._style(draws), draws)
-        scene = see(
+        scene = render_scene(
             face,
             plate.kind,
             self.picture_height(plate.kind),
@@ -132,7 +132,7 @@ class PlateSynthesizer:
         draws = Draws(u[TEXT_DRAWS:])
         face = draw_face(plate, self._style(draws), draws)
         height, width = _FRONT_TWO_ROW if plate.kind in TWO_ROW else _FRONT
-        scene = see(face, plate.kind, height, width, draws, corners=_INSET)
+        scene = render_scene(face, plate.kind, height, width, draws, corners=_INSET)
         image = np.asarray(np.clip(np.rint(scene), 0, 255), np.uint8)
         return image, _INSET * np.array([width, height], np.float32), plate.text, plate.kind
 

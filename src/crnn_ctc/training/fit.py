@@ -56,7 +56,7 @@ from crnn_ctc.training.finetune import (
 from crnn_ctc.training.loss import align_loss, ctc_loss, distillation_loss, flat_start_loss
 from crnn_ctc.training.memory import keep_memory
 from crnn_ctc.training.optimization import exponential_average, one_cycle, parameter_groups
-from crnn_ctc.training.run_log import Record, Silence, Window
+from crnn_ctc.training.run_log import NullRecord, Record, Window
 from crnn_ctc.training.run_start import RANDOM, beginning, check_run, open_run
 from crnn_ctc.training.trained_rectifier import open_rectifier
 
@@ -144,7 +144,7 @@ def fit(
     torch.manual_seed(recipe.seed)
     network = build(recipe)
     fresh = state is None and known is not None
-    kept = begin_with(network, recipe, known) if fresh and known else ""
+    init_note = begin_with(network, recipe, known) if fresh and known else ""
     network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if fresh and known and known.folded:
@@ -178,29 +178,29 @@ def fit(
     part = slice(rank * size // world, (rank + 1) * size // world)
     every = max(1, plan.steps // plan.validations)
 
-    asked = torch.zeros((), device=device)
+    stop_requested = torch.zeros((), device=device)
     ahead = range(step, step if stopping_early.reached else plan.steps)
-    log = Record(run, plan.steps, step, size) if is_main else Silence()
+    log = Record(run, plan.steps, step, size) if is_main else NullRecord()
     with signals() as stopped, log as record:
         record.note(
             f"{source.pictures:,} pictures; {plan.steps:,} steps of {size}, {len(ahead):,} to go, "
             f"on {device.type}"
         )
-        if kept:
-            record.note(kept)
+        if init_note:
+            record.note(init_note)
         for images, texts, places, targets in batches(source, ahead, size, part, teacher):
             torch.manual_seed((recipe.seed + step * world + rank) % 2**63)  # dropout's
             model.train()
             log_probs = model(scale_pixels(torch.from_numpy(images).to(device)))
             loss = ctc_loss(log_probs, texts, alphabet)
             if (guessed := plan.guessed(step)) > 0:
-                guess = flat_start_loss(log_probs, texts, alphabet)
-                loss = (1 - guessed) * loss + guessed * guess
+                flat_loss = flat_start_loss(log_probs, texts, alphabet)
+                loss = (1 - guessed) * loss + guessed * flat_loss
             if plan.aligned and places is not None:
                 loss = loss + plan.aligned * align_loss(log_probs, texts, places, alphabet)
             if targets is not None:
-                told = distillation_loss(log_probs, torch.from_numpy(targets).to(device))
-                loss = (1 - plan.taught(step)) * loss + plan.taught(step) * told
+                distill_loss = distillation_loss(log_probs, torch.from_numpy(targets).to(device))
+                loss = (1 - plan.taught(step)) * loss + plan.taught(step) * distill_loss
             accelerator.backward(loss)
             norm = accelerator.clip_grad_norm_(model.parameters(), plan.clip_norm)
             optimizer.step()
@@ -242,8 +242,8 @@ def fit(
                 save()
             # several must stop at the same step: once any has told the others to, the step before,
             # as a GPU would have to be waited for to know what was told in this one
-            asked_before, asked = asked, shared[1]
-            if stopped if world == 1 else bool(asked_before):
+            stop_requested_before, stop_requested = stop_requested, shared[1]
+            if stopped if world == 1 else bool(stop_requested_before):
                 save()
                 note = f"stopped at step {step} of {plan.steps}; the state is saved"
                 raise Interrupted(*[note] if is_main else [])
@@ -304,8 +304,8 @@ def _agreed(reached: bool, device: torch.device, world: int) -> bool:
     """What the main process says of it, in all processes."""
     if world == 1:
         return reached
-    told = broadcast(torch.tensor(float(reached), device=device))
-    return bool(told)
+    agreed = broadcast(torch.tensor(float(reached), device=device))
+    return bool(agreed)
 
 
 def _save(

@@ -137,7 +137,7 @@ class Record:
         print("  ".join(parts), file=sys.stderr, flush=True)
 
 
-class Silence:
+class NullRecord:
     """The record of a process that is not the main one."""
 
     def __enter__(self) -> Self:

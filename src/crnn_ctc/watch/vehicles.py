@@ -80,7 +80,7 @@ class Watcher:
         self._photos = photos
         self._tracker = Tracker(gap)
 
-    def see(self, frame: Frame) -> list[Vehicle]:
+    def update(self, frame: Frame) -> list[Vehicle]:
         """Look at a frame; the vehicles that are gone by then."""
         picture = frame.picture
         gone = self.wait(frame.time)

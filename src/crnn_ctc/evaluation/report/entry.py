@@ -91,7 +91,7 @@ def entry(read: Read, show: Callable[[str], str], truth: bool = True) -> Entry:
         show: a text as people write it.
         truth: whether there is a label to compare it with.
     """
-    assert read.seen is not None
+    assert read.recognition is not None
     pairs = _pairs(read, truth)
     rows = _rows(read, pairs)
     return Entry(
@@ -99,8 +99,8 @@ def entry(read: Read, show: Callable[[str], str], truth: bool = True) -> Entry:
         show(read.picture.label),
         thumbnail(read.picture),
         (_reading(read, "", show),),
-        _panel(read, rows[0]) if read.seen.two_rows else None,
-        _panel(read, rows[1] if read.seen.two_rows else pairs),
+        _panel(read, rows[0]) if read.recognition.two_rows else None,
+        _panel(read, rows[1] if read.recognition.two_rows else pairs),
         truth,
     )
 
@@ -144,13 +144,13 @@ def _rows(read: Read, pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
 
 def _extent(read: Read, pair: Pair) -> tuple[int, float, float] | None:
     """See :meth:`Seen.extent`; None where the character was read nowhere."""
-    if read.seen is None or pair.place is None:
+    if read.recognition is None or pair.place is None:
         return None
-    spans = read.seen.decoded.spans
+    spans = read.recognition.decoded.spans
     if pair.place >= len(spans):  # a text that no path spells
         return None
     span = spans[pair.place]
-    return read.seen.extent(span.start, span.end)
+    return read.recognition.extent(span.start, span.end)
 
 
 def _panel(read: Read, pairs: Sequence[Pair]) -> Panel:
@@ -158,11 +158,11 @@ def _panel(read: Read, pairs: Sequence[Pair]) -> Panel:
     for k, pair in enumerate(pairs):
         centre = round(100 * (k + 0.5) / len(pairs), 2)
         extent = _extent(read, pair)
-        if extent is None or pair.place is None or read.seen is None:
+        if extent is None or pair.place is None or read.recognition is None:
             cells.append(Cell(pair, None, None, 0.0, centre))
             continue
         _, start, end = extent
-        sure = read.seen.decoded.spans[pair.place].confidence
+        sure = read.recognition.decoded.spans[pair.place].confidence
         left, width = round(100 * start, 2), round(100 * (end - start), 2)
         cells.append(Cell(pair, sure, left, width, centre))
     return Panel(tuple(cells))

@@ -16,13 +16,13 @@ import json
 from pathlib import Path
 
 from crnn_ctc.benchmark.machine import processor
-from crnn_ctc.cli.models import open_model
+from crnn_ctc.cli.model_options import open_model
 from crnn_ctc.data.digits import Digits, load_digits
 from crnn_ctc.data.sequences import Protocol, protocol
 from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.errors import InputError
-from crnn_ctc.evaluation.metrics import Metrics, measure
-from crnn_ctc.evaluation.read import Picture, read_pictures
+from crnn_ctc.evaluation.metrics import Metrics, text_metrics
+from crnn_ctc.evaluation.read import EvaluationPicture, read_pictures
 
 PROTOCOLS: tuple[Protocol, ...] = ("clean", "distorted")
 
@@ -69,11 +69,14 @@ def main() -> None:
         for kind in PROTOCOLS:
             images, texts = protocol(digits, kind)
             _, true = protocol(right, "clean")  # the same digits stand in both protocols
-            pictures = [Picture("", text, image) for image, text in zip(images, texts, strict=True)]
+            pictures = [
+                EvaluationPicture("", text, image)
+                for image, text in zip(images, texts, strict=True)
+            ]
             read = [item.text for item in read_pictures(model, pictures, decoder=decoder)]
             found = {
-                "as_labelled": in_percent(measure(read, texts)),
-                "corrected": in_percent(measure(read, true)),
+                "as_labelled": in_percent(text_metrics(read, texts)),
+                "corrected": in_percent(text_metrics(read, true)),
             }
             results.setdefault(model.card.name, {})[kind] = found
             print(model.card.name, kind, found)

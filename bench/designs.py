@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from crnn_ctc import Reader
-from crnn_ctc.data.source import open_source
+from crnn_ctc.data.source import open_training_data
 from crnn_ctc.decode import greedy_texts
 from crnn_ctc.errors import InputError
 from crnn_ctc.export.to_onnx import fold_norms, to_onnx
@@ -34,8 +34,8 @@ from crnn_ctc.net.build import build
 from crnn_ctc.net.nano import CNN_Nano
 from crnn_ctc.net.network import Network, convolution
 from crnn_ctc.net.summary import summarize
-from crnn_ctc.recipe import Recipe, load
-from crnn_ctc.training.fit import fit
+from crnn_ctc.recipe import Recipe, load_recipe
+from crnn_ctc.training.fit import train_reader
 from crnn_ctc.training.run_folder import Trained, make_card
 from short_run import RECIPE, changes
 from timing import Row, in_turn, milliseconds
@@ -170,7 +170,7 @@ DESIGNS: dict[str, type[Network]] = {
 
 def recipe_of(seed: int, options: argparse.Namespace) -> Recipe:
     ours = ["training.validations=2", f"data.validation_drawn={DRAWN}"]
-    return load(RECIPE, [*changes(seed, options.images, options.glyphs), *ours])
+    return load_recipe(RECIPE, [*changes(seed, options.images, options.glyphs), *ours])
 
 
 def accuracy(name: str, seed: int, options: argparse.Namespace) -> tuple[float, float]:
@@ -178,10 +178,10 @@ def accuracy(name: str, seed: int, options: argparse.Namespace) -> tuple[float, 
     recipe = recipe_of(seed, options)
     run = options.runs / f"{DESIGNS[name].__name__}-{seed}"
     try:
-        fit(recipe, options.data, run, resume=True)
+        train_reader(recipe, options.data, run, resume=True)
     except InputError as error:
         raise SystemExit(str(error)) from None
-    _, held = open_source(recipe, options.data)
+    _, held = open_training_data(recipe, options.data)
     model = Trained(run / "last")
     texts = greedy_texts(model.log_probs(held.images), model.card.alphabet)
     right = [text == label for text, label in zip(texts, held.texts, strict=True)]

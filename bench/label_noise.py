@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from crnn_ctc.cli.models import open_model
+from crnn_ctc.cli.model_options import open_model
 from crnn_ctc.data.digits import hold_out, load_digits
 from crnn_ctc.data.sequences import rows, texts
 from crnn_ctc.decode import greedy_texts

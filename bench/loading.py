@@ -31,8 +31,7 @@ from crnn_ctc.image import fit, load
 from crnn_ctc.net.build import build
 from crnn_ctc.net.network import scale_pixels
 from crnn_ctc.plates.scheme import plate_label
-from crnn_ctc.recipe import Recipe
-from crnn_ctc.recipe import load as load_recipe
+from crnn_ctc.recipe import Recipe, load_recipe
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.training.loss import ctc_loss
 from timing import in_turn, milliseconds, report

@@ -14,7 +14,7 @@ import torch
 
 from crnn_ctc import Reader
 from crnn_ctc.net.crnn import CRNN_Tiny
-from crnn_ctc.reader import shipped
+from crnn_ctc.reader import shipped_models
 from model_project import read
 from timing import in_turn, milliseconds, report
 
@@ -38,7 +38,7 @@ def main() -> None:
             lambda: read(network, path, plates), options.repeats
         )
     }
-    for name in (n for n in shipped() if n.startswith("plates" if plates else "digits")):
+    for name in (n for n in shipped_models() if n.startswith("plates" if plates else "digits")):
         reader = Reader(name)
         batch = [path] * 64
         contenders[f"{name}, file to text, batch 1"] = lambda r=reader: milliseconds(  # type: ignore[misc]

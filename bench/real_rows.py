@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from crnn_ctc.benchmark.machine import processor
-from crnn_ctc.cli.models import open_model
+from crnn_ctc.cli.model_options import open_model
 from crnn_ctc.data.labelled import normaliser, read_labelled
 from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.errors import InputError
@@ -26,8 +26,8 @@ from crnn_ctc.evaluation.confidence import (
     expected_calibration_error,
     threshold_for_coverage,
 )
-from crnn_ctc.evaluation.metrics import measure
-from crnn_ctc.export.calibration import Answer, fit_temperature
+from crnn_ctc.evaluation.metrics import text_metrics
+from crnn_ctc.export.calibration import CalibrationReading, fit_temperature
 from crnn_ctc.image import load_each
 from crnn_ctc.recognize import recognize_with_log_probs
 
@@ -51,7 +51,7 @@ def main() -> None:
         if isinstance(seen, InputError):
             raise seen
         text = seen[0].decoded.text
-        answers.append(Answer(seen[1].copy(), text, text == sample.text))
+        answers.append(CalibrationReading(seen[1].copy(), text, text == sample.text))
 
     confidences = [0.0] * len(answers)
     for half in (0, 1):
@@ -66,7 +66,7 @@ def main() -> None:
     by_length: dict[int, list[bool]] = defaultdict(list)
     for sample, correct in zip(samples, right, strict=True):
         by_length[len(sample.text)].append(correct)
-    metrics = measure([a.text for a in answers], [s.text for s in samples])
+    metrics = text_metrics([a.text for a in answers], [s.text for s in samples])
     errors = sorted(
         (
             {"file": s.path.name, "label": s.text, "read": a.text, "confidence": round(c, 4)}

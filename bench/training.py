@@ -22,7 +22,7 @@ from crnn_ctc.data.sequences import SequenceSource
 from crnn_ctc.net.build import build
 from crnn_ctc.net.crnn import CRNN
 from crnn_ctc.net.network import scale_pixels
-from crnn_ctc.recipe import load
+from crnn_ctc.recipe import load_recipe
 from crnn_ctc.training.loss import ctc_loss
 from model_project import Sequences
 from timing import in_turn, report
@@ -57,7 +57,7 @@ def theirs(images: np.ndarray, labels: np.ndarray) -> Callable[[], float]:  # ty
 
 def ours(source: SequenceSource, precision: torch.dtype | None) -> Callable[[], float]:
     """What training/fit.py does in a step, composition included."""
-    recipe = load("digits-tiny")
+    recipe = load_recipe("digits-tiny")
     alphabet = recipe.characters
     network = build(recipe)
     network.to(memory_format=torch.channels_last)
@@ -101,7 +101,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
     digits = load_digits(options.data, "train")
-    plan = load("digits-tiny").data
+    plan = load_recipe("digits-tiny").data
     source = SequenceSource(digits, 5, 0, plan.clean, plan.elastic, plan.shear)
     small = np.ascontiguousarray(digits.images[:, 2:30, 2:30])  # pixels enough for a time
 

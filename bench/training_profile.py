@@ -35,18 +35,18 @@ def measure(recipe_name: str, data: Path, size: int, threads: int) -> dict[str, 
     import torch
     from torch.optim.swa_utils import AveragedModel
 
-    from crnn_ctc.data.source import open_source
+    from crnn_ctc.data.source import open_training_data
     from crnn_ctc.net.build import build
     from crnn_ctc.net.network import scale_pixels
-    from crnn_ctc.recipe import load
+    from crnn_ctc.recipe import load_recipe
     from crnn_ctc.training import fit, optimization, precision
     from crnn_ctc.training.loss import ctc_loss
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     getattr(fit, "keep_memory", lambda: None)()  # another checkout may not have it
-    recipe = load(recipe_name)
-    source, _ = open_source(recipe, data)
+    recipe = load_recipe(recipe_name)
+    source, _ = open_training_data(recipe, data)
     network = build(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     plan, alphabet = recipe.training, recipe.characters
     optimizer = torch.optim.AdamW(

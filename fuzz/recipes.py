@@ -6,7 +6,7 @@ import tempfile
 from importlib.resources import files
 from pathlib import Path
 
-from crnn_ctc.recipe import load
+from crnn_ctc.recipe import load_recipe
 from promise import Target, kept
 
 _FILE = Path(tempfile.mkdtemp(), "recipe.toml")
@@ -19,7 +19,9 @@ def check(data: bytes) -> None:
     whole, *changes = data.split(_MARK)
     _FILE.write_bytes(whole)
     with kept():
-        recipe = load(_FILE, [change.decode("utf-8", "surrogateescape") for change in changes])
+        recipe = load_recipe(
+            _FILE, [change.decode("utf-8", "surrogateescape") for change in changes]
+        )
         assert recipe.training.steps > 0
         assert recipe.data.steps_needed() > 0
         assert recipe.network.title

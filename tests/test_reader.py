@@ -18,8 +18,8 @@ from crnn_ctc import InputError, MissingExtraError, Reader
 from crnn_ctc.data.digits import load_digits
 from crnn_ctc.data.sequences import protocol
 from crnn_ctc.decode import greedy_texts
-from crnn_ctc.evaluation.metrics import measure
-from crnn_ctc.reader import model_path, shipped
+from crnn_ctc.evaluation.metrics import text_metrics
+from crnn_ctc.reader import model_path, shipped_models
 from helpers.data import EXAMPLES
 
 PICTURES = sorted((EXAMPLES / "digits").iterdir())
@@ -36,7 +36,9 @@ def plates() -> Reader:
 
 
 # digits-rows reads rows as they are written; the others five digits in five squares
-DIGIT_MODELS = [name for name in shipped() if name.startswith("digits") and name != "digits-rows"]
+DIGIT_MODELS = [
+    name for name in shipped_models() if name.startswith("digits") and name != "digits-rows"
+]
 
 
 @pytest.mark.parametrize("name", DIGIT_MODELS)
@@ -48,7 +50,7 @@ def test_shipped_models_read_the_examples(name: str, path: Path) -> None:
 
 
 def test_digits_tiny_is_shipped() -> None:
-    assert "digits-tiny" in shipped()
+    assert "digits-tiny" in shipped_models()
 
 
 @pytest.mark.parametrize("name", DIGIT_MODELS)
@@ -57,7 +59,7 @@ def test_shipped_models_keep_their_accuracy(emnist: Path, name: str) -> None:
     images, texts = protocol(load_digits(emnist, "train"), "distorted", 500)
     reader = Reader(name)
     read = greedy_texts(reader.log_probs(images), reader.card.alphabet)
-    assert measure(read, texts).exact_match > 0.97
+    assert text_metrics(read, texts).exact_match > 0.97
 
 
 def test_a_reading_is_complete(reader: Reader) -> None:

@@ -170,22 +170,22 @@ def test_views_depend_on_seed_and_index_and_keep_their_corners() -> None:
 
 def test_a_wider_network_begins_as_the_narrow_one(tmp_path: object) -> None:
     from crnn_ctc.net.build import build
-    from crnn_ctc.recipe import load
+    from crnn_ctc.recipe import load_recipe
     from crnn_ctc.training import finetune
 
     start = finetune.open_start("plates-nano")
     before, finetune._BREAK = finetune._BREAK, 0.0
     try:
-        wide = finetune.widened(start, load("plates-small"))
+        wide = finetune.widened(start, load_recipe("plates-small"))
     finally:
         finetune._BREAK = before
     images = torch.rand(2, 3, 48, 168, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         narrow, other = start.network.eval()(images), wide.network.eval()(images)
     torch.testing.assert_close(narrow, other, atol=1e-3, rtol=1e-3)
-    assert type(wide.network) is type(build(load("plates-small")))
+    assert type(wide.network) is type(build(load_recipe("plates-small")))
     with pytest.raises(InputError, match="cannot be widened"):
-        finetune.widened(start, load("plates-tiny"))
+        finetune.widened(start, load_recipe("plates-tiny"))
 
 
 def test_a_rectifier_trains_goes_on_and_a_reader_trains_behind_it(tmp_path: Path) -> None:

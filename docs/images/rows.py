@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from crnn_ctc.data.digits import load_digits
 from crnn_ctc.data.rows import RowSource
-from crnn_ctc.recipe import RowsData, load
+from crnn_ctc.recipe import RowsData, load_recipe
 from crnn_ctc.synthesis.rows import RowComposer
 from crnn_ctc.synthesis.shapes import Shapes
 
@@ -25,7 +25,7 @@ CELL, CAPTION, GAP = (230, 48), 14, 6
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    recipe = load("digits-rows")
+    recipe = load_recipe("digits-rows")
     assert isinstance(recipe.data, RowsData)
     shapes = Shapes(load_digits(parser.parse_args().data, "train"))
     composer = RowComposer(recipe.seed, shapes, recipe.data.pens, recipe.data.no_text)

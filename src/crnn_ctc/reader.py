@@ -21,12 +21,12 @@ from crnn_ctc.decode.decoder import NO_GRAMMAR, UNRESTRICTED, decoder_for
 from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.errors import InputError
 from crnn_ctc.find.cutout import Cutout, cut_out
-from crnn_ctc.find.decoding import Found as FoundPlate
+from crnn_ctc.find.decoding import LocatedPlate
 from crnn_ctc.find.photo import Find, PlateFinder
 from crnn_ctc.grammar import known_texts
 from crnn_ctc.image import MAX_PIXELS, WARNING, ChannelOrder, Source, load_each, open_picture
 from crnn_ctc.model_file.card import KEY, Card
-from crnn_ctc.model_file.runtime import CPU, Found, Runtime
+from crnn_ctc.model_file.runtime import CPU, RectifierOutput, Runtime
 from crnn_ctc.plates import scheme_of
 from crnn_ctc.plates.china import CHINA
 from crnn_ctc.reading import Character, Quad, Reading, TrackReading
@@ -41,7 +41,7 @@ __all__ = [
     "Reading",
     "TrackReading",
     "model_path",
-    "shipped",
+    "shipped_models",
 ]
 
 
@@ -52,7 +52,7 @@ _AT_ONCE = 64
 """Pictures that the network reads at once; a batch of photographs may have many more plates."""
 
 
-def shipped() -> list[str]:
+def shipped_models() -> list[str]:
     """Names of the models that come with the package and read text; locators are left out."""
     folder = files("crnn_ctc") / "models"
     names = [f.name.removesuffix(".onnx") for f in folder.iterdir() if f.name.endswith(".onnx")]
@@ -200,7 +200,7 @@ class Reader:
         picture = open_picture(source, self._max_pixels, self._order(channel_order))
         return self.find_and_read(picture)[1]
 
-    def find_and_read(self, photo: Image.Image) -> tuple[list[FoundPlate], list[Reading]]:
+    def find_and_read(self, photo: Image.Image) -> tuple[list[LocatedPlate], list[Reading]]:
         """As :meth:`find`, with all that the locator found, also what shows no text.
 
         Args:
@@ -262,7 +262,7 @@ class Reader:
     def _read_pictures(
         self,
         pictures: Iterable[Image.Image | InputError],
-        finder: Callable[[Image.Image], list[FoundPlate] | None],
+        finder: Callable[[Image.Image], list[LocatedPlate] | None],
     ) -> list[Reading | InputError]:
         """A reading of each crop and of each photograph, in order; its ``ms`` is not known yet.
 
@@ -399,7 +399,7 @@ class Reader:
             )
         return out
 
-    def find_plates(self, views: NDArray[np.uint8]) -> Found:
+    def find_plates(self, views: NDArray[np.uint8]) -> RectifierOutput:
         """The rectifier alone, of a model that has one: views uint8 (N, h, w, 3) to plates.
 
         Raises:
@@ -474,19 +474,20 @@ def model_path(model: str | Path) -> Iterator[Path]:
     """
     name = str(model)
     name = USUAL.get(name, name)
-    if name in shipped():
+    if name in shipped_models():
         with as_file(files("crnn_ctc") / "models" / f"{name}.onnx") as path:
             yield path
     elif Path(model).is_file():
         yield Path(model)
     else:
-        raise InputError(f"{name}: no such model; give a file or one of: {', '.join(shipped())}")
+        known = ", ".join(shipped_models())
+        raise InputError(f"{name}: no such model; give a file or one of: {known}")
 
 
 def _lasting(model: str | Path) -> str | Path:
     """A model's name that means the same in another process, whatever its working directory."""
     name = USUAL.get(str(model), str(model))
-    return name if name in shipped() else Path(model).absolute()
+    return name if name in shipped_models() else Path(model).absolute()
 
 
 @lru_cache(8)

@@ -27,7 +27,7 @@ from crnn_ctc.image import (
     fit_two_rows,
 )
 from crnn_ctc.model_file.card import Card
-from crnn_ctc.model_file.runtime import Found
+from crnn_ctc.model_file.runtime import RectifierOutput
 from crnn_ctc.rectify import UNIT, Corners, homography, project, rectify
 
 TWO_ROW_ASPECT = 2.6
@@ -45,12 +45,12 @@ class Recognizer(Protocol):
     def log_probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (N, H, W, C) to float32 (N, T, K)."""
 
-    def find_plates(self, views: NDArray[np.uint8]) -> Found:
+    def find_plates(self, views: NDArray[np.uint8]) -> RectifierOutput:
         """Views uint8 (N, h, w, 3) to plates, for models whose card has a rectifier."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plate:
+class RectifiedPlate:
     """Where a rectifier found a plate.
 
     Attributes:
@@ -81,7 +81,7 @@ class Recognition:
     steps: int
     two_rows: bool = False
     size: tuple[int, int] = (1, 1)
-    plate: Plate | None = None
+    plate: RectifiedPlate | None = None
     warning: str | None = None
 
     def places(self, runs: Sequence[tuple[float, float]]) -> tuple[list[int], NDArray[np.float64]]:
@@ -192,7 +192,7 @@ class _Way:
     image: NDArray[np.uint8]
     size: tuple[int, int]
     two_rows: bool = False
-    plate: Plate | None = None
+    plate: RectifiedPlate | None = None
 
 
 def _fitted(
@@ -270,6 +270,6 @@ def _straighten(
             if back is not None:
                 shares = (shares - 0.5) @ np.array(back, np.float32) + np.float32(0.5)
                 corners = shares * np.array(picture.size, np.float32)
-            plate = Plate(corners, part.margin, colour)
+            plate = RectifiedPlate(corners, part.margin, colour)
             ways_of_picture.append(_Way(straight, picture.size, two_rows, plate))
         yield ways_of_picture

@@ -12,14 +12,14 @@ import pytest
 from crnn_ctc import Reader
 from crnn_ctc.benchmark.machine import peak_memory, processor
 from crnn_ctc.benchmark.specimens import specimens
-from crnn_ctc.benchmark.speed import measure
+from crnn_ctc.benchmark.speed import measure_speed
 from crnn_ctc.grammar import open_grammar
-from crnn_ctc.reader import shipped
+from crnn_ctc.reader import shipped_models
 from helpers.cli import TRAINING, run_cli, run_without
 from helpers.data import EXAMPLES
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", shipped_models())
 def test_specimens_can_be_read(name: str) -> None:
     reader = Reader(name)
     pictures = specimens(16, reader.card)
@@ -42,7 +42,7 @@ def test_each_reader_and_batch_is_a_row() -> None:
             yield number
 
     sources = specimens(3, readers["one"].card)
-    rows = measure(readers, sources, batches=(1, 5), rounds=2, watch=watch)  # type: ignore[arg-type]
+    rows = measure_speed(readers, sources, batches=(1, 5), rounds=2, watch=watch)  # type: ignore[arg-type]
     assert [(row.batch, row.contender) for row in rows] == [
         (1, "one"), (1, "two"), (5, "one"), (5, "two"),
     ]  # fmt: skip

@@ -19,7 +19,7 @@ from crnn_ctc import InputError, Reader
 from crnn_ctc.bulk.items import items
 from crnn_ctc.bulk.places import place
 from crnn_ctc.bulk.shards import shards
-from crnn_ctc.bulk.work import Done, Job, Worker
+from crnn_ctc.bulk.work import BulkJob, Done, Worker
 from helpers.cli import run_cli
 from helpers.data import EXAMPLES, ROOT
 
@@ -214,12 +214,12 @@ def test_another_file_system(tmp_path: Path) -> None:
         memory.pipe(f"/bulk/{number}{plate.suffix}", plate.read_bytes())
     source = place("memory://bulk")
     out = place("memory://read")
-    done = Worker(Job(out, "plates-nano"))(next(shards([source], 10)))
+    done = Worker(BulkJob(out, "plates-nano"))(next(shards([source], 10)))
     assert done == Done(0, pictures=3)
     with out.system.open_input_file(out.path + "/part-000000.parquet") as file:
         texts = [row["text"] for row in parquet.ParquetFile(file).read().to_pylist()]
     assert texts == [Reader("plates-nano")(str(plate)).text for plate in PLATES[:3]]
-    assert Worker(Job(out, "plates-nano"))(next(shards([source], 10))).found
+    assert Worker(BulkJob(out, "plates-nano"))(next(shards([source], 10))).found
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from crnn_ctc.alphabet import PLATES, Alphabet
 from crnn_ctc.cli.inputs import expand
 from crnn_ctc.cli.predict import Format, predict, read_all
 from crnn_ctc.data.labelled import read_labelled
-from crnn_ctc.evaluation.metrics import measure
+from crnn_ctc.evaluation.metrics import text_metrics
 from crnn_ctc.image import MAX_PIXELS
 from crnn_ctc.plates.scheme import plate_label
 from crnn_ctc.plates.text import with_dot
@@ -73,7 +73,7 @@ def test_the_models_keep_their_accuracy(name: str) -> None:
     samples = list(read_labelled(shared_data("plates") / "train.csv", normalise=plate_label))[::16]
     texts = [reading.text for reading in reader.read([sample.path for sample in samples])]
     assert len(texts) > 250
-    assert measure(texts, [sample.text for sample in samples]).exact_match > 0.97
+    assert text_metrics(texts, [sample.text for sample in samples]).exact_match > 0.97
 
 
 def test_table_and_text_have_the_dot() -> None:

@@ -24,7 +24,7 @@ from crnn_ctc.data.labelled import read_labelled
 from crnn_ctc.data.synthetic_set import COLUMNS, SyntheticSet
 from crnn_ctc.errors import InputError
 from crnn_ctc.plates.scheme import plate_label
-from crnn_ctc.recipe import load, shipped
+from crnn_ctc.recipe import load_recipe, shipped_recipes
 from crnn_ctc.synthesis.scene import COLOURS
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import KIND_WEIGHTS, PROVINCES, TWO_ROW
@@ -271,11 +271,11 @@ def test_a_sheet_needs_no_set(tmp_path: Path) -> None:
 
 
 def test_no_shipped_model_trains_on_the_plates_of_the_default_seed(tmp_path: Path) -> None:
-    assert HELD_OUT_SEED not in {load(name).seed for name in shipped()}
+    assert HELD_OUT_SEED not in {load_recipe(name).seed for name in shipped_recipes()}
     done = run_cli("data", "synth", tmp_path / "held", "--count", "1", "--workers", "1")
     assert json.loads((tmp_path / "held" / "synth.json").read_text())["seed"] == HELD_OUT_SEED
     assert done.stderr == b""
-    seed = load("plates-tiny").seed
+    seed = load_recipe("plates-tiny").seed
     done = run_cli(
         "data", "synth", tmp_path / "seen", "--count", "1", "--workers", "1", "--seed", seed
     )
@@ -301,7 +301,7 @@ def test_a_set_goes_straight_into_check_stats_and_evaluate(tmp_path: Path) -> No
     lines = done.stdout.decode().splitlines()
     assert "kind: " + "  ".join(f"{kind} 4" for kind in KIND_WEIGHTS) in lines
 
-    recipe = load("plates-tiny")
+    recipe = load_recipe("plates-tiny")
     facts = {"recipe": recipe.model_dump(), "step": 0, "validation": {}}
     save_tensors(tmp_path / "run" / BEST, build(recipe).state_dict(), facts)
     file = tmp_path / "measures.json"

@@ -13,8 +13,8 @@ from helpers.data import shared_data
 
 pytest.importorskip("torch")
 
-from crnn_ctc.data.source import open_source
-from crnn_ctc.recipe import load
+from crnn_ctc.data.source import open_training_data
+from crnn_ctc.recipe import load_recipe
 
 # the smallest pictures and the fewest steps that go through it all
 SMALL = (
@@ -47,7 +47,7 @@ def test_no_recipe_sees_the_test(
     with (crops / "manifest.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             plates[row["split"]].append(row["label"])
-    source, validation = open_source(load(name), crops)
+    source, validation = open_training_data(load_recipe(name), crops)
     (pool,) = source.pools  # type: ignore[attr-defined]
     assert sorted(pool.texts) == sorted(t for split in train for t in plates[split])
     assert sorted(validation.texts) == sorted(t for split in held for t in plates[split])

@@ -22,7 +22,7 @@ from crnn_ctc.evaluation.confidence import (
     threshold_for_coverage,
     threshold_for_risk,
 )
-from crnn_ctc.export.calibration import Answer, fit_temperature
+from crnn_ctc.export.calibration import CalibrationReading, fit_temperature
 
 READINGS = st.lists(
     st.tuples(st.integers(0, 20).map(lambda k: k / 20), st.booleans()), min_size=1, max_size=40
@@ -110,7 +110,7 @@ def test_the_temperature_that_made_a_model_too_sure_is_found(true: float) -> Non
     texts = [alphabet.decode(alphabet.collapse(path)) for path in paths.tolist()]
     claimed = tempered(honest, 1 / true)  # sharper than it should be by that temperature
     answers = [
-        Answer(rows, read, read == text)
+        CalibrationReading(rows, read, read == text)
         for rows, read, text in zip(claimed, greedy_texts(claimed, alphabet), texts, strict=True)
     ]
     assert fit_temperature(answers, alphabet).value == pytest.approx(true, rel=0.12)
@@ -122,11 +122,13 @@ def test_wrong_answers_make_a_model_less_sure() -> None:
     random = np.random.default_rng(0)
     log_probs = np.log(random.dirichlet(np.ones(3), (500, 4))).astype(np.float32)
     texts = greedy_texts(log_probs, alphabet)
-    good = [Answer(rows, text, True) for rows, text in zip(log_probs, texts, strict=True)]
+    good = [
+        CalibrationReading(rows, text, True) for rows, text in zip(log_probs, texts, strict=True)
+    ]
     bad = [dataclasses.replace(answer, right=False) for answer in good]
     assert fit_temperature(good, alphabet).value < fit_temperature(good + bad, alphabet).value
     # no answer costs nothing
-    empty = [Answer(log_probs[0], "", False)] * 100
+    empty = [CalibrationReading(log_probs[0], "", False)] * 100
     assert fit_temperature(good + empty, alphabet).value == fit_temperature(good, alphabet).value
 
 

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crnn_ctc.evaluation.groups import by_group, confusions
-from crnn_ctc.evaluation.metrics import measure, wilson
+from crnn_ctc.evaluation.metrics import text_metrics, wilson
 
 
 def test_measures_by_hand() -> None:
-    metrics = measure(["12345", "12x45", "1245", ""], ["12345", "12345", "12345", "12345"])
+    metrics = text_metrics(["12345", "12x45", "1245", ""], ["12345", "12345", "12345", "12345"])
     assert metrics.n == 4
     assert metrics.exact_match == 0.25
     assert metrics.cer == (0 + 1 + 1 + 5) / 20
@@ -25,7 +25,7 @@ def test_wilson_by_hand() -> None:
 
 @given(st.lists(st.tuples(st.text("01", max_size=4), st.text("01", max_size=4)), min_size=1))
 def test_measures_are_fractions(pairs: list[tuple[str, str]]) -> None:
-    metrics = measure([a for a, _ in pairs], [b for _, b in pairs])
+    metrics = text_metrics([a for a, _ in pairs], [b for _, b in pairs])
     low, high = metrics.interval95
     assert 0 <= low <= metrics.exact_match <= high <= 1
     assert (metrics.cer == 0) == (metrics.exact_match == 1)
@@ -33,7 +33,7 @@ def test_measures_are_fractions(pairs: list[tuple[str, str]]) -> None:
 
 def test_nothing_to_measure() -> None:
     with pytest.raises(ValueError, match="nothing"):
-        measure([], [])
+        text_metrics([], [])
 
 
 def test_groups_and_confusions_by_hand() -> None:

@@ -24,7 +24,7 @@ from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.evaluation.collection import open_collection, pictures_without_text
 from crnn_ctc.evaluation.compare import compare
 from crnn_ctc.evaluation.evaluate import evaluate
-from crnn_ctc.evaluation.read import Picture, Read, read_pictures
+from crnn_ctc.evaluation.read import EvaluationPicture, Read, read_pictures
 from crnn_ctc.evaluation.report.chart import _nice, risk_chart
 from crnn_ctc.evaluation.report.entry import entry
 from crnn_ctc.evaluation.report.page import comparison_page, result_page
@@ -182,7 +182,7 @@ def test_places_lie_where_the_reader_says(plates: Path) -> None:
     path = PLATES[-1]
     reader = Reader("plates-tiny")
     decoder = decoder_for(reader.card)
-    read = next(iter(read_pictures(reader, [Picture("x", "鲁D89239", path)], 1, decoder)))
+    read = next(iter(read_pictures(reader, [EvaluationPicture("x", "鲁D89239", path)], 1, decoder)))
     shown = entry(read, str)
     with Image.open(path) as picture:
         width = picture.width
@@ -199,7 +199,7 @@ def test_two_rows_stand_above_and_below() -> None:
     """Steps 0 to 3 of 12 are the upper row, a missed character goes with the one before it."""
     spans = tuple(Span(0, t, t + 1, 0.9) for t in (0, 2, 5, 9))
     seen = Recognition(Decoded("鲁D89", 0.9, spans), 12, two_rows=True)
-    picture = Picture("two.png", "鲁DX89", np.zeros((60, 120, 3), np.uint8))
+    picture = EvaluationPicture("two.png", "鲁DX89", np.zeros((60, 120, 3), np.uint8))
     shown = entry(Read(picture, seen), str)
     assert shown.above is not None
     assert [cell.pair.verdict for cell in shown.above.cells] == ["right", "right", "missed"]
@@ -208,11 +208,11 @@ def test_two_rows_stand_above_and_below() -> None:
 
 
 def test_a_picture_that_is_gone_leaves_a_page(tmp_path: Path) -> None:
-    assert thumbnail(Picture("x", "", tmp_path / "gone.png")) is None
-    small = thumbnail(Picture("x", "", np.zeros((32, 160, 1), np.uint8)))
+    assert thumbnail(EvaluationPicture("x", "", tmp_path / "gone.png")) is None
+    small = thumbnail(EvaluationPicture("x", "", np.zeros((32, 160, 1), np.uint8)))
     assert small is not None
     assert (small.width, small.height) == (160, 32)
-    large = thumbnail(Picture("x", "", np.zeros((2000, 1000, 3), np.uint8)))
+    large = thumbnail(EvaluationPicture("x", "", np.zeros((2000, 1000, 3), np.uint8)))
     assert large is not None
     assert max(large.width / 480, large.height / 360) <= 1
     assert large.shown <= 240

@@ -16,7 +16,12 @@ from crnn_ctc.data.sequences import protocol
 from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.evaluation.collection import pictures_without_text
 from crnn_ctc.evaluation.confidence import expected_calibration_error
-from crnn_ctc.export.calibration import Answer, fit_temperature, held_out_rows, temperature
+from crnn_ctc.export.calibration import (
+    CalibrationReading,
+    fit_temperature,
+    held_out_rows,
+    temperature,
+)
 from helpers.cli import run_cli
 from helpers.data import EXAMPLES, printed_digits
 
@@ -140,7 +145,7 @@ def test_many_answers_outweigh_the_prior() -> None:
     alphabet = Alphabet("#a", 0)
     # confidence 0.9 in one step, right 6 times of 10
     step = np.log(np.array([[0.1, 0.9]], np.float32))
-    answers = [Answer(step, "a", n % 10 < 6) for n in range(1000)]
+    answers = [CalibrationReading(step, "a", n % 10 < 6) for n in range(1000)]
     fitted = fit_temperature(answers, alphabet)
     confidence = 1 / (1 + 9 ** (-1 / fitted.value))
     assert confidence == pytest.approx(0.6, abs=0.08)  # the search ends at temperature 4

@@ -16,7 +16,7 @@ from crnn_ctc import Reader
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.locating import LocatingCount, corner_error
 from crnn_ctc.find.cutout import cut_out
-from crnn_ctc.find.decoding import MOST, Found, box_iou, decode
+from crnn_ctc.find.decoding import MOST, LocatedPlate, box_iou, decode
 from crnn_ctc.find.locator import Locator, coarse_factor, search
 from crnn_ctc.find.photo import is_crop
 from crnn_ctc.rectify import project
@@ -91,7 +91,7 @@ def test_the_first_search_is_bounded(size: tuple[int, int]) -> None:
 def test_a_cutout_knows_where_it_comes_from() -> None:
     photo = Image.new("RGB", (400, 300), "grey")
     corners = np.array([(100, 120), (250, 90), (262, 140), (108, 172)], np.float32)
-    for way in cut_out(photo, Found(corners, 0.9), Reader().card):
+    for way in cut_out(photo, LocatedPlate(corners, 0.9), Reader().card):
         inside = project(np.linalg.inv(way.to_photo), corners.astype(np.float64))
         assert inside.min() >= 0
         assert (inside.max(0) <= way.picture.size).all()
@@ -101,7 +101,7 @@ def test_a_cutout_knows_where_it_comes_from() -> None:
 def test_corners_outside_the_photograph_are_no_error() -> None:
     photo = Image.new("RGB", (60, 50), "grey")
     for corners in (quad(-30, -10, 20, 10), quad(40, 40, 200, 90), quad(500, 500, 600, 540)):
-        for way in cut_out(photo, Found(corners, 0.5), Reader().card):
+        for way in cut_out(photo, LocatedPlate(corners, 0.5), Reader().card):
             assert min(way.picture.size) > 0
 
 
@@ -110,13 +110,13 @@ def test_corners_outside_the_photograph_are_no_error() -> None:
     [
         (48, 168, [], True),
         (100, 4000, [], True),
-        (200, 250, [Found(quad(10, 60, 240, 140), 0.9)], True),
-        (1160, 720, [Found(quad(250, 530, 393, 586), 0.9)], False),
+        (200, 250, [LocatedPlate(quad(10, 60, 240, 140), 0.9)], True),
+        (1160, 720, [LocatedPlate(quad(250, 530, 393, 586), 0.9)], False),
         (1160, 720, [], False),
     ],
 )
 def test_crops_and_photographs_are_told_apart(
-    height: int, width: int, found: list[Found], crop: bool
+    height: int, width: int, found: list[LocatedPlate], crop: bool
 ) -> None:
     assert is_crop(width, height, found) is crop
 
@@ -204,7 +204,7 @@ def test_the_command_writes_a_row_a_plate(tmp_path: Path) -> None:
 def test_what_is_found_is_counted() -> None:
     count = LocatingCount()
     plate = quad(100, 100, 200, 130)
-    count.add([Found(plate, 0.9), Found(plate + 300, 0.5)], [plate], [True])
+    count.add([LocatedPlate(plate, 0.9), LocatedPlate(plate + 300, 0.5)], [plate], [True])
     count.add([], [plate], [True])
     numbers = count.numbers
     assert numbers["recall_0.5"] == 0.5

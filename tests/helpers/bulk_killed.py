@@ -20,7 +20,7 @@ from pathlib import Path
 
 from crnn_ctc.bulk.places import place
 from crnn_ctc.bulk.shards import shards
-from crnn_ctc.bulk.work import Job
+from crnn_ctc.bulk.work import BulkJob
 
 ONCE, DEADLY = "once.tar", "deadly.tar"
 MARK = b"CRNN_CTC_BULK_KILLED=%d" % os.getpid()
@@ -70,15 +70,15 @@ def main(engine: str, source: str, out: str) -> None:
     os.environ.update([MARK.decode().split("=")])  # what all workers inherit, and nobody else has
     killed: dict[int, str] = {}
     watch = threading.Thread(target=kill, args=(Path(source), killed), daemon=True)
-    job, listed = Job(place(out), "plates-nano"), shards([place(source)], 40)
+    job, listed = BulkJob(place(out), "plates-nano"), shards([place(source)], 40)
     if engine == "ray":
         with two_nodes():
-            from crnn_ctc.bulk.on_ray import read_with_ray
+            from crnn_ctc.bulk.ray_data import read_with_ray
 
             watch.start()
             reports = list(read_with_ray(job, listed, 2))
     else:
-        from crnn_ctc.bulk.processes import read_with_processes
+        from crnn_ctc.bulk.process_pool import read_with_processes
 
         watch.start()
         reports = list(read_with_processes(job, listed, 2))

@@ -12,8 +12,8 @@ import uvicorn
 from crnn_ctc.serve.app import make_app
 from crnn_ctc.serve.keys import Keys
 from crnn_ctc.serve.limits import Limits
-from crnn_ctc.serve.metrics import Metrics
 from crnn_ctc.serve.models import open_models
+from crnn_ctc.serve.prometheus import ServiceMetrics
 from crnn_ctc.serve.server import configured, listen
 from crnn_ctc.serve.service import Service
 from helpers.data import EXAMPLES
@@ -33,7 +33,7 @@ def serving(
     min_confidence: float = 0.0,
 ) -> Iterator[tuple[httpx.Client, Service]]:
     """A service on a socket of its own, and a client of it."""
-    metrics = Metrics()
+    metrics = ServiceMetrics()
     opened = open_models(models, limits, metrics, min_confidence=min_confidence)
     service = Service(opened, limits, keys or Keys(), metrics)
     listening = listen("127.0.0.1", 0)

@@ -18,7 +18,7 @@ from crnn_ctc import InputError, Reader
 from crnn_ctc.model_file.card import KEY, MOST_CLASSES, Card
 from crnn_ctc.model_file.guard import MOST_BYTES, MOST_CARD, check_model, read_model
 from crnn_ctc.model_file.runtime import open_session
-from crnn_ctc.reader import shipped
+from crnn_ctc.reader import shipped_models
 from helpers.cli import run_cli
 
 MODELS = files("crnn_ctc") / "models"
@@ -172,7 +172,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     tracemalloc.stop()
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", shipped_models())
 def test_shipped_models_pass(name: str) -> None:
     check_model((MODELS / f"{name}.onnx").read_bytes(), name)
 

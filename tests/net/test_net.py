@@ -13,7 +13,7 @@ from crnn_ctc.net.crnn import CRNN, CRNN_Tiny  # noqa: E402
 from crnn_ctc.net.nano import CNN_Nano  # noqa: E402
 from crnn_ctc.net.network import Network, scale_pixels  # noqa: E402
 from crnn_ctc.net.summary import summarize  # noqa: E402
-from crnn_ctc.recipe import NETWORKS, NetworkSettings, load  # noqa: E402
+from crnn_ctc.recipe import NETWORKS, NetworkSettings, load_recipe  # noqa: E402
 from crnn_ctc.training.loss import ctc_loss, flat_start_loss, spread_evenly  # noqa: E402
 
 DIGIT_ROWS = (1, 32, 160, 11)
@@ -55,7 +55,7 @@ def test_counts_of_the_model_project(
     ],
 )
 def test_recipes_make_those_networks(name: str, parameters: int) -> None:
-    assert sum(p.numel() for p in build(load(name)).parameters()) == parameters
+    assert sum(p.numel() for p in build(load_recipe(name)).parameters()) == parameters
 
 
 def test_gradients_are_those_that_train() -> None:
@@ -99,13 +99,13 @@ def test_impossible_heights(kind: type[Network], height: int) -> None:
 
 
 def test_a_network_takes_its_own_recurrent_layers() -> None:
-    assert load("plates-tiny", ["network.architecture=CRNN"]).network.rnn == "gru"
+    assert load_recipe("plates-tiny", ["network.architecture=CRNN"]).network.rnn == "gru"
     nano = NetworkSettings.model_validate({"architecture": "CNN_Nano"})
     assert (nano.rnn, nano.title) == ("none", "CNN_Nano")
     with pytest.raises(InputError, match="CNN_Nano takes rnn = none, not gru"):
-        load("plates-tiny", ["network.architecture=CNN_Nano"])
+        load_recipe("plates-tiny", ["network.architecture=CNN_Nano"])
     with pytest.raises(InputError, match="CRNN takes rnn = gru or lstm, not none"):
-        load("plates-tiny", ["network.architecture=CRNN", "network.rnn=none"])
+        load_recipe("plates-tiny", ["network.architecture=CRNN", "network.rnn=none"])
     with pytest.raises(InputError, match="CNN_Nano takes none"):
         CNN_Nano(1, 32, 11, "gru")
 
@@ -125,10 +125,12 @@ def test_pixels_are_scaled_and_stay_channels_last() -> None:
 
 def test_too_few_time_steps_are_an_error_before_training() -> None:
     # 160 pixels make 39 steps of the large network, 20 digits need 39 with their repeats
-    assert build(load("digits", ["data.per_sequence=20", "input.width=640"])).steps(640) >= 39
+    assert (
+        build(load_recipe("digits", ["data.per_sequence=20", "input.width=640"])).steps(640) >= 39
+    )
     from crnn_ctc.net import build as module
 
-    recipe = load("digits", ["data.per_sequence=1", "input.width=32"])
+    recipe = load_recipe("digits", ["data.per_sequence=1", "input.width=32"])
     short = recipe.model_copy(update={"input": recipe.input.model_copy(update={"width": 8})})
     assert CRNN.steps(8) == 1
     module.build(short)  # one step spells one digit
@@ -177,6 +179,6 @@ def test_what_a_flat_start_asks_for_spells_the_text(steps: int) -> None:
 
 
 def test_the_guess_gives_way_to_ctc() -> None:
-    plan = load("digits-tiny", ["training.images=12800", "training.flat_start=0.5"]).training
+    plan = load_recipe("digits-tiny", ["training.images=12800", "training.flat_start=0.5"]).training
     assert (plan.steps, plan.guessed(0), plan.guessed(25), plan.guessed(50)) == (100, 1, 0.5, 0)
-    assert load("digits-tiny", ["training.flat_start=0"]).training.guessed(0) == 0
+    assert load_recipe("digits-tiny", ["training.flat_start=0"]).training.guessed(0) == 0

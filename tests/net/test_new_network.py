@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from crnn_ctc import InputError, Reader
-from crnn_ctc.recipe import NETWORKS, Recipe, load
+from crnn_ctc.recipe import NETWORKS, Recipe, load_recipe
 from crnn_ctc.recipe.networks import Registered
 
 torch = pytest.importorskip("torch")
@@ -92,7 +92,7 @@ def recipe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> R
     for kind in (Mixer, Scaled, Resized):
         monkeypatch.setitem(NETWORKS, kind.__name__, Registered(__name__))
     name = getattr(request, "param", "Mixer")
-    return load(
+    return load_recipe(
         "digits-tiny",
         [
             f"network.architecture={name}",
@@ -159,4 +159,4 @@ def test_export_refuses_what_reading_would(recipe: Recipe, tmp_path: Path) -> No
 
 def test_an_unknown_network_is_named() -> None:
     with pytest.raises(InputError, match="no such network as CRNN_Huge; give one of: CRNN, "):
-        load("digits-tiny", ["network.architecture=CRNN_Huge"])
+        load_recipe("digits-tiny", ["network.architecture=CRNN_Huge"])

@@ -84,8 +84,8 @@ def test_lint_knows_the_scheme_of_the_alphabet(tmp_path: Path) -> None:
 
 def test_a_recipe_names_a_scheme() -> None:
     pytest.importorskip("pydantic")
-    from crnn_ctc.recipe import load
+    from crnn_ctc.recipe import load_recipe
 
-    assert load("text-tiny", ["plates=es"]).plates == "es"
+    assert load_recipe("text-tiny", ["plates=es"]).plates == "es"
     with pytest.raises(InputError, match="no such plate scheme as xx; give one of: cn, es"):
-        load("text-tiny", ["plates=xx"])
+        load_recipe("text-tiny", ["plates=xx"])

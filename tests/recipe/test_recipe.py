@@ -13,7 +13,7 @@ pytest.importorskip("pydantic")
 
 from crnn_ctc.cli.main import app
 from crnn_ctc.model_file.card import Card
-from crnn_ctc.recipe import load, shipped
+from crnn_ctc.recipe import load_recipe, shipped_recipes
 from crnn_ctc.recipe.keys import keys
 
 
@@ -22,30 +22,30 @@ from crnn_ctc.recipe.keys import keys
 @pytest.mark.parametrize("rnn", ["", "-lstm"])
 def test_shipped_recipes(name: str, size: str, rnn: str) -> None:
     name += size + rnn
-    recipe = load(name)
+    recipe = load_recipe(name)
     assert recipe.name == name
     assert recipe.network.rnn == ("lstm" if "lstm" in name else "gru")
     assert recipe.network.architecture == ("CRNN_Tiny" if "tiny" in name else "CRNN")
 
 
 def test_every_shipped_recipe_loads() -> None:
-    assert len(shipped()) >= 4
-    for name in shipped():
-        load(name)
+    assert len(shipped_recipes()) >= 4
+    for name in shipped_recipes():
+        load_recipe(name)
 
 
 def test_set_changes_a_value() -> None:
-    recipe = load("digits-tiny", ["training.images=1000", "network.rnn=lstm", "seed=9"])
+    recipe = load_recipe("digits-tiny", ["training.images=1000", "network.rnn=lstm", "seed=9"])
     assert (recipe.training.images, recipe.network.rnn, recipe.seed) == (1000, "lstm", 9)
 
 
 def test_a_recipe_may_name_a_grammar() -> None:
-    assert load("digits-tiny").grammar is None
-    assert load("digits-tiny", ["grammar=digits:5"]).grammar == "digits:5"
-    assert load("digits-tiny", ["grammar='re:[0-4]{5}'"]).grammar == "re:[0-4]{5}"
+    assert load_recipe("digits-tiny").grammar is None
+    assert load_recipe("digits-tiny", ["grammar=digits:5"]).grammar == "digits:5"
+    assert load_recipe("digits-tiny", ["grammar='re:[0-4]{5}'"]).grammar == "re:[0-4]{5}"
     for name, says in {"plates": "not for this model", "re:[0-": "missing"}.items():
         with pytest.raises(InputError, match=says):
-            load("digits-tiny", [f"grammar='{name}'"])
+            load_recipe("digits-tiny", [f"grammar='{name}'"])
 
 
 def test_the_grammar_travels_in_the_card() -> None:
@@ -53,16 +53,16 @@ def test_the_grammar_travels_in_the_card() -> None:
     from crnn_ctc.net.build import build
     from crnn_ctc.training.run_folder import make_card
 
-    recipe = load("digits-tiny", ["grammar=digits:5"])
+    recipe = load_recipe("digits-tiny", ["grammar=digits:5"])
     card = make_card(recipe, build(recipe), {"step": 0, "validation": {}})
     assert Card.from_json(card.to_json(), "it").grammar == "digits:5"
 
 
 def test_cycles() -> None:
     size = ["training.batch_size=10", "training.images=1000"]
-    plan = load("digits-tiny", [*size, "training.restarts=[300, 500]"]).training
+    plan = load_recipe("digits-tiny", [*size, "training.restarts=[300, 500]"]).training
     assert plan.cycles == (0, 30, 50, 100)
-    assert load("digits-tiny", [*size, "training.restarts=[300, 1000]"]).training.cycles == (
+    assert load_recipe("digits-tiny", [*size, "training.restarts=[300, 1000]"]).training.cycles == (
         0,
         30,
         100,
@@ -103,7 +103,7 @@ def test_cycles() -> None:
 )
 def test_bad_changes_are_named(change: str, says: str) -> None:
     with pytest.raises(InputError, match=says) as caught:
-        load("digits-tiny", [change])
+        load_recipe("digits-tiny", [change])
     assert "\n" not in str(caught.value)
 
 
@@ -119,7 +119,7 @@ def test_bad_files_are_named(tmp_path: Path, content: bytes, says: str) -> None:
     path = tmp_path / "r.toml"
     path.write_bytes(content)
     with pytest.raises(InputError, match=says) as caught:
-        load(path)
+        load_recipe(path)
     assert str(path) in str(caught.value)
 
 
@@ -151,4 +151,4 @@ def test_keys_are_listed_with_their_values() -> None:
 
 def test_a_missing_recipe_names_the_shipped_ones() -> None:
     with pytest.raises(InputError, match="digits-tiny"):
-        load("digit-tiny")
+        load_recipe("digit-tiny")

@@ -30,8 +30,8 @@ from crnn_ctc.find.decoding import box_iou
 from crnn_ctc.image import FORMATS
 from crnn_ctc.serve.keys import Keys, keys_of
 from crnn_ctc.serve.limits import Limits
-from crnn_ctc.serve.metrics import Metrics
-from crnn_ctc.serve.models import Job, ServedModel, open_models
+from crnn_ctc.serve.models import ReadRequest, ServedModel, open_models
+from crnn_ctc.serve.prometheus import ServiceMetrics
 from crnn_ctc.serve.server import listen
 from helpers.cli import command, run_cli, run_without
 from helpers.service import DIGITS, KEY, PLATES, TEXTS, serving
@@ -500,7 +500,7 @@ class Slow:
         self.batches: list[int] = []
         work = model.batcher._work
 
-        def read(jobs: list[Job]) -> Any:
+        def read(jobs: list[ReadRequest]) -> Any:
             assert self.go.wait(60)
             self.batches.append(len(jobs))
             return work(jobs)
@@ -578,7 +578,7 @@ def test_a_crash_costs_one_request(caplog: pytest.LogCaptureFixture) -> None:
         model = service.models["digits-tiny"]
         work, poison = model.batcher._work, DIGITS[3].read_bytes()
 
-        def read(jobs: list[Job]) -> Any:
+        def read(jobs: list[ReadRequest]) -> Any:
             if any(job.content == poison for job in jobs):
                 raise MemoryError("secret")
             return work(jobs)
@@ -793,9 +793,11 @@ def test_reading_loads_nothing_of_the_service() -> None:
 
 
 def test_no_batch_is_larger_than_it_may_be() -> None:
-    metrics = Metrics()
+    metrics = ServiceMetrics()
     [model] = open_models(["digits-tiny"], Limits(), metrics).values()
-    mixed = [Job(path.read_bytes(), n % 3) for n, path in enumerate(DIGITS)] + [Job(b"", 1)]
+    mixed = [ReadRequest(path.read_bytes(), n % 3) for n, path in enumerate(DIGITS)] + [
+        ReadRequest(b"", 1)
+    ]
     readings = model.read(mixed)
     assert [r.text for r in readings] == [*TEXTS, ""]
     assert [len(r.alternatives) for r in readings] == [0, 1, 2, 0, 1, 2, 0]

@@ -10,13 +10,13 @@ import pytest
 from crnn_ctc.data.digits import Digits, enlarge
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import batches_by_width, free_width
-from crnn_ctc.recipe import load
+from crnn_ctc.recipe import load_recipe
 from helpers.data import printed_digits, write_emnist
 
 pytest.importorskip("cv2", reason="synthesis comes with the extra [train]")
 
 from crnn_ctc.data.rows import RowSource
-from crnn_ctc.data.source import Validation, open_source
+from crnn_ctc.data.source import Validation, open_training_data
 from crnn_ctc.synthesis.pens import DIGIT_FORMS, MARK_FORMS, POINTS
 from crnn_ctc.synthesis.rows import RowComposer
 from crnn_ctc.synthesis.shapes import Shapes
@@ -162,13 +162,13 @@ def test_a_row_keeps_its_proportions(size: tuple[int, int], width: int) -> None:
 
 def test_a_recipe_opens_training_and_validation_of_several_widths(tmp_path: Path) -> None:
     write_emnist(tmp_path / "emnist", train=400)
-    recipe = load("digits-rows", ["data.validation_drawn=30", 'data.validation="real"'])
+    recipe = load_recipe("digits-rows", ["data.validation_drawn=30", 'data.validation="real"'])
     real = tmp_path / "real"
     real.mkdir()
     from PIL import Image
 
     Image.fromarray(np.full((40, 200), 200, np.uint8)).save(real / "007_1.png")
-    source, validation = open_source(recipe, tmp_path)
+    source, validation = open_training_data(recipe, tmp_path)
     images, texts = source.batch(0, 4)
     assert images.shape[:2] == (4, 48)
     assert len(texts) == 4
@@ -197,4 +197,4 @@ def test_validation_pictures_and_texts_stay_together() -> None:
 )
 def test_recipes_that_cannot_be_are_refused(change: str, match: str) -> None:
     with pytest.raises(InputError, match=match):
-        load("digits-rows", [change])
+        load_recipe("digits-rows", [change])

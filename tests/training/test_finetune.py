@@ -27,7 +27,7 @@ from crnn_ctc.export import to_onnx as exporting  # noqa: E402
 from crnn_ctc.model_file.card import Card  # noqa: E402
 from crnn_ctc.net.build import build  # noqa: E402
 from crnn_ctc.net.network import Network, scale_pixels  # noqa: E402
-from crnn_ctc.recipe import Recipe, load  # noqa: E402
+from crnn_ctc.recipe import Recipe, load_recipe  # noqa: E402
 from crnn_ctc.training.finetune import (  # noqa: E402
     begin_with,
     check_start,
@@ -82,7 +82,7 @@ def test_a_network_comes_back_from_its_file(
     tmp_path: Path, architecture: str, rnn: str, half: bool
 ) -> None:
     changes = [f"network.architecture={architecture}", f"network.rnn={rnn}"]
-    recipe = load("digits-tiny", [*changes, "data.per_sequence=2", "input.width=64"])
+    recipe = load_recipe("digits-tiny", [*changes, "data.per_sequence=2", "input.width=64"])
     path = tmp_path / "model.onnx"
     card = write_model(recipe, path, half)
     network, of_file = load_network(str(path))
@@ -107,7 +107,9 @@ def test_norms_that_were_folded_away_do_no_harm_in_training() -> None:
 
 def text(*changes: str) -> Recipe:
     """A recipe that digits-tiny's weights fit."""
-    return load("text-tiny", ["input.height=32", "input.width=160", "input.channels=1", *changes])
+    return load_recipe(
+        "text-tiny", ["input.height=32", "input.width=160", "input.channels=1", *changes]
+    )
 
 
 @pytest.mark.parametrize("of_run", [True, False])
@@ -131,7 +133,9 @@ def test_shared_characters_keep_their_rows_bit_for_bit(small_run: Path, of_run: 
             assert torch.equal(new[name][i], fresh[name][i])
     for name in new.keys() - {"fc.weight", "fc.bias"}:
         assert torch.equal(new[name], old[name])
-    same = load("digits-tiny", ["data.per_sequence=3", "input.width=96"])  # any width will do
+    same = load_recipe(
+        "digits-tiny", ["data.per_sequence=3", "input.width=96"]
+    )  # any width will do
     network = build(same)
     assert begin_with(network, same, start).endswith("10 of its 10 characters kept, 0 new")
     assert all(torch.equal(t, old[name]) for name, t in network.state_dict().items())
@@ -144,7 +148,7 @@ def test_the_union_of_two_alphabets() -> None:
     assert united(text("alphabet.characters=97"), start).alphabet == "DIGITS"
     more = text("alphabet.characters=9876543210A")
     assert united(more, start) is more  # it knows them all
-    plates = load("plates-tiny")
+    plates = load_recipe("plates-tiny")
     assert united(plates, start) is plates
     word = open_start("digits-tiny")
     object.__setattr__(word, "alphabet", Alphabet.of("ab"))
@@ -246,16 +250,16 @@ def test_a_shipped_model_is_tuned_to_a_made_up_alphabet(folder: Path, tmp_path: 
 def test_a_run_killed_before_its_first_checkpoint_wants_its_model_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from crnn_ctc.training.fit import fit
+    from crnn_ctc.training.fit import train_reader
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     run = tmp_path / "killed"
     recipe = text(*BRIEF, "alphabet.characters=0123456789AX", "training.images=16")
-    fit(recipe, folder, run, start="digits-tiny")
+    train_reader(recipe, folder, run, start="digits-tiny")
     (run / "last" / "state.safetensors").unlink()
     with pytest.raises(InputError, match="begun with --from digits-tiny and stopped before"):
-        fit(recipe, folder, run, resume=True)
-    assert fit(recipe, folder, run, resume=True, start="digits-tiny") is not None
+        train_reader(recipe, folder, run, resume=True)
+    assert train_reader(recipe, folder, run, resume=True, start="digits-tiny") is not None
 
 
 def test_union_wants_a_model(tmp_path: Path) -> None:

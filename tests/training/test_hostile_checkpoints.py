@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from crnn_ctc import InputError
-from crnn_ctc.recipe import load
+from crnn_ctc.recipe import load_recipe
 from crnn_ctc.training.checkpoint import BEST, load_tensors, save_tensors
 from crnn_ctc.training.run_folder import Trained
 
@@ -93,8 +93,8 @@ def test_a_run_of_a_stranger(small_run: Path, tmp_path: Path) -> None:
 def test_a_recipe_that_is_too_much(text: str, says: str, tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text(text)
     with pytest.raises(InputError, match=r"x\.toml: ") as caught:
-        load(tmp_path / "x.toml")
+        load_recipe(tmp_path / "x.toml")
     if "input" not in text:
         assert says in str(caught.value)
     with pytest.raises(InputError, match=r"input\.width"):
-        load("plates-tiny", ["input.width=1000000000"])
+        load_recipe("plates-tiny", ["input.width=1000000000"])

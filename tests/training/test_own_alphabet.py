@@ -20,8 +20,8 @@ from helpers.data import write_lines
 pytest.importorskip("torch")
 
 from crnn_ctc.data.plates import PlateSource
-from crnn_ctc.data.source import open_source, with_alphabet
-from crnn_ctc.recipe import OwnAlphabet, Recipe, load
+from crnn_ctc.data.source import open_training_data, with_alphabet
+from crnn_ctc.recipe import OwnAlphabet, Recipe, load_recipe
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -64,25 +64,25 @@ def test_characters_that_are_no_alphabet(characters: str, says: str) -> None:
 
 
 def test_an_alphabet_is_a_name_or_a_table_of_characters() -> None:
-    assert load("text-tiny", ["alphabet=DIGITS"]).characters == DIGITS
+    assert load_recipe("text-tiny", ["alphabet=DIGITS"]).characters == DIGITS
     for change in ("alphabet.characters=0123AB", 'alphabet={characters="0123AB"}'):
-        recipe = load("text-tiny", [change])
+        recipe = load_recipe("text-tiny", [change])
         assert recipe.characters == Alphabet("#0123AB", 0)
         assert Recipe.model_validate(json.loads(json.dumps(recipe.model_dump()))) == recipe
-    number = load("text-tiny", ["alphabet.characters=97"])
+    number = load_recipe("text-tiny", ["alphabet.characters=97"])
     assert number.characters.characters == "97"
-    more = load("digits-tiny", ["alphabet.characters=9876543210X"])  # takes its name's place
+    more = load_recipe("digits-tiny", ["alphabet.characters=9876543210X"])  # takes its name's place
     assert more.characters.characters == "9876543210X"
 
 
 def test_plates_are_spelt_with_their_alphabet_alone() -> None:
     with pytest.raises(InputError, match=r"set data\.kind to labelled"):
-        load("plates-tiny", ["alphabet.characters=ABC"])
+        load_recipe("plates-tiny", ["alphabet.characters=ABC"])
 
 
 def test_an_alphabet_of_labels_is_not_known_before_they_are_read() -> None:
     with pytest.raises(InputError, match="that of the training labels"):
-        _ = load("text-tiny").characters
+        _ = load_recipe("text-tiny").characters
 
 
 def test_labels_are_mended_as_their_alphabet_asks() -> None:
@@ -92,34 +92,34 @@ def test_labels_are_mended_as_their_alphabet_asks() -> None:
 
 
 def test_the_alphabet_is_that_of_the_training_labels(lines: Path) -> None:
-    recipe = with_alphabet(load("text-tiny", [*SMALL]), lines)
+    recipe = with_alphabet(load_recipe("text-tiny", [*SMALL]), lines)
     assert recipe.alphabet == OwnAlphabet(characters=" abdenÉè")
     write_lines(lines / "val", ("dq",))  # a model to begin with may know it
     assert with_alphabet(recipe, lines) is recipe
-    wider = with_alphabet(load("text-tiny", [*SMALL]), lines)
+    wider = with_alphabet(load_recipe("text-tiny", [*SMALL]), lines)
     assert wider.alphabet == OwnAlphabet(characters=" abdenqÉè")
-    open_source(wider, lines)
-    named = load("text-tiny", [*SMALL, "alphabet.characters=xyz"])
+    open_training_data(wider, lines)
+    named = load_recipe("text-tiny", [*SMALL, "alphabet.characters=xyz"])
     assert with_alphabet(named, lines) is named
 
 
 def test_labels_that_cannot_be_spelt_are_named_with_the_remedy(lines: Path) -> None:
-    recipe = with_alphabet(load("text-tiny", [*SMALL]), lines)
+    recipe = with_alphabet(load_recipe("text-tiny", [*SMALL]), lines)
     write_lines(lines / "val", ("xa",))
     with pytest.raises(InputError, match=r"xa_0\.png: label 'xa': 'x' is not in the alphabet"):
-        open_source(recipe, lines)
+        open_training_data(recipe, lines)
     (lines / "val" / "xa_0.png").unlink()
     write_lines(lines / "val", ("dabbed" * 4,))  # 24 characters, 7 repeats
+    narrow = load_recipe("text-tiny", [*SMALL, "input.width=40", "alphabet.characters=abden Éè"])
     with pytest.raises(InputError, match=r"needs 31 time steps .*input\.width=(\d+)") as caught:
-        open_source(load("text-tiny", [*SMALL, "input.width=40", "alphabet.characters=abden Éè"]),
-                    lines)  # fmt: skip
+        open_training_data(narrow, lines)
     width = str(caught.value).rpartition("=")[2]
     wide = [*SMALL, f"input.width={width}", "alphabet.characters=abden Éè"]
-    open_source(load("text-tiny", wide), lines)
+    open_training_data(load_recipe("text-tiny", wide), lines)
 
 
 def sources(recipe: Recipe, folder: Path) -> PlateSource:
-    source = open_source(recipe, folder)[0]
+    source = open_training_data(recipe, folder)[0]
     assert isinstance(source, PlateSource)
     return source
 
@@ -127,21 +127,21 @@ def sources(recipe: Recipe, folder: Path) -> PlateSource:
 def test_several_sources_pooled_or_by_weight(lines: Path) -> None:
     write_lines(lines / "more" / "deeper", ("bab", "dad"))
     own = [*SMALL, "alphabet.characters=abden Éè"]
-    alone = sources(load("text-tiny", own), lines)
-    listed = sources(load("text-tiny", [*own, 'data.train=["train"]']), lines)
+    alone = sources(load_recipe("text-tiny", own), lines)
+    listed = sources(load_recipe("text-tiny", [*own, 'data.train=["train"]']), lines)
     assert [alone.sample(i)[1] for i in range(30)] == [listed.sample(i)[1] for i in range(30)]
-    pooled = sources(load("text-tiny", [*own, 'data.train=["train", "more"]']), lines)
+    pooled = sources(load_recipe("text-tiny", [*own, 'data.train=["train", "more"]']), lines)
     (pool,) = pooled.pools
     assert sorted(set(pool.texts)) == ["a b", "bab", "bad", "dad", "Ébène"]
     assert len(pool.images) == len(pool.texts) == 11
     weights = 'data.train={"train" = 1, "more" = 3.0}'
-    weighted = sources(load("text-tiny", [*own, weights]), lines)
+    weighted = sources(load_recipe("text-tiny", [*own, weights]), lines)
     drawn = [weighted.sample(i)[1] for i in range(400)]
     assert abs(np.mean([text in {"bab", "dad"} for text in drawn]) - 0.75) < 0.07
-    turned = load("text-tiny", [*own, 'data.train={"more" = 3.0, "train" = 1}'])
+    turned = load_recipe("text-tiny", [*own, 'data.train={"more" = 3.0, "train" = 1}'])
     assert [sources(turned, lines).sample(i)[1] for i in range(20)] == drawn[:20]
-    both = load("text-tiny", [*own, 'data.validation=["val", "more"]'])
-    assert sorted(open_source(both, lines)[1].texts) == ["bab", "dab", "dad"]
+    both = load_recipe("text-tiny", [*own, 'data.validation=["val", "more"]'])
+    assert sorted(open_training_data(both, lines)[1].texts) == ["bab", "dab", "dad"]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_several_sources_pooled_or_by_weight(lines: Path) -> None:
 def test_sources_that_are_none(value: str, says: str) -> None:
     for name in ("text-tiny", "plates-tiny"):
         with pytest.raises(InputError, match=says):
-            load(name, [f"data.train={value}"])
+            load_recipe(name, [f"data.train={value}"])
 
 
 def test_from_a_folder_of_pictures_to_a_model_file(lines: Path, tmp_path: Path) -> None:
@@ -201,14 +201,16 @@ def test_a_set_of_broken_pictures_alone(lines: Path) -> None:
     for path in (lines / "val").iterdir():
         path.write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"no labelled picture can be read: .*dab_0\.png"):
-        open_source(load("text-tiny", [*SMALL, "alphabet.characters=abden Éè"]), lines)
+        open_training_data(
+            load_recipe("text-tiny", [*SMALL, "alphabet.characters=abden Éè"]), lines
+        )
 
 
 def test_first_characters_are_balanced_where_the_recipe_says_so(lines: Path) -> None:
     write_lines(lines / "train", ("bad",), copies=12)  # 12 of 18 begin with b
     own = [*SMALL, "alphabet.characters=abden Éè"]
     for balance, share in ((0.0, 12 / 18), (1.0, 1 / 3)):
-        source = sources(load("text-tiny", [*own, f"data.balance={balance}"]), lines)
+        source = sources(load_recipe("text-tiny", [*own, f"data.balance={balance}"]), lines)
         drawn = [source.sample(i)[1] for i in range(400)]
         assert abs(np.mean([text == "bad" for text in drawn]) - share) < 0.08
 
@@ -218,26 +220,26 @@ def test_a_name_that_is_no_text_is_said_and_stops_nothing_else(lines: Path) -> N
     name = os.fsencode(lines / "train") + b"/\xff12_1.png"
     shutil.copy(next((lines / "train").iterdir()), name)
     with pytest.raises(InputError, match=r"\\xff12_1\.png: the label is not UTF-8; rename"):
-        with_alphabet(load("text-tiny", [*SMALL]), lines)
+        with_alphabet(load_recipe("text-tiny", [*SMALL]), lines)
     done = run_cli("data", "check", lines, "--alphabet", "DIGITS", PYTHONIOENCODING="utf-8")
     assert done.returncode == 2
     assert "not UTF-8; rename the picture" in done.stdout.decode()
     assert "11 pictures" in done.stdout.decode()
     # bytes that are no text are harmless where they are no label
     Path(os.fsdecode(name)).rename(os.fsdecode(name.replace(b"\xff12_1", b"bad_\xff")))
-    recipe = load("text-tiny", [*SMALL, "alphabet.characters=abden Éè"])
+    recipe = load_recipe("text-tiny", [*SMALL, "alphabet.characters=abden Éè"])
     assert len(sources(recipe, lines).pools[0].texts) == 10
 
 
 def test_a_label_that_is_no_line_is_named(lines: Path) -> None:
     (lines / "train" / "manifest.csv").write_text("file,label\nbad_0.png,a\x07b\n")
     with pytest.raises(InputError, match=r"manifest\.csv:2: label .*control character"):
-        with_alphabet(load("text-tiny", [*SMALL]), lines)
+        with_alphabet(load_recipe("text-tiny", [*SMALL]), lines)
 
 
 def test_light_ink_is_what_the_recipe_says(lines: Path) -> None:
     own = [*SMALL, "alphabet.characters=abden Éè"]
-    dark = open_source(load("text-tiny", own), lines)[1].images
-    light = open_source(load("text-tiny", [*own, "data.ink=light"]), lines)[1].images
+    dark = open_training_data(load_recipe("text-tiny", own), lines)[1].images
+    light = open_training_data(load_recipe("text-tiny", [*own, "data.ink=light"]), lines)[1].images
     assert dark.mean() > 127 > light.mean()
     assert Image.open(next((lines / "val").iterdir())).getpixel((0, 0)) == 255

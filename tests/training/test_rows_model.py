@@ -19,8 +19,8 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.export.to_onnx import export
 from crnn_ctc.model_file.card import KEY, Card
 from crnn_ctc.reader import Reader
-from crnn_ctc.recipe import load
-from crnn_ctc.training.fit import fit
+from crnn_ctc.recipe import load_recipe
+from crnn_ctc.training.fit import train_reader
 from crnn_ctc.training.run_folder import Trained
 from helpers.cli import run_cli
 from helpers.data import EXAMPLES, shared_data, write_emnist
@@ -45,8 +45,8 @@ def row(width: int, height: int = 40, text: str = "407") -> Image.Image:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rows")
     write_emnist(folder / "emnist", train=300)
-    recipe = load("digits-rows", list(SHORT))
-    fit(recipe, folder, folder / "run")
+    recipe = load_recipe("digits-rows", list(SHORT))
+    train_reader(recipe, folder, folder / "run")
     return folder / "run"
 
 
@@ -105,8 +105,8 @@ def test_contrast_and_exposure_change_nothing(model: Path) -> None:
 
 
 def test_training_goes_on_from_the_model_file(run: Path, model: Path) -> None:
-    recipe = load(run / "recipe.toml", ["training.images=8"])
-    fit(recipe, run.parent, run.parent / "on", start=str(model))
+    recipe = load_recipe(run / "recipe.toml", ["training.images=8"])
+    train_reader(recipe, run.parent, run.parent / "on", start=str(model))
     assert (run.parent / "on" / "best.safetensors").exists()
 
 

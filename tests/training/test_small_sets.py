@@ -17,8 +17,8 @@ from helpers.data import write_lines
 
 pytest.importorskip("torch")
 
-from crnn_ctc.data.source import open_source, with_images
-from crnn_ctc.recipe import load
+from crnn_ctc.data.source import open_training_data, with_images
+from crnn_ctc.recipe import load_recipe
 from crnn_ctc.training import fit as training
 from crnn_ctc.training import run_log
 from crnn_ctc.training.early_stopping import EarlyStopping
@@ -39,7 +39,7 @@ def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_epochs_count_the_pictures(lines: Path) -> None:
-    recipe = load("text-nano", [*SMALL, "training.epochs=2.5"])
+    recipe = load_recipe("text-nano", [*SMALL, "training.epochs=2.5"])
     with pytest.raises(InputError, match="known once train has counted"):
         _ = recipe.training.steps
     counted = with_images(recipe, lines)
@@ -47,17 +47,17 @@ def test_epochs_count_the_pictures(lines: Path) -> None:
     assert counted.training.steps == 3
     assert with_images(counted, lines) is counted
     # one takes the place of the other, and there is always one
-    assert load("text-nano", ["training.images=80"]).training.epochs is None
-    assert load("text-tiny", ["training.epochs=3"]).training.images is None
+    assert load_recipe("text-nano", ["training.images=80"]).training.epochs is None
+    assert load_recipe("text-tiny", ["training.epochs=3"]).training.images is None
     with pytest.raises(InputError, match=r"training\.epochs counts labelled pictures"):
-        with_images(load("digits-nano", ["training.epochs=3"]), lines)
+        with_images(load_recipe("digits-nano", ["training.epochs=3"]), lines)
 
 
 def test_a_recipe_says_how_long_in_one_way(tmp_path: Path) -> None:
     text = (Path(run_log.__file__).parents[1] / "recipes" / "text-nano.toml").read_text()
     (tmp_path / "both.toml").write_text(text.replace("epochs =", "images = 100\nepochs ="))
     with pytest.raises(InputError, match=r"training: set images, .* or epochs"):
-        load(tmp_path / "both.toml")
+        load_recipe(tmp_path / "both.toml")
 
 
 def test_early_stopping_waits_until_something_is_read() -> None:
@@ -88,19 +88,19 @@ def test_a_run_ends_where_it_gets_no_better(
     monkeypatch.setattr(
         training, "validate", lambda *_: {"exact_match": next(measured), "cer": 0.5}
     )
-    recipe = load(
+    recipe = load_recipe(
         "text-nano",
         [*SMALL, "training.images=40", "training.validations=10", "training.patience=2",
          "alphabet.characters=abcd"],
     )  # fmt: skip
-    best = training.fit(recipe, lines, tmp_path / "run")
+    best = training.train_reader(recipe, lines, tmp_path / "run")
     assert best == 0.5
     said = capsys.readouterr().err
     assert "stopped early at step 5 of 10: the last 2 validations were no better" in said
     assert "6 pictures; 10 steps of 4, 10 to go, on cpu" in said
     assert re.search(r"step 3 of 10  .* left  \d+ images/s  validation 50.00 % right", said)
     # there is nothing to go on with
-    assert training.fit(recipe, lines, tmp_path / "run", resume=True) == 0.5
+    assert training.train_reader(recipe, lines, tmp_path / "run", resume=True) == 0.5
     assert "10 steps of 4, 0 to go" in capsys.readouterr().err
 
 
@@ -121,20 +121,20 @@ def test_an_empty_label_is_a_picture_without_text(lines: Path, tmp_path: Path) -
     Image.new("L", (64, 32), 128).save(lines / "train" / "ground.png")
     rows = [f"{p.name},{p.name.partition('_')[0]}" for p in (lines / "train").glob("*_*.png")]
     (lines / "train.csv").write_text("\n".join(["file,label", *rows, "ground.png,"]) + "\n")
-    recipe = load("text-nano", [*SMALL, "training.images=8", "alphabet.characters=abcd"])
-    source, _ = open_source(recipe, lines)
+    recipe = load_recipe("text-nano", [*SMALL, "training.images=8", "alphabet.characters=abcd"])
+    source, _ = open_training_data(recipe, lines)
     assert sorted({text for step in range(20) for text in source.batch(step, 4)[1]}) == [
         "", "bad", "cab",
     ]  # fmt: skip
-    assert training.fit(recipe, lines, tmp_path / "run") is not None
+    assert training.train_reader(recipe, lines, tmp_path / "run") is not None
 
 
 def test_training_says_where_labels_come_from_and_what_is_rare(
     lines: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    recipe = load("text-nano", [*SMALL, "training.images=8", "alphabet.characters=abcd"])
+    recipe = load_recipe("text-nano", [*SMALL, "training.images=8", "alphabet.characters=abcd"])
     with caplog.at_level("INFO", logger="crnn_ctc"):
-        open_source(recipe, lines)
+        open_training_data(recipe, lines)
     assert f"training labels: 6 from file names (LABEL_n) in {lines / 'train'}" in caplog.messages
     assert "alphabet: 4 characters: abcd" in caplog.messages
     (rare,) = [m for m in caplog.messages if "fewer than 5 times" in m]
@@ -143,16 +143,16 @@ def test_training_says_where_labels_come_from_and_what_is_rare(
     for n, path in enumerate(sorted((lines / "val").iterdir())):
         path.rename(lines / "val" / f"img_{n}.png")
     caplog.clear()
-    open_source(
+    open_training_data(
         recipe.model_copy(
-            update={"alphabet": load("text-nano", ["alphabet.characters=abcdimg"]).alphabet}
+            update={"alphabet": load_recipe("text-nano", ["alphabet.characters=abcdimg"]).alphabet}
         ),
         lines,
     )
     assert any("all 2 labels are 'img'" in m for m in caplog.messages)
     (lines / "val.csv").write_text("\n".join(["file,label", *names[:2]]) + "\n")
     caplog.clear()
-    open_source(recipe, lines)
+    open_training_data(recipe, lines)
     assert not any("labels are" in m for m in caplog.messages)
 
 

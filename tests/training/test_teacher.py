@@ -9,7 +9,7 @@ import pytest
 from crnn_ctc import InputError
 from crnn_ctc.alphabet import DIGITS
 from crnn_ctc.decode import greedy_texts
-from crnn_ctc.recipe import load
+from crnn_ctc.recipe import load_recipe
 from helpers.cli import SMALL, run_cli, sets
 
 torch = pytest.importorskip("torch")
@@ -60,7 +60,7 @@ def test_distillation_is_least_where_the_teacher_is_followed() -> None:
 
 
 def test_a_teacher_is_not_followed_where_it_is_wrong() -> None:
-    recipe = load("digits-nano")
+    recipe = load_recipe("digits-nano")
     teacher = Teacher("digits-tiny", recipe, 20)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (2, 32, 160, 1), dtype=np.uint8)
@@ -72,21 +72,21 @@ def test_a_teacher_is_not_followed_where_it_is_wrong() -> None:
 
 def test_a_teacher_of_other_pictures_or_characters() -> None:
     with pytest.raises(InputError, match=r"plates-tiny: takes pictures of 168x48 with 3 channels"):
-        Teacher("plates-tiny", load("digits-nano"), 20)
-    own = load("digits-nano", ["alphabet.characters=0123456789X"])
+        Teacher("plates-tiny", load_recipe("digits-nano"), 20)
+    own = load_recipe("digits-nano", ["alphabet.characters=0123456789X"])
     with pytest.raises(InputError, match="digits-tiny: knows another alphabet"):
         Teacher("digits-tiny", own, 20)
     with pytest.raises(InputError, match="no such"):
-        Teacher("nobody", load("digits-nano"), 20)
+        Teacher("nobody", load_recipe("digits-nano"), 20)
 
 
 def test_a_teacher_has_a_weight_and_a_weight_its_teacher() -> None:
     with pytest.raises(InputError, match="teacher and distillation go together"):
-        load("plates-nano", ["training.teacher=plates-tiny"])
+        load_recipe("plates-nano", ["training.teacher=plates-tiny"])
     with pytest.raises(InputError, match="teacher and distillation go together"):
-        load("plates-nano", ["training.distillation=0.5"])
+        load_recipe("plates-nano", ["training.distillation=0.5"])
     changes = ["training.images=12800", "training.teacher=plates-tiny", "training.distillation=0.8"]
-    plan = load("plates-nano", changes).training
+    plan = load_recipe("plates-nano", changes).training
     assert [plan.taught(step) for step in (0, 50, 100)] == pytest.approx([0.8, 0.4, 0])
 
 

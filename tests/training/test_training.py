@@ -154,12 +154,12 @@ def test_a_batch_that_processes_cannot_share(
 ) -> None:
     from accelerate import Accelerator
 
-    from crnn_ctc.recipe import load
-    from crnn_ctc.training.fit import fit
+    from crnn_ctc.recipe import load_recipe
+    from crnn_ctc.training.fit import train_reader
 
     monkeypatch.setattr(Accelerator, "num_processes", 3)
     with pytest.raises(InputError, match="cannot be shared by 3 processes"):
-        fit(load("digits-tiny", list(SMALL)), small_emnist, tmp_path / "run")
+        train_reader(load_recipe("digits-tiny", list(SMALL)), small_emnist, tmp_path / "run")
 
 
 @pytest.mark.parametrize(
@@ -217,11 +217,11 @@ def test_tensors_that_share_storage_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("steps", [1, 2, 9, 10, 11])
 def test_a_run_may_be_as_short_as_a_step(steps: int) -> None:
-    from crnn_ctc.recipe import load
+    from crnn_ctc.recipe import load_recipe
     from crnn_ctc.training.optimization import one_cycle
 
     changes = ["training.batch_size=10", f"training.images={10 * steps}", "training.warmup=0.1"]
-    plan = load("digits-tiny", changes).training
+    plan = load_recipe("digits-tiny", changes).training
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 1.0)
     schedule, rates = one_cycle(optimizer, plan, 0), []
     for step in range(1, steps + 1):
@@ -233,12 +233,12 @@ def test_a_run_may_be_as_short_as_a_step(steps: int) -> None:
 
 
 def test_batches_come_in_order_and_once() -> None:
-    from crnn_ctc.training.fit import batches
+    from crnn_ctc.training.fit import training_batches
 
     class Counting:
         def batch(self, step: int, size: int, part: slice = slice(None)) -> tuple[int, list[str]]:
             return step, ["x"] * size
 
-    steps = [step for step, *_ in batches(Counting(), range(3, 8), 2, slice(None))]  # type: ignore[arg-type]
+    steps = [step for step, *_ in training_batches(Counting(), range(3, 8), 2, slice(None))]  # type: ignore[arg-type]
     assert steps == [3, 4, 5, 6, 7]
-    assert list(batches(Counting(), range(3, 3), 2, slice(None))) == []  # type: ignore[arg-type]
+    assert list(training_batches(Counting(), range(3, 3), 2, slice(None))) == []  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from PIL import Image
 from crnn_ctc import Reader
 from crnn_ctc.cli.main import run
 from crnn_ctc.errors import InputError
-from crnn_ctc.watch.follow import MOST_OPEN, VIEWS, Sighting, Tracker, View
+from crnn_ctc.watch.follow import MOST_OPEN, VIEWS, KeptFrame, Sighting, Tracker
 from crnn_ctc.watch.frame import Frame
 from crnn_ctc.watch.sources import Folder, Live
 from crnn_ctc.watch.vehicles import Vehicle, Watcher
@@ -79,7 +79,7 @@ def test_vehicles_and_what_is_kept_of_each_are_bounded() -> None:
     for n in range(500):
         quality = 1 + n % 97
         if track.wants(quality):
-            track.keep(View(quality, n, n, track.sighting.corners, ()))
+            track.keep(KeptFrame(quality, n, n, track.sighting.corners, ()))
         track.add(n, sighting(20, 20, 30, text=f"皖A{n:05}", p=0.5))
     assert len(track.views) == VIEWS
     assert min(view.quality for view in track.views) > 80

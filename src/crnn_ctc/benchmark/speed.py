@@ -46,7 +46,7 @@ class Speed:
         return 1000 / self.ms
 
 
-def measure(
+def measure_speed(
     readers: Mapping[str, Reader],
     sources: Sequence[Source],
     batches: Sequence[int] = BATCHES,

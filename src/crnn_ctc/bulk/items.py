@@ -10,7 +10,7 @@ from typing import IO, Any, NamedTuple
 import pyarrow
 from pyarrow import parquet
 
-from crnn_ctc.bulk.places import Place, one_line, place
+from crnn_ctc.bulk.places import Place, error_line, place
 from crnn_ctc.bulk.shards import PARQUET, Shard, is_packed
 from crnn_ctc.errors import InputError, printable_name
 from crnn_ctc.image import names_picture
@@ -50,7 +50,7 @@ def items(shard: Shard) -> Iterator[Item]:
         yield Item(first.shown, error)
     # pyarrow's and tarfile's errors on broken files have no base but these
     except (OSError, EOFError, tarfile.TarError, pyarrow.ArrowException, ValueError) as error:
-        said = f"{first.shown}: cannot be read to its end ({one_line(error)}); copy it again"
+        said = f"{first.shown}: cannot be read to its end ({error_line(error)}); copy it again"
         yield Item(first.shown, InputError(said))
 
 
@@ -62,7 +62,7 @@ def _read(file: Place) -> Item:
         with file.system.open_input_stream(file.path, compression=None) as stream:
             return _whole(file.shown, stream)
     except (OSError, pyarrow.ArrowException) as error:
-        said = f"{file.shown}: cannot be read ({one_line(error)}); check the path"
+        said = f"{file.shown}: cannot be read ({error_line(error)}); check the path"
         return Item(file.shown, InputError(said))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow
 from pyarrow import fs
 
-from crnn_ctc.bulk.places import Place, one_line
+from crnn_ctc.bulk.places import Place, error_line
 from crnn_ctc.errors import InputError
 from crnn_ctc.files import write_atomically
 
@@ -35,7 +35,7 @@ def prepare_output(out: Place, sources: Sequence[Place]) -> None:
             if _BEGUN.fullmatch(info.base_name):
                 out.system.delete_file(info.path)
     except (OSError, pyarrow.ArrowException) as error:
-        raise InputError(f"--out {out.shown}: cannot be made ({one_line(error)})") from None
+        raise InputError(f"--out {out.shown}: cannot be made ({error_line(error)})") from None
 
 
 def write_part(part: Place, content: bytes) -> None:
@@ -53,7 +53,7 @@ def write_part(part: Place, content: bytes) -> None:
             stream.write(content)
         part.system.move(begun.path, part.path)
     except (OSError, pyarrow.ArrowException) as error:
-        raise InputError(f"{part.shown}: cannot be written ({one_line(error)})") from None
+        raise InputError(f"{part.shown}: cannot be written ({error_line(error)})") from None
 
 
 def stale_part(out: Place, shards: int) -> str | None:

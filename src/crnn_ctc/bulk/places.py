@@ -58,7 +58,7 @@ class Place:
         try:
             return self.system.get_file_info(self.path).type
         except (OSError, pyarrow.ArrowException) as error:
-            raise InputError(f"{self.shown}: cannot be reached ({one_line(error)})") from None
+            raise InputError(f"{self.shown}: cannot be reached ({error_line(error)})") from None
 
 
 def place(name: str) -> Place:
@@ -76,7 +76,7 @@ def place(name: str) -> Place:
     except (ValueError, NotImplementedError):  # none that this pyarrow knows
         system, path = _of_fsspec(name, shown)
     except OSError as error:
-        raise InputError(f"{shown}: cannot be reached ({one_line(error)})") from None
+        raise InputError(f"{shown}: cannot be reached ({error_line(error)})") from None
     return Place(system, path.rstrip("/"), shown)
 
 
@@ -88,7 +88,7 @@ def _of_fsspec(name: str, shown: str) -> tuple[fs.FileSystem, str]:
     try:
         system, path = url_to_fs(name)
     except (ValueError, ImportError, OSError) as error:
-        raise InputError(f"{shown}: no such file system ({one_line(error)})") from None
+        raise InputError(f"{shown}: no such file system ({error_line(error)})") from None
     return fs.PyFileSystem(fs.FSSpecHandler(system)), path
 
 
@@ -103,7 +103,7 @@ def walk(folder: Place) -> Iterator[Place]:
     try:
         found = _list(folder)
     except (OSError, pyarrow.ArrowException) as error:
-        raise InputError(f"{folder.shown}: cannot be listed ({one_line(error)})") from None
+        raise InputError(f"{folder.shown}: cannot be listed ({error_line(error)})") from None
     names = sorted((name, kind) for name, kind in found if name[:1] not in {".", ""})
     del found
     for name, is_folder in names:
@@ -124,7 +124,7 @@ def _list(folder: Place) -> list[tuple[str, bool]]:
     return [(i.base_name, i.type is fs.FileType.Directory) for i in found if i.type in kinds]
 
 
-def one_line(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """What an error says, shortened."""
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__

@@ -55,7 +55,7 @@ TRIES = 3
 
 
 @dataclass(frozen=True)
-class Job:
+class BulkJob:
     """How to read, and where to write.
 
     Attributes:
@@ -153,7 +153,7 @@ class Worker:
         InputError: see :class:`crnn_ctc.Reader`.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: BulkJob) -> None:
         self._job = job
         self._reader = job.reader()
         self._settings = job.settings()

@@ -55,7 +55,7 @@ def bench(
     """
     from crnn_ctc import __version__
     from crnn_ctc.benchmark.machine import peak_memory, processor
-    from crnn_ctc.benchmark.speed import measure
+    from crnn_ctc.benchmark.speed import measure_speed
     from crnn_ctc.reader import Reader
 
     names = models or ["plates-small"]
@@ -67,7 +67,9 @@ def bench(
     first = next(iter(readers.values()))
     sources = _pictures(data, first)
     total = rounds + 1
-    speeds = measure(readers, sources, rounds=rounds, watch=lambda r: track(r, "measuring", total))
+    speeds = measure_speed(
+        readers, sources, rounds=rounds, watch=lambda r: track(r, "measuring", total)
+    )
     memory = peak_memory()
     facts: dict[str, Any] = {
         "version": __version__,

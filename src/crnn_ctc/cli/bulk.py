@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crnn_ctc.cli.extras import needs
-from crnn_ctc.cli.models import Device, Find, Finding
+from crnn_ctc.cli.model_options import Device, Find, FindOption
 from crnn_ctc.cli.output import REFUSED, counted
 from crnn_ctc.cli.progress import track
 from crnn_ctc.cli.str_enum import StrEnum
@@ -18,7 +18,7 @@ from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:
     from crnn_ctc.bulk.shards import Shard
-    from crnn_ctc.bulk.work import Done, Job
+    from crnn_ctc.bulk.work import BulkJob, Done
 
 
 class Engine(StrEnum):
@@ -70,7 +70,7 @@ def bulk(
     min_confidence: Annotated[
         float, typer.Option(metavar="P", help="Refuse readings below this, from 0 to 1.")
     ] = 0.0,
-    find: Find = Finding.AUTO,
+    find: Find = FindOption.AUTO,
 ) -> None:
     """Read very many pictures into Parquet files.
 
@@ -81,13 +81,13 @@ def bulk(
         from crnn_ctc.bulk.parts import prepare_output, stale_part
         from crnn_ctc.bulk.places import place
         from crnn_ctc.bulk.shards import shards
-        from crnn_ctc.bulk.work import Job
+        from crnn_ctc.bulk.work import BulkJob
 
     if "-" in sources:
         raise InputError("bulk reads files, folders and URIs, not standard input; leave - away")
     run = _engine(engine)
     found_at, folder = [place(source) for source in sources], place(out)
-    how = Job(folder, model, grammar, device, threads, min_confidence, batch_size, known)
+    how = BulkJob(folder, model, grammar, device, threads, min_confidence, batch_size, known)
     how = replace(how, find=find.value)
     how.reader()  # a model that cannot be opened fails here, once, and leaves no folder behind
     prepare_output(folder, found_at)
@@ -131,11 +131,11 @@ def bulk(
         raise typer.Exit(REFUSED)
 
 
-def _engine(engine: Engine) -> Callable[[Job, Iterator[Shard], int], Iterator[Done]]:
+def _engine(engine: Engine) -> Callable[[BulkJob, Iterator[Shard], int], Iterator[Done]]:
     if engine is Engine.PROCESSES:
-        from crnn_ctc.bulk.processes import read_with_processes
+        from crnn_ctc.bulk.process_pool import read_with_processes
 
         return read_with_processes
     with needs("ray", "--engine ray"):
-        from crnn_ctc.bulk.on_ray import read_with_ray
+        from crnn_ctc.bulk.ray_data import read_with_ray
     return read_with_ray

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crnn_ctc.cli.extras import needs
-from crnn_ctc.cli.models import Device, open_model
+from crnn_ctc.cli.model_options import Device, open_model
 from crnn_ctc.cli.output import check_writable, write_json, write_text
 from crnn_ctc.cli.progress import track
 from crnn_ctc.cli.str_enum import StrEnum
@@ -19,7 +19,7 @@ from crnn_ctc.errors import InputError
 
 if TYPE_CHECKING:
     from crnn_ctc.evaluation.collection import Collection
-    from crnn_ctc.evaluation.read import Picture, Read
+    from crnn_ctc.evaluation.read import EvaluationPicture, Read
     from crnn_ctc.evaluation.result import Contender, Result
 
 
@@ -30,7 +30,7 @@ class Protocol(StrEnum):
     DISTORTED = "distorted"
 
 
-def evaluate(
+def evaluate_command(
     models: Annotated[
         list[str],
         typer.Argument(
@@ -95,7 +95,7 @@ def evaluate(
     with a reader if one is named after it: evaluate plates-find plates-nano DATA.
     """
     if any(is_locator(model) for model in models):
-        evaluate_locator(models, data, json_file)
+        _evaluate_locator(models, data, json_file)
         return
     if report is not None:
         check_writable(report)
@@ -146,7 +146,7 @@ def evaluate(
 def read_and_measure(
     contender: Contender,
     collection: Collection,
-    without: Sequence[Picture] | None,
+    without: Sequence[EvaluationPicture] | None,
     batch_size: int,
 ) -> tuple[Result, float]:
     """A contender's result, and how many milliseconds a picture took."""
@@ -230,7 +230,7 @@ def is_locator(model: str) -> bool:
     return model in locators() or model.endswith("-find.onnx")
 
 
-def evaluate_locator(models: list[str], data: Path, json_file: Path | None) -> None:
+def _evaluate_locator(models: list[str], data: Path, json_file: Path | None) -> None:
     """Find and read the plates of photographs, and print how many were right."""
     from crnn_ctc.data.scenes import read_scenes
     from crnn_ctc.evaluation.scenes import evaluate_scenes

@@ -12,14 +12,14 @@ from crnn_ctc.cli.str_enum import StrEnum
 from crnn_ctc.errors import InputError
 
 
-class Form(StrEnum):
+class ModelFormat(StrEnum):
     """Forms of a model file."""
 
     ONNX = "onnx"
     FLOAT32 = "float32"
 
 
-def export(
+def export_command(
     run: Annotated[
         Path,
         typer.Argument(
@@ -36,13 +36,13 @@ def export(
         typer.Option(metavar="KEY=VALUE", help="Set description, data, licence or grammar."),
     ] = None,
     form: Annotated[
-        Form,
+        ModelFormat,
         typer.Option(
             "--format",
             help="onnx: uint8 (N, H, W, C) input, any batch size. float32: (N, C, H, W) input, "
             "fixed batch size, opset 17; for ncnn, TensorRT, MNN and OpenCV.",
         ),
-    ] = Form.ONNX,
+    ] = ModelFormat.ONNX,
     batch: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Batch size of --format float32: 1.")
     ] = None,
@@ -92,13 +92,13 @@ def export(
             raise InputError(f"--card {entry}: write it as key=value")
         changes[key] = value
     if _is_locator_run(run):
-        if card or calibrate or int8 or form == Form.FLOAT32:
+        if card or calibrate or int8 or form == ModelFormat.FLOAT32:
             raise InputError(f"{run}: a locator's run takes --out and --half alone; leave the rest")
-        export_locator(run, out, half)
+        _export_locator(run, out, half)
         return
     if negatives and not calibrate:
         raise InputError("--negatives belongs to --calibrate; give that too")
-    if form == Form.FLOAT32:
+    if form == ModelFormat.FLOAT32:
         if half or int8 or calibrate_on or check:
             raise InputError("--format float32: leave out --half and --int8")
         as_float32(run, out, changes, calibrate, batch or 1)
@@ -129,7 +129,7 @@ def _is_locator_run(run: Path) -> bool:
     return recipe.is_file() and read_values(recipe).get("task") == TASK
 
 
-def export_locator(run: Path, out: Path | None, half: bool) -> None:
+def _export_locator(run: Path, out: Path | None, half: bool) -> None:
     """Write the model file of a locator's run."""
     from crnn_ctc.export.locator import TOLERANCE
     from crnn_ctc.export.locator import export_locator as write

@@ -34,9 +34,9 @@ def info(
     ] = False,
 ) -> None:
     """Layers, parameters, gradients and GFLOPs, and the model's card."""
-    from crnn_ctc.cli.models import open_model
+    from crnn_ctc.cli.model_options import open_model
     from crnn_ctc.find.locator import locators
-    from crnn_ctc.reader import shipped
+    from crnn_ctc.reader import shipped_models
 
     if list_keys:
         print_keys(name)
@@ -45,7 +45,7 @@ def info(
         locator_info(name, as_json)
         return
     recipe = as_recipe or name.endswith(".toml")
-    if recipe or not (name in shipped() or Path(name).exists()):
+    if recipe or not (name in shipped_models() or Path(name).exists()):
         recipe_info(name, layers)
         return
     card = open_model(name).card
@@ -103,10 +103,10 @@ def recipe_info(name: str, layers: bool) -> None:
 
     with needs("train", "building a recipe's network"):
         from crnn_ctc.net.build import build
-        from crnn_ctc.recipe import load
+        from crnn_ctc.recipe import load_recipe
         from crnn_ctc.training.run_folder import make_card
 
-    recipe = load(name)
+    recipe = load_recipe(name)
     card = make_card(recipe, build(recipe), {"step": 0, "validation": {}})
     print(replace(card, metrics={}).line())
     print_card(replace(card, metrics={}))
@@ -126,10 +126,10 @@ def print_keys(name: str) -> None:
     from crnn_ctc.cli.extras import needs
 
     with needs("train", "listing the keys of recipes"):
-        from crnn_ctc.recipe import load
+        from crnn_ctc.recipe import load_recipe
         from crnn_ctc.recipe.keys import keys
 
-    recipe = load(name)
+    recipe = load_recipe(name)
     for key in keys(recipe.data.kind):
         section, _, last = key.name.rpartition(".")
         value: Any = getattr(recipe, section) if section else recipe

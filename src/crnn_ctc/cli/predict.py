@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crnn_ctc.cli.models import Device, Find, Finding
+from crnn_ctc.cli.model_options import Device, Find, FindOption
 from crnn_ctc.cli.output import REFUSED, counted
-from crnn_ctc.cli.printers import Format, printer_for
+from crnn_ctc.cli.printers import OutputFormat, printer_for
 from crnn_ctc.cli.progress import track as progress
 from crnn_ctc.errors import InputError, is_utf8
 
@@ -35,8 +35,8 @@ def predict(
         typer.Option(help="plates, digits, the name of a shipped model, or a file."),
     ] = "plates-small",
     output: Annotated[
-        Format, typer.Option("--format", help="table, text (texts alone), json or csv.")
-    ] = Format.TABLE,
+        OutputFormat, typer.Option("--format", help="table, text (texts alone), json or csv.")
+    ] = OutputFormat.TABLE,
     bom: Annotated[
         bool, typer.Option("--bom", help="Begin CSV with a byte order mark, for Excel.")
     ] = False,
@@ -75,7 +75,7 @@ def predict(
         float,
         typer.Option(metavar="P", help="Refuse texts with a lower confidence, from 0 to 1."),
     ] = 0.0,
-    find: Find = Finding.AUTO,
+    find: Find = FindOption.AUTO,
     track: Annotated[
         bool,
         typer.Option(
@@ -95,7 +95,7 @@ def predict(
     from crnn_ctc.plates import scheme_of
     from crnn_ctc.reader import Reader
 
-    if bom and output is not Format.CSV:
+    if bom and output is not OutputFormat.CSV:
         raise InputError("--bom goes with --format csv; leave it out, or add --format csv")
     reader = Reader(
         model,

@@ -14,7 +14,7 @@ from crnn_ctc.errors import printable_name
 from crnn_ctc.reading import Reading, TrackReading, reading_json
 
 
-class Format(StrEnum):
+class OutputFormat(StrEnum):
     """How readings are printed."""
 
     TABLE = "table"
@@ -34,7 +34,7 @@ class Printer(Protocol):
 
 
 def printer_for(
-    form: Format, show: Callable[[str], str], show_verdict: bool, bom: bool = False
+    form: OutputFormat, show: Callable[[str], str], show_verdict: bool, bom: bool = False
 ) -> Printer:
     """The printer of a form.
 
@@ -44,11 +44,11 @@ def printer_for(
         show_verdict: whether readings may be refused.
         bom: whether CSV begins with a byte order mark, by which Excel knows UTF-8.
     """
-    if form is Format.TABLE:
+    if form is OutputFormat.TABLE:
         return Table(show, show_verdict)
-    if form is Format.JSON:
+    if form is OutputFormat.JSON:
         return Json(show)
-    return Text(show) if form is Format.TEXT else Csv(show, bom)
+    return Text(show) if form is OutputFormat.TEXT else Csv(show, bom)
 
 
 def numbered(reading: Reading) -> list[tuple[int | None, Reading]]:

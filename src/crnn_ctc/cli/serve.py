@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from crnn_ctc.cli.extras import needs
-from crnn_ctc.cli.models import Device
+from crnn_ctc.cli.model_options import Device
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -66,9 +66,9 @@ def serve(
         from crnn_ctc.serve.app import make_app
         from crnn_ctc.serve.keys import ENVIRONMENT, keys_of
         from crnn_ctc.serve.limits import MEGA, Limits
-        from crnn_ctc.serve.metrics import Metrics
         from crnn_ctc.serve.models import open_models
-        from crnn_ctc.serve.server import listen, run
+        from crnn_ctc.serve.prometheus import ServiceMetrics
+        from crnn_ctc.serve.server import listen, run_server
         from crnn_ctc.serve.service import Service
 
     limits = Limits(
@@ -80,7 +80,7 @@ def serve(
         seconds=timeout,
     )
     keys = keys_of(api_key_file, os.environ.get(ENVIRONMENT))
-    metrics = Metrics()
+    metrics = ServiceMetrics()
     models = open_models(
         model or ["plates-small", "digits-tiny"],
         limits,
@@ -102,4 +102,4 @@ def serve(
             "warning: whoever reaches this address can use it; give --api-key-file",
             file=sys.stderr,
         )
-    run(make_app(Service(models, limits, keys, metrics)), listening, timeout, access_log)
+    run_server(make_app(Service(models, limits, keys, metrics)), listening, timeout, access_log)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Track:
+class PlatePictures:
     """Pictures of one plate.
 
     Attributes:
@@ -34,7 +34,7 @@ class Track:
     frames: list[Named]
 
 
-def tracks(paths: Iterable[str]) -> Iterator[Track]:
+def tracks(paths: Iterable[str]) -> Iterator[PlatePictures]:
     """The tracks that a user means: the pictures of each folder are one.
 
     All that is named besides folders is one more, since a shell makes ``cam/*.jpg`` many names.
@@ -42,15 +42,15 @@ def tracks(paths: Iterable[str]) -> Iterator[Track]:
     loose: list[Named] = []
     for path in paths:
         if Path(path).is_dir():
-            yield Track(path, list(expand([path])))
+            yield PlatePictures(path, list(expand([path])))
         else:
             loose += expand([path])
     if loose:
-        yield Track(loose[0].name, loose)
+        yield PlatePictures(loose[0].name, loose)
 
 
 def read_tracks(
-    reader: Reader, sources: Iterable[Track], batch_size: int, keep: bool = False
+    reader: Reader, sources: Iterable[PlatePictures], batch_size: int, keep: bool = False
 ) -> Iterator[tuple[Named, Reading, NDArray[np.uint8] | None]]:
     """Each track with its reading; and with ``keep``, the picture that shows its text best.
 

@@ -66,7 +66,7 @@ def train(
 
     with needs("train", "training"):
         from crnn_ctc import recipe as recipes
-        from crnn_ctc.training.fit import Interrupted, fit
+        from crnn_ctc.training.fit import Interrupted, train_reader
         from crnn_ctc.training.locator import fit_locator
         from crnn_ctc.training.rectifier import fit_rectifier
         from crnn_ctc.training.run_start import ChangedRunError
@@ -84,7 +84,7 @@ def train(
     elif task == recipes.RECTIFY:
         plan = recipes.load_rectifier(recipe, changes)
     else:
-        plan = recipes.load(recipe, changes)
+        plan = recipes.load_recipe(recipe, changes)
     folder = run or Path("runs") / plan.name
     try:
         best: float | None
@@ -96,7 +96,7 @@ def train(
             best = fit_rectifier(plan, data, folder, resume, begin)
             what = "corner error, in plate heights,"
         else:
-            best = fit(plan, data, folder, resume, start, resize.value)
+            best = train_reader(plan, data, folder, resume, start, resize.value)
             what = "exact match"
     except ChangedRunError as error:
         again = train_on(recipe, data, folder, changes)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crnn_ctc.cli.extras import needs
-from crnn_ctc.cli.models import Device
+from crnn_ctc.cli.model_options import Device
 from crnn_ctc.cli.output import counted
 from crnn_ctc.cli.str_enum import StrEnum
 from crnn_ctc.errors import InputError
@@ -94,7 +94,7 @@ def watch(
     )
     scheme = scheme_of(reader.card.alphabet, reader.card.plates)
     show = scheme.display if dot and scheme else str
-    frames = open_source(source, every)
+    frames = open_video_source(source, every)
     hook = Webhook(webhook, _say) if webhook else None
     album = _Album(save, show) if save else None
     watcher = Watcher(reader, gap, photos=album is not None)
@@ -145,7 +145,7 @@ def watch(
         raise typer.Exit(2)
 
 
-def open_source(source: str, every: int) -> FrameSource:
+def open_video_source(source: str, every: int) -> FrameSource:
     """Open what a user names.
 
     Args:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crnn_ctc.data.ccpd import CcpdName, CcpdPicture, parse_name
-from crnn_ctc.data.processes import in_order
+from crnn_ctc.data.workers import in_order
 from crnn_ctc.errors import InputError
 from crnn_ctc.files import write_atomically
 from crnn_ctc.image import MIN_SIDE, load
@@ -179,7 +179,7 @@ def _size(path: Path) -> tuple[int, int] | None:
 
 
 @dataclass
-class Summary:
+class CropSummary:
     """What a run made.
 
     Attributes:
@@ -195,7 +195,7 @@ class Summary:
     listed_twice: int = 0
 
 
-def prepare(folder: Path, settings: dict[str, str]) -> None:
+def prepare_folder(folder: Path, settings: dict[str, str]) -> None:
     """Make the folder of the crops, or check that its crops were made with the same settings.
 
     Raises:
@@ -228,7 +228,11 @@ def prepare(folder: Path, settings: dict[str, str]) -> None:
 
 
 def make_crops(
-    pictures: Iterable[CcpdPicture], cropper: Cropper, copies: int, workers: int, summary: Summary
+    pictures: Iterable[CcpdPicture],
+    cropper: Cropper,
+    copies: int,
+    workers: int,
+    summary: CropSummary,
 ) -> Iterator[Made]:
     """Make the crops of pictures that are not there yet, then the tables.
 
@@ -280,7 +284,7 @@ def make_crops(
 
 
 def _tasks(
-    pictures: Iterable[CcpdPicture], copies: int, summary: Summary
+    pictures: Iterable[CcpdPicture], copies: int, summary: CropSummary
 ) -> Iterator[tuple[CcpdPicture, int]]:
     """Each picture once for each copy; one that an earlier split lists is left out."""
     seen: set[bytes] = set()  # digests: names of all pictures would be several times as large

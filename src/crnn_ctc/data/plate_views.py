@@ -27,7 +27,7 @@ from crnn_ctc.data.views import (
 )
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import UPPER_ROW, UPPER_SHARE, fit, load
-from crnn_ctc.model_file.runtime import Found
+from crnn_ctc.model_file.runtime import RectifierOutput
 from crnn_ctc.net.rectifier import COLOURS, VIEW_HEIGHT, VIEW_WIDTH
 from crnn_ctc.plates.scheme import plate_label
 from crnn_ctc.rectify import MARGIN, rectify
@@ -41,7 +41,7 @@ from crnn_ctc.synthesis.text import TWO_ROW, Draws
 class Rectify(Protocol):
     """A trained rectifier; see :class:`crnn_ctc.training.trained_rectifier.TrainedRectifier`."""
 
-    def find(self, views: NDArray[np.uint8]) -> Found:
+    def find(self, views: NDArray[np.uint8]) -> RectifierOutput:
         """Views uint8 (N, 48, 96, 3) to plates."""
 
 

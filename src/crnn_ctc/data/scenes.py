@@ -18,7 +18,7 @@ from crnn_ctc.image import names_picture
 
 
 @dataclass(frozen=True)
-class Plate:
+class ScenePlate:
     """A plate in a photograph.
 
     Attributes:
@@ -43,7 +43,7 @@ class Scene:
     """
 
     path: Path
-    plates: tuple[Plate, ...]
+    plates: tuple[ScenePlate, ...]
     subset: str = ""
 
 
@@ -72,14 +72,14 @@ def read_scenes(source: Path) -> Iterator[Scene]:
             if picture.split == "train":
                 name = parse_name(picture.path.name)
                 rb, lb, lt, rt = name.corners
-                plate = Plate(np.array([lt, rt, rb, lb], np.float32), text=name.plate)
+                plate = ScenePlate(np.array([lt, rt, rb, lb], np.float32), text=name.plate)
                 yield Scene(picture.path, (plate,), picture.subset)
     else:
         yield from _from_folder(source)
 
 
 def _from_csv(path: Path) -> Iterator[Scene]:
-    scenes: dict[str, tuple[list[Plate], str]] = {}
+    scenes: dict[str, tuple[list[ScenePlate], str]] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             for row in (rows := csv.DictReader(file)):
@@ -99,15 +99,15 @@ def _from_csv(path: Path) -> Iterator[Scene]:
         yield Scene(path.parent / name, tuple(plates), subset)
 
 
-def _plate(numbers: str, text: str, where: str) -> Plate:
+def _plate(numbers: str, text: str, where: str) -> ScenePlate:
     try:
         values = [float(number) for number in numbers.replace(",", " ").split()]
     except ValueError:
         values = []
     if len(values) == 8:
-        return Plate(_checked(np.array(values, np.float32).reshape(4, 2), where), True, text)
+        return ScenePlate(_checked(np.array(values, np.float32).reshape(4, 2), where), True, text)
     if len(values) == 4:
-        return Plate(_checked(_box(*values), where), False, text)
+        return ScenePlate(_checked(_box(*values), where), False, text)
     raise InputError(
         f"{where}: {numbers!r} are no corners; write x,y of tl, tr, br, bl, or a box as left top "
         "right bottom"
@@ -155,7 +155,7 @@ def _from_folder(folder: Path) -> Iterator[Scene]:
         )
 
 
-def _from_labelme(path: Path) -> tuple[Plate, ...]:
+def _from_labelme(path: Path) -> tuple[ScenePlate, ...]:
     try:
         shapes = json.loads(path.read_text(encoding="utf-8"))["shapes"]
         found = [(np.array(s["points"], np.float32), str(s.get("label", ""))) for s in shapes]
@@ -164,16 +164,18 @@ def _from_labelme(path: Path) -> tuple[Plate, ...]:
     plates = []
     for points, label in found:
         if points.shape == (4, 2):
-            plates.append(Plate(_checked(points, str(path)), True, label))
+            plates.append(ScenePlate(_checked(points, str(path)), True, label))
         elif points.shape == (2, 2):
             (left, top), (right, bottom) = points.min(0), points.max(0)
-            plates.append(Plate(_checked(_box(left, top, right, bottom), str(path)), False, label))
+            plates.append(
+                ScenePlate(_checked(_box(left, top, right, bottom), str(path)), False, label)
+            )
         else:
             raise InputError(f"{path}: a shape of {len(points)} points; draw plates with 4 or 2")
     return tuple(plates)
 
 
-def _from_yolo(path: Path, picture: Path) -> tuple[Plate, ...]:
+def _from_yolo(path: Path, picture: Path) -> tuple[ScenePlate, ...]:
     """Plates of ``class cx cy w h``, then nothing or four points ``x y`` or ``x y visible``."""
     with Image.open(picture) as image:
         size = np.array(image.size, np.float32)
@@ -198,5 +200,5 @@ def _from_yolo(path: Path, picture: Path) -> tuple[Plate, ...]:
                 f"{where}: {len(values)} numbers; a line is: class cx cy w h, with four points or "
                 "none after it"
             )
-        plates.append(Plate(_checked(corners * size, where), exact))
+        plates.append(ScenePlate(_checked(corners * size, where), exact))
     return tuple(plates)

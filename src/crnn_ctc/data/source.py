@@ -78,7 +78,7 @@ class Validation:
             yield np.stack(chosen), [self.texts[place] for place in places]
 
 
-def open_source(recipe: Recipe, folder: Path) -> tuple[Source, Validation]:
+def open_training_data(recipe: Recipe, folder: Path) -> tuple[Source, Validation]:
     """The training batches and the validation set of ``recipe`` from the data in ``folder``.
 
     Logs where labels were taken from, and what looks wrong with them.

@@ -16,7 +16,7 @@ import cv2
 from PIL import Image
 
 from crnn_ctc.data.labelled import MANIFEST
-from crnn_ctc.data.processes import in_order
+from crnn_ctc.data.workers import in_order
 from crnn_ctc.errors import InputError
 from crnn_ctc.synthesis.glyphs import folder_glyphs
 from crnn_ctc.synthesis.scene import COLOURS
@@ -43,7 +43,7 @@ _QUALITY = 95
 
 
 @dataclass(frozen=True)
-class Plate:
+class ManifestRow:
     """A row of the manifest.
 
     Attributes:
@@ -77,7 +77,7 @@ class SyntheticSet:
     start: int = 0
     suffix: Format = "png"
 
-    def write(self, count: int, workers: int = 1) -> Iterator[Plate]:
+    def write(self, count: int, workers: int = 1) -> Iterator[ManifestRow]:
         """Write ``count`` plates, one step each; those that are there already are kept.
 
         The manifest is written at the end, in one piece. Nothing is held in memory but the plates
@@ -113,11 +113,11 @@ class SyntheticSet:
             raise _cannot_write(manifest, error) from None
         shutil.rmtree(self.folder / _PARTS, ignore_errors=True)
 
-    def _row(self, plate: Plate) -> tuple[str | int, ...]:
+    def _row(self, plate: ManifestRow) -> tuple[str | int, ...]:
         width, height = self.synthesizer.width, self.synthesizer.picture_height(plate.kind)
         return plate.file, plate.label, plate.colour, width, height, plate.kind
 
-    def draw(self, samples: range) -> list[Plate]:
+    def draw(self, samples: range) -> list[ManifestRow]:
         """Draw these samples, each put in its place in one piece, unless it is there.
 
         Raises:
@@ -126,7 +126,7 @@ class SyntheticSet:
         cv2.setNumThreads(1)  # its threads would fight those of the other processes
         return [self._draw(i) for i in samples]
 
-    def _draw(self, i: int) -> Plate:
+    def _draw(self, i: int) -> ManifestRow:
         text = self.synthesizer.text(i)
         file = f"{i // _A_FOLDER:04}/{text.text}_{i}.{self.suffix}"
         target = self.folder / file
@@ -144,7 +144,7 @@ class SyntheticSet:
                 part.replace(target)
             except OSError as error:
                 raise _cannot_write(target, error) from None
-        return Plate(file, text.text, COLOURS[text.kind], text.kind, kept)
+        return ManifestRow(file, text.text, COLOURS[text.kind], text.kind, kept)
 
     def _open(self, count: int) -> None:
         """Make the folder, or see that what it holds is of this set."""

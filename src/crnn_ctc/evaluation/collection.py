@@ -15,7 +15,7 @@ from crnn_ctc.data.labelled import LabelError, normaliser, read_labelled
 from crnn_ctc.data.sequences import PROTOCOL_DIGITS, Protocol, protocol
 from crnn_ctc.decode.decoder import TextDecoder
 from crnn_ctc.errors import InputError, printable_name
-from crnn_ctc.evaluation.read import Picture, Read, read_fitted, read_pictures
+from crnn_ctc.evaluation.read import EvaluationPicture, Read, read_fitted, read_pictures
 from crnn_ctc.image import names_picture
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.plates import scheme_of
@@ -38,7 +38,7 @@ class Collection:
 
     title: str
     unit: str
-    pictures: Sequence[Picture]
+    pictures: Sequence[EvaluationPicture]
     fitted: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ def open_collection(
 
 def pictures_without_text(
     folder: Path, half: Literal["fit", "report"] | None = None
-) -> list[Picture]:
+) -> list[EvaluationPicture]:
     """The pictures of a folder, at any depth, in which nothing is to be read.
 
     Args:
@@ -94,7 +94,7 @@ def pictures_without_text(
     if not paths:
         raise InputError(f"{folder}: holds no pictures; name a folder that does")
     return [
-        Picture(_below(path, folder), "", path)
+        EvaluationPicture(_below(path, folder), "", path)
         for path in paths
         if half is None or half == _half(path.name)
     ]
@@ -144,7 +144,7 @@ def _rows_of_digits(
         title=f"{split} digits, {distortion}",
         unit="rows",
         pictures=[
-            Picture(f"row {place}", text, image)
+            EvaluationPicture(f"row {place}", text, image)
             for place, (image, text) in enumerate(zip(images, texts, strict=True))
         ],
         fitted=len(fixed) == len(cards),
@@ -163,7 +163,7 @@ def _labelled_pictures(
     tally = LabelTally()
     faults: list[LabelError] = []
     pictures = [
-        Picture(_below(sample.path, root), sample.text, sample.path, sample.attributes)
+        EvaluationPicture(_below(sample.path, root), sample.text, sample.path, sample.attributes)
         for sample in tally.watch(data, read_labelled(data, faults.append, normalise))
         if (split is None or sample.attributes.get("split") == split)
         and (subset is None or in_subset(sample.attributes.get("subset", ""), subset))
@@ -182,7 +182,7 @@ def _labelled_pictures(
     )
 
 
-def _unspelled(card: Card, pictures: Sequence[Picture]) -> str | None:
+def _unspelled(card: Card, pictures: Sequence[EvaluationPicture]) -> str | None:
     """How many labels hold characters that a model does not know, and why that may be."""
     alphabet = card.alphabet
     wrong = [p.label for p in pictures if any(c not in alphabet for c in p.label)]

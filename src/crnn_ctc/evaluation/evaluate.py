@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.collection import Collection
 from crnn_ctc.evaluation.groups import by_group, confusions
-from crnn_ctc.evaluation.metrics import measure
+from crnn_ctc.evaluation.metrics import text_metrics
 from crnn_ctc.evaluation.read import Read
 from crnn_ctc.evaluation.result import Contender, Result
 from crnn_ctc.evaluation.trust import rejection, trust
@@ -53,8 +53,8 @@ def evaluate(
         collection=collection,
         reads=tuple(good),
         failed=tuple(failed),
-        metrics=measure(texts, labels),
-        rest=measure([t[1:] for t in texts], [t[1:] for t in labels])
+        metrics=text_metrics(texts, labels),
+        rest=text_metrics([t[1:] for t in texts], [t[1:] for t in labels])
         if scheme and scheme.regions
         else None,
         trust=measured,

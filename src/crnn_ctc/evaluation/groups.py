@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from rapidfuzz.distance import Levenshtein
 
-from crnn_ctc.evaluation.metrics import Metrics, measure
+from crnn_ctc.evaluation.metrics import Metrics, text_metrics
 
 
 def by_group(
@@ -26,7 +26,7 @@ def by_group(
             members.setdefault(group, []).append(place)
     ordered = sorted(members.items(), key=lambda item: (-len(item[1]), item[0]))
     return {
-        group: measure([texts[i] for i in places], [labels[i] for i in places])
+        group: text_metrics([texts[i] for i in places], [labels[i] for i in places])
         for group, places in ordered
     }
 

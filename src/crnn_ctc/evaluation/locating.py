@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.find.decoding import Found, box_iou
+from crnn_ctc.find.decoding import LocatedPlate, box_iou
 
 IOUS = (0.5, 0.7)
 """Overlaps of the upright boxes from which on a plate counts as found."""
@@ -35,7 +35,7 @@ class LocatingCount:
 
     def add(
         self,
-        found: Sequence[Found],
+        found: Sequence[LocatedPlate],
         plates: Sequence[NDArray[np.float32]],
         exact: Sequence[bool],
         ignored: Sequence[NDArray[np.float32]] = (),
@@ -69,7 +69,7 @@ class LocatingCount:
 
 
 def matches(
-    found: Sequence[Found], plates: Sequence[NDArray[np.float32]]
+    found: Sequence[LocatedPlate], plates: Sequence[NDArray[np.float32]]
 ) -> dict[int, tuple[int, float]]:
     """For each claim that overlaps a plate, that plate and the IoU: best pairs first, each once."""
     pairs = sorted(

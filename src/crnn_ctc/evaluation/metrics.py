@@ -29,7 +29,7 @@ class Metrics:
     by_position: list[float]
 
 
-def measure(texts: Sequence[str], labels: Sequence[str]) -> Metrics:
+def text_metrics(texts: Sequence[str], labels: Sequence[str]) -> Metrics:
     """Compare readings with their labels, in order.
 
     Raises:

@@ -17,7 +17,7 @@ from crnn_ctc.recognize import Recognition, Recognizer, recognize
 
 
 @dataclass(frozen=True)
-class Picture:
+class EvaluationPicture:
     """A picture and what stands in it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Read:
         error: why it could not be; None where it was.
     """
 
-    picture: Picture
+    picture: EvaluationPicture
     recognition: Recognition | None
     error: str | None = None
 
@@ -70,7 +70,7 @@ class Read:
 
 def read_pictures(
     model: Recognizer,
-    pictures: Iterable[Picture],
+    pictures: Iterable[EvaluationPicture],
     batch_size: int = 64,
     decoder: TextDecoder | None = None,
 ) -> Iterator[Read]:
@@ -94,7 +94,7 @@ def read_pictures(
 
 
 def read_fitted(
-    model: Recognizer, pictures: Sequence[Picture], batch_size: int, decoder: TextDecoder
+    model: Recognizer, pictures: Sequence[EvaluationPicture], batch_size: int, decoder: TextDecoder
 ) -> Iterator[Read]:
     """Read arrays that are the model's input already, in order; see :func:`read_pictures`."""
     for start in range(0, len(pictures), batch_size):

@@ -37,7 +37,7 @@ _RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
-class Answer:
+class CalibrationReading:
     """What a model reads in one picture, before its temperature is known.
 
     Attributes:
@@ -118,18 +118,18 @@ def temperature(model: Recognizer, data: Path, negatives: Path | None = None) ->
 
 def _rows(
     model: Recognizer, decoder: TextDecoder, images: NDArray[np.uint8], texts: Sequence[str]
-) -> Iterator[Answer]:
+) -> Iterator[CalibrationReading]:
     """Answers to arrays that are the model's input already."""
     for start in range(0, len(texts), _BATCH):
         log_probs = model.log_probs(images[start : start + _BATCH])
         known = texts[start : start + _BATCH]
         for rows, decoded, text in zip(log_probs, decoder(log_probs), known, strict=True):
-            yield Answer(rows, decoded.text, decoded.text == text)
+            yield CalibrationReading(rows, decoded.text, decoded.text == text)
 
 
 def _pictures(
     model: Recognizer, decoder: TextDecoder, named: Iterable[tuple[Path, str | None]]
-) -> Iterator[Answer]:
+) -> Iterator[CalibrationReading]:
     """Answers to picture files, each with its text, or with None where no answer is right."""
     waiting = iter(named)
     while batch := list(islice(waiting, _BATCH)):
@@ -138,11 +138,16 @@ def _pictures(
             if isinstance(found, InputError):
                 raise found
             recognition, rows = found
-            yield Answer(rows.copy(), recognition.decoded.text, recognition.decoded.text == text)
+            yield CalibrationReading(
+                rows.copy(), recognition.decoded.text, recognition.decoded.text == text
+            )
 
 
 def fit_temperature(
-    answers: Sequence[Answer], alphabet: Alphabet, least: float = 0.25, most: float = 4.0
+    answers: Sequence[CalibrationReading],
+    alphabet: Alphabet,
+    least: float = 0.25,
+    most: float = 4.0,
 ) -> FittedTemperature:
     """The temperature (Guo et al. 2017, section 4.2) with the lowest Brier score (Brier 1950).
 

@@ -29,8 +29,8 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from crnn_ctc.data.labelled import Labelled, normaliser, read_labelled
 from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.errors import InputError
-from crnn_ctc.evaluation.metrics import measure
-from crnn_ctc.evaluation.read import Picture, read_pictures
+from crnn_ctc.evaluation.metrics import text_metrics
+from crnn_ctc.evaluation.read import EvaluationPicture, read_pictures
 from crnn_ctc.export.to_onnx import store_as_half
 from crnn_ctc.files import write_atomically
 from crnn_ctc.image import fit, load, open_picture
@@ -161,11 +161,11 @@ def _views(reader: Reader, samples: list[Labelled]) -> NDArray[np.uint8] | None:
 
 
 def _accuracy(reader: Reader, samples: list[Labelled]) -> float:
-    pictures = [Picture(str(sample.path), sample.text, sample.path) for sample in samples]
+    pictures = [EvaluationPicture(str(sample.path), sample.text, sample.path) for sample in samples]
     read = list(read_pictures(reader, pictures, decoder=decoder_for(reader.card)))
     if errors := [item.error for item in read if item.error]:
         raise InputError(f"{errors[0]} ({len(errors)} such pictures)")
-    return measure([item.text for item in read], [s.text for s in samples]).exact_match
+    return text_metrics([item.text for item in read], [s.text for s in samples]).exact_match
 
 
 class _Batches(CalibrationDataReader):  # type: ignore[misc]  # untyped

@@ -43,7 +43,7 @@ _SMALL = 64
 """Tensors of fewer numbers are not worth a node of their own."""
 
 
-class FromPixels(nn.Module):
+class NetworkOnPixels(nn.Module):
     """A network that begins with pixels, as the model file does."""
 
     def __init__(self, network: Network) -> None:
@@ -178,7 +178,7 @@ def to_onnx(network: Network, card: Card, rectifier: Rectifier | None = None) ->
     """
     examples = {"images": torch.zeros(2, card.height, card.width, card.channels, dtype=torch.uint8)}
     outputs = ["log_probs"]
-    module: nn.Module = FromPixels(network)
+    module: nn.Module = NetworkOnPixels(network)
     if rectifier is not None and card.rectifier is not None:
         part = card.rectifier
         examples["views"] = torch.zeros(3, part.height, part.width, 3, dtype=torch.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crnn_ctc.find.decoding import Found
+from crnn_ctc.find.decoding import LocatedPlate
 from crnn_ctc.image import MIN_SIDE
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.rectify import UNIT, Corners, homography, rectify
@@ -34,10 +34,10 @@ class Cutout(NamedTuple):
 
     picture: Image.Image
     to_photo: NDArray[np.float64]
-    found: Found
+    found: LocatedPlate
 
 
-def cut_out(photo: Image.Image, found: Found, card: Card) -> list[Cutout]:
+def cut_out(photo: Image.Image, found: LocatedPlate, card: Card) -> list[Cutout]:
     """A plate cut out in each way in which the model of ``card`` is to be shown it.
 
     A model with a rectifier is shown the upright box. One without is shown that and the plate
@@ -52,7 +52,7 @@ def cut_out(photo: Image.Image, found: Found, card: Card) -> list[Cutout]:
     return ways
 
 
-def upright(photo: Image.Image, found: Found, margin: float = BOX_MARGIN) -> Cutout:
+def upright(photo: Image.Image, found: LocatedPlate, margin: float = BOX_MARGIN) -> Cutout:
     """The part of a photograph round a plate, not turned."""
     size = np.array(photo.size)
     corners = found.corners
@@ -66,7 +66,7 @@ def upright(photo: Image.Image, found: Found, margin: float = BOX_MARGIN) -> Cut
 
 
 def straighten(
-    photo: Image.Image, found: Found, height: int, width: int, margin: float = MARGIN
+    photo: Image.Image, found: LocatedPlate, height: int, width: int, margin: float = MARGIN
 ) -> Cutout:
     """A plate of a photograph seen from the front, ``height`` x ``width`` pixels."""
     picture = rectify(photo, found.corners, height, width, margin=margin)

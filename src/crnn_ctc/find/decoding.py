@@ -22,7 +22,7 @@ two one."""
 
 
 @dataclass(frozen=True)
-class Found:
+class LocatedPlate:
     """A plate found in a picture.
 
     Attributes:
@@ -37,7 +37,7 @@ class Found:
 
 def decode(
     heat: NDArray[np.float32], corners: NDArray[np.float32], threshold: float
-) -> list[Found]:
+) -> list[LocatedPlate]:
     """Plates of one picture's maps, the surest first.
 
     Args:
@@ -54,7 +54,9 @@ def decode(
     if not len(ys):
         return []
     quads = _corners(heat, corners, ys, xs)
-    found = [Found(quad, float(heat[y, x])) for quad, y, x in zip(quads, ys, xs, strict=True)]
+    found = [
+        LocatedPlate(quad, float(heat[y, x])) for quad, y, x in zip(quads, ys, xs, strict=True)
+    ]
     return suppress(found)
 
 
@@ -80,7 +82,7 @@ def _corners(
     return np.asarray(total / weights * STRIDE, np.float32).reshape(-1, 4, 2)
 
 
-def suppress(found: list[Found]) -> list[Found]:
+def suppress(found: list[LocatedPlate]) -> list[LocatedPlate]:
     """The same plates without those that are another, surer one's: the surest first.
 
     Two are the same where their boxes overlap by much, or one's centre lies well inside the other's

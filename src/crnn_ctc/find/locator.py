@@ -13,7 +13,7 @@ from PIL import Image
 
 from crnn_ctc.errors import InputError
 from crnn_ctc.find.card import KEY, LocatorCard
-from crnn_ctc.find.decoding import Found, decode, suppress
+from crnn_ctc.find.decoding import LocatedPlate, decode, suppress
 from crnn_ctc.model_file.guard import read_model
 from crnn_ctc.model_file.runtime import CPU, open_session
 
@@ -115,14 +115,14 @@ class Locator:
 
         self._maps: Maps = maps
 
-    def find(self, photo: Image.Image | NDArray[np.uint8]) -> list[Found]:
+    def find(self, photo: Image.Image | NDArray[np.uint8]) -> list[LocatedPlate]:
         """Plates of a photograph, in mode RGB or uint8 RGB (H, W, 3), the surest first."""
         return search(self._maps, photo, self.threshold)
 
 
 def search(
     maps: Maps, photo: Image.Image | NDArray[np.uint8], threshold: float = THRESHOLD
-) -> list[Found]:
+) -> list[LocatedPlate]:
     """As :meth:`Locator.find`, with any network."""
     image = photo if isinstance(photo, Image.Image) else Image.fromarray(photo)
     width, height = image.size
@@ -153,7 +153,7 @@ def _reduced(picture: Image.Image, factor: float) -> Image.Image:
     return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
 
 
-def _coarse(maps: Maps, picture: Image.Image, size: tuple[int, int]) -> list[Found]:
+def _coarse(maps: Maps, picture: Image.Image, size: tuple[int, int]) -> list[LocatedPlate]:
     """Plates of a reduced picture, in pixels of the photograph, which is of ``size``."""
     scale = np.array([size[0] / picture.width, size[1] / picture.height], np.float32)
     rows, columns = (-(-side // MULTIPLE) * MULTIPLE for side in picture.size[::-1])
@@ -161,10 +161,10 @@ def _coarse(maps: Maps, picture: Image.Image, size: tuple[int, int]) -> list[Fou
     filled[0, : picture.height, : picture.width] = np.asarray(picture)
     heat, corners = maps(filled)
     found = decode(heat[0], corners[0], _CANDIDATE)
-    return [Found(one.corners * scale, one.score) for one in found]
+    return [LocatedPlate(one.corners * scale, one.score) for one in found]
 
 
-def _again(maps: Maps, picture: Image.Image, candidates: list[Found]) -> list[Found]:
+def _again(maps: Maps, picture: Image.Image, candidates: list[LocatedPlate]) -> list[LocatedPlate]:
     """Each candidate as a second look sees it, if that sees it too."""
     if not candidates:
         return []
@@ -189,7 +189,7 @@ def _again(maps: Maps, picture: Image.Image, candidates: list[Found]) -> list[Fo
         if mine:
             best = max(mine, key=lambda s: s.score)
             score = math.sqrt(best.score * max(one.score, best.score))
-            out.append(Found(best.corners * size + corner, score))
+            out.append(LocatedPlate(best.corners * size + corner, score))
     return out
 
 

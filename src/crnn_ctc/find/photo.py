@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from crnn_ctc.find.decoding import Found
+from crnn_ctc.find.decoding import LocatedPlate
 from crnn_ctc.find.locator import Locator
 from crnn_ctc.model_file.runtime import CPU
 
@@ -75,7 +75,7 @@ class PlateFinder:
         other.find = find
         return other
 
-    def __call__(self, picture: Image.Image) -> list[Found] | None:
+    def __call__(self, picture: Image.Image) -> list[LocatedPlate] | None:
         """Plates of a picture in mode RGB, from left to right; None if it is a crop."""
         if self.find == "never" or (self.find == "auto" and min(picture.size) < CROP_SIDE):
             return None
@@ -84,16 +84,16 @@ class PlateFinder:
             return None
         return _left_to_right(found)
 
-    def search(self, picture: Image.Image) -> list[Found]:
+    def search(self, picture: Image.Image) -> list[LocatedPlate]:
         """Plates of any picture in mode RGB, from left to right."""
         return _left_to_right(self.locator.find(picture))
 
 
-def _left_to_right(found: Sequence[Found]) -> list[Found]:
+def _left_to_right(found: Sequence[LocatedPlate]) -> list[LocatedPlate]:
     return sorted(found, key=lambda one: float(one.corners[:, 0].mean()))
 
 
-def is_crop(width: int, height: int, found: Sequence[Found]) -> bool:
+def is_crop(width: int, height: int, found: Sequence[LocatedPlate]) -> bool:
     """Whether a picture shows one plate that fills it.
 
     Args:

@@ -36,7 +36,7 @@ TEMPERATURES = (1e-3, 1e3)
 
 
 @dataclass(frozen=True)
-class Rectifier:
+class RectifierCard:
     """What the part of a graph that finds the plate takes and gives.
 
     Attributes:
@@ -100,7 +100,7 @@ class Card:
     grammar: str | None = None
     plates: str | None = None
     two_rows: bool = False
-    rectifier: Rectifier | None = None
+    rectifier: RectifierCard | None = None
     width_step: int = 0
     temperature: float = 1.0
     data: str = ""
@@ -173,7 +173,7 @@ class Card:
             values["alphabet"] = Alphabet(**values["alphabet"])
             if values.get("rectifier"):
                 part = values["rectifier"]
-                values["rectifier"] = Rectifier(**{**part, "colours": tuple(part["colours"])})
+                values["rectifier"] = RectifierCard(**{**part, "colours": tuple(part["colours"])})
             card = cls(**values)
             wrong = card._wrong()
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

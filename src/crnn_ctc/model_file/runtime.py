@@ -56,7 +56,7 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Found:
+class RectifierOutput:
     """What a rectifier found in N views.
 
     Attributes:
@@ -117,9 +117,9 @@ class Runtime:
         """
         return self._run(["log_probs"], {"images": images})[0]
 
-    def find(self, views: NDArray[np.uint8]) -> Found:
+    def find(self, views: NDArray[np.uint8]) -> RectifierOutput:
         """Views uint8 (N, h, w, 3) to plates, of a graph with a rectifier; as :meth:`log_probs`."""
-        return Found(*self._run(["corners", "rows", "colours"], {"views": views}))
+        return RectifierOutput(*self._run(["corners", "rows", "colours"], {"views": views}))
 
     def _run(
         self, outputs: list[str], inputs: dict[str, NDArray[np.uint8]]

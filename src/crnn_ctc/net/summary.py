@@ -30,7 +30,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Summary:
+class NetworkSummary:
     """A network in numbers.
 
     Attributes:
@@ -61,7 +61,7 @@ class Summary:
         return 2 * self.macs / 1e9
 
 
-def summarize(network: Network, channels: int, height: int, width: int) -> Summary:
+def summarize(network: Network, channels: int, height: int, width: int) -> NetworkSummary:
     """Run one blank picture through ``network`` and count."""
     layers: list[Layer] = []
 
@@ -93,7 +93,7 @@ def summarize(network: Network, channels: int, height: int, width: int) -> Summa
     for hook in hooks:
         hook.remove()
     parameters = list(network.parameters())
-    return Summary(
+    return NetworkSummary(
         tuple(layers),
         len(list(network.modules())),
         sum(p.numel() for p in parameters),

@@ -21,7 +21,7 @@ from crnn_ctc.recipe.schema import (
     Recipe,
     Training,
 )
-from crnn_ctc.recipe.toml_file import RECTIFY, TASK, load, read_values, shipped
+from crnn_ctc.recipe.toml_file import RECTIFY, TASK, load_recipe, read_values, shipped_recipes
 
 __all__ = [
     "NETWORKS",
@@ -43,9 +43,9 @@ __all__ = [
     "RowsData",
     "Sources",
     "Training",
-    "load",
     "load_locator",
+    "load_recipe",
     "load_rectifier",
     "read_values",
-    "shipped",
+    "shipped_recipes",
 ]

@@ -224,7 +224,7 @@ class PlateViewsData(Section):
 
 
 class LabelledData(Section):
-    """Labelled pictures of any line of text; see :func:`crnn_ctc.data.source.open_source`."""
+    """Labelled pictures of any line of text; see :func:`.open_training_data`."""
 
     kind: Literal["labelled"]
     """What the training data are; it decides which other keys the section has."""

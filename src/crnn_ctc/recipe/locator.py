@@ -11,7 +11,7 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.recipe.data import Names
 from crnn_ctc.recipe.schema import Training
 from crnn_ctc.recipe.section import Positive, Section
-from crnn_ctc.recipe.toml_file import one_line, read_values
+from crnn_ctc.recipe.toml_file import first_fault, read_values
 
 
 class ScenesData(Section):
@@ -45,7 +45,7 @@ class LocatorRecipe(Section):
 
 
 def load_locator(source: str | Path, changes: list[str] | None = None) -> LocatorRecipe:
-    """A locator's recipe; see :func:`crnn_ctc.recipe.load`.
+    """A locator's recipe; see :func:`crnn_ctc.recipe.load_recipe`.
 
     Raises:
         InputError: no such recipe, not TOML, an unknown key, a wrong type, a value out of range.
@@ -54,4 +54,4 @@ def load_locator(source: str | Path, changes: list[str] | None = None) -> Locato
     try:
         return LocatorRecipe.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{source}: {one_line(error, values)}") from None
+        raise InputError(f"{source}: {first_fault(error, values)}") from None

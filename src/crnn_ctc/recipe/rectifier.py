@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from crnn_ctc.errors import InputError
 from crnn_ctc.recipe.schema import Training
 from crnn_ctc.recipe.section import Positive, Section, Share
-from crnn_ctc.recipe.toml_file import one_line, read_values
+from crnn_ctc.recipe.toml_file import first_fault, read_values
 
 
 class CornersData(Section):
@@ -51,7 +51,7 @@ class RectifierRecipe(Section):
 
 
 def load_rectifier(source: str | Path, changes: list[str] | None = None) -> RectifierRecipe:
-    """A rectifier's recipe; see :func:`crnn_ctc.recipe.load`.
+    """A rectifier's recipe; see :func:`crnn_ctc.recipe.load_recipe`.
 
     Raises:
         InputError: no such recipe, not TOML, an unknown key, a wrong type, a value out of range.
@@ -60,4 +60,4 @@ def load_rectifier(source: str | Path, changes: list[str] | None = None) -> Rect
     try:
         return RectifierRecipe.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{source}: {one_line(error, values)}") from None
+        raise InputError(f"{source}: {first_fault(error, values)}") from None

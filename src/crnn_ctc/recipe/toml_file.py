@@ -33,7 +33,7 @@ TASK, RECTIFY = "find", "rectify"
 _TASKS = (TASK, RECTIFY)
 
 
-def shipped(task: str | None = None) -> list[str]:
+def shipped_recipes(task: str | None = None) -> list[str]:
     """Names of the recipes that come with the package: of readers, or those of a ``task``."""
     folder = files("crnn_ctc") / "recipes"
     names = [f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")]
@@ -41,7 +41,7 @@ def shipped(task: str | None = None) -> list[str]:
     return sorted(n for n, end in of_a_task.items() if (end if end in _TASKS else None) == task)
 
 
-def load(source: str | Path, changes: list[str] | None = None) -> Recipe:
+def load_recipe(source: str | Path, changes: list[str] | None = None) -> Recipe:
     """The recipe of a shipped name or a file, with ``key.key=value`` changes applied.
 
     Raises:
@@ -53,7 +53,7 @@ def load(source: str | Path, changes: list[str] | None = None) -> Recipe:
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{source}: {one_line(error, values)}") from None
+        raise InputError(f"{source}: {first_fault(error, values)}") from None
 
 
 def read_values(source: str | Path, changes: list[str] | None = None) -> dict[str, Any]:
@@ -63,14 +63,14 @@ def read_values(source: str | Path, changes: list[str] | None = None) -> dict[st
         InputError: no such recipe, not TOML, or a change cannot be made.
     """
     name = str(source)
-    if name in (*shipped(), *shipped(TASK), *shipped(RECTIFY)):
+    if name in (*shipped_recipes(), *shipped_recipes(TASK), *shipped_recipes(RECTIFY)):
         text = (files("crnn_ctc") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
     else:
         try:
             text = Path(source).read_text(encoding="utf-8")
         except FileNotFoundError:
             raise InputError(
-                f"{name}: no such recipe; give a file or one of: {', '.join(shipped())}"
+                f"{name}: no such recipe; give a file or one of: {', '.join(shipped_recipes())}"
             ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{name}: cannot be read as a recipe ({error})") from None
@@ -108,7 +108,7 @@ def _change(values: dict[str, Any], change: str) -> None:
         values[last] = value  # a bare word: --set network.rnn=lstm
 
 
-def one_line(error: ValidationError, values: dict[str, Any]) -> str:
+def first_fault(error: ValidationError, values: dict[str, Any]) -> str:
     """The first fault of a recipe, where it is and how many more there are."""
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"] if part not in _TAGS)

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from crnn_ctc.serve.intake import declared_size, is_multipart, pictures_of
-from crnn_ctc.serve.models import Job
+from crnn_ctc.serve.models import ReadRequest
 from crnn_ctc.serve.problems import Problem
 from crnn_ctc.serve.schema import (
     WHAT,
@@ -64,7 +64,7 @@ async def read(request: Request) -> Response:
         pictures = await pictures_of(request, service.limits)
         started = time.perf_counter()
         jobs = [
-            Job(picture.content, options.alternatives, options.min_confidence, options.find)
+            ReadRequest(picture.content, options.alternatives, options.min_confidence, options.find)
             for picture in pictures
         ]
         readings = await model.batcher.do(jobs, service.limits.seconds)

@@ -15,7 +15,7 @@ from crnn_ctc.serve.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class UploadedPicture:
     """A picture as it came.
 
     Attributes:
@@ -64,7 +64,7 @@ def is_multipart(request: Request) -> bool:
     )
 
 
-async def pictures_of(request: Request, limits: Limits) -> list[Picture]:
+async def pictures_of(request: Request, limits: Limits) -> list[UploadedPicture]:
     """The pictures of a request.
 
     Raises:
@@ -80,7 +80,7 @@ async def pictures_of(request: Request, limits: Limits) -> list[Picture]:
         raise Problem(408, f"the body did not arrive within {limits.seconds:g} s") from None
     if not content:
         raise Problem(400, "an empty body; send a picture")
-    return [Picture("", content)]
+    return [UploadedPicture("", content)]
 
 
 class _Form(MultiPartParser):
@@ -113,7 +113,7 @@ class _Form(MultiPartParser):
             raise MultiPartException("it is cut short")
 
 
-async def _files(request: Request, limits: Limits) -> list[Picture]:
+async def _files(request: Request, limits: Limits) -> list[UploadedPicture]:
     parser = _Form(request, limits)
     try:
         form = await parser.parse()
@@ -131,13 +131,13 @@ async def _files(request: Request, limits: Limits) -> list[Picture]:
         await form.close()
 
 
-async def _pictures(form: FormData, limits: Limits) -> list[Picture]:
+async def _pictures(form: FormData, limits: Limits) -> list[UploadedPicture]:
     files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
     if len(files) > limits.pictures:
         raise _too_many(limits)
     if not files:
         raise Problem(400, "a form without a file; send one or more pictures")
-    return [Picture(file.filename or "", await file.read()) for file in files]
+    return [UploadedPicture(file.filename or "", await file.read()) for file in files]
 
 
 async def _body(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:

@@ -11,17 +11,17 @@ from crnn_ctc.find.photo import Find
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import CPU
 from crnn_ctc.plates import scheme_of
-from crnn_ctc.reader import Reader, Reading, shipped
+from crnn_ctc.reader import Reader, Reading, shipped_models
 from crnn_ctc.serve.batching import Batcher
 from crnn_ctc.serve.limits import Limits
-from crnn_ctc.serve.metrics import Metrics
+from crnn_ctc.serve.prometheus import ServiceMetrics
 
 MOST_ALTERNATIVES = 10
 """That a request can ask for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ReadRequest:
     """A picture to read.
 
     Attributes:
@@ -47,7 +47,7 @@ class ServedModel:
         metrics: to count in.
     """
 
-    def __init__(self, reader: Reader, name: str, limits: Limits, metrics: Metrics) -> None:
+    def __init__(self, reader: Reader, name: str, limits: Limits, metrics: ServiceMetrics) -> None:
         self.name = name
         # searching for alternatives takes long: only those who ask for them pay for it
         self._reader = reader
@@ -70,7 +70,7 @@ class ServedModel:
         """Of what is accepted, where a request does not say."""
         return self._reader.min_confidence
 
-    def read(self, jobs: list[Job]) -> list[Reading]:
+    def read(self, jobs: list[ReadRequest]) -> list[Reading]:
         """Readings, in order; a picture that cannot be read has its ``error``."""
         readings: dict[int, Reading] = {}
         ways = [(job.alternatives > 0, job.find) for job in jobs]
@@ -91,7 +91,7 @@ class ServedModel:
                 self._metrics.confidence.labels(self.name).observe(reading.confidence)
 
 
-def _as_asked(reading: Reading, job: Job) -> Reading:
+def _as_asked(reading: Reading, job: ReadRequest) -> Reading:
     plates = reading.plates and tuple(
         replace(plate, alternatives=plate.alternatives[: job.alternatives])
         for plate in reading.plates
@@ -111,7 +111,7 @@ def _outcome(reading: Reading) -> str:
 def open_models(
     models: Sequence[str],
     limits: Limits,
-    metrics: Metrics,
+    metrics: ServiceMetrics,
     threads: int = 1,
     device: str = CPU,
     min_confidence: float = 0.0,
@@ -133,7 +133,7 @@ def open_models(
     """
     opened: dict[str, ServedModel] = {}
     for model in models:
-        name = model if model in shipped() else Path(model).stem
+        name = model if model in shipped_models() else Path(model).stem
         if name in opened:
             raise InputError(f"{model}: a second model named {name}; rename its file")
         reader = Reader(

@@ -8,8 +8,8 @@ import time
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from crnn_ctc.serve.metrics import Metrics
 from crnn_ctc.serve.problems import Problem
+from crnn_ctc.serve.prometheus import ServiceMetrics
 
 _LOG = logging.getLogger("crnn_ctc.serve")
 
@@ -36,7 +36,7 @@ class Observer:
         metrics: to count in.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
         self._app = app
         self._metrics = metrics
 

@@ -14,8 +14,8 @@ from ray import serve
 from crnn_ctc.serve.app import make_app
 from crnn_ctc.serve.keys import ENVIRONMENT, keys_of
 from crnn_ctc.serve.limits import Limits
-from crnn_ctc.serve.metrics import Metrics
 from crnn_ctc.serve.models import open_models
+from crnn_ctc.serve.prometheus import ServiceMetrics
 from crnn_ctc.serve.service import Service
 
 MODELS = "CRNN_CTC_MODELS"
@@ -28,7 +28,7 @@ def replica() -> FastAPI:
         InputError: no such model.
     """
     names = [name for name in os.environ.get(MODELS, "plates-small,digits-tiny").split(",") if name]
-    limits, metrics = Limits(), Metrics()
+    limits, metrics = Limits(), ServiceMetrics()
     models = open_models(names, limits, metrics)
     return make_app(Service(models, limits, keys_of(None, os.environ.get(ENVIRONMENT)), metrics))
 

@@ -6,8 +6,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from crnn_ctc.serve.metrics import MEDIA_TYPE
 from crnn_ctc.serve.problems import Problem
+from crnn_ctc.serve.prometheus import MEDIA_TYPE
 from crnn_ctc.serve.schema import StateAnswer, problems
 from crnn_ctc.serve.service import ALLOWED, service_of
 

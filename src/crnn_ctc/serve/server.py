@@ -34,7 +34,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def configured(app: ASGIApp, seconds: float, access_log: bool = False) -> uvicorn.Config:
-    """How the application is served; see :func:`run`."""
+    """How the application is served; see :func:`run_server`."""
     return uvicorn.Config(
         app,
         http=BoundedHead,
@@ -48,7 +48,9 @@ def configured(app: ASGIApp, seconds: float, access_log: bool = False) -> uvicor
     )
 
 
-def run(app: ASGIApp, listening: socket.socket, seconds: float, access_log: bool = False) -> None:
+def run_server(
+    app: ASGIApp, listening: socket.socket, seconds: float, access_log: bool = False
+) -> None:
     """Serve until SIGTERM or SIGINT; what was accepted is answered.
 
     Args:

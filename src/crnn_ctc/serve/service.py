@@ -12,9 +12,9 @@ from starlette.requests import Request
 
 from crnn_ctc.serve.keys import Keys
 from crnn_ctc.serve.limits import Budget, Limits
-from crnn_ctc.serve.metrics import Metrics
 from crnn_ctc.serve.models import ServedModel
 from crnn_ctc.serve.problems import Problem
+from crnn_ctc.serve.prometheus import ServiceMetrics
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Service:
     models: Mapping[str, ServedModel]
     limits: Limits
     keys: Keys
-    metrics: Metrics
+    metrics: ServiceMetrics
     budget: Budget = field(init=False)
 
     def __post_init__(self) -> None:

@@ -39,7 +39,7 @@ _GROUP = (0.35, 0.7, 0.9)
 
 
 @dataclass(frozen=True)
-class View:
+class StreetView:
     """A training picture.
 
     Attributes:
@@ -123,7 +123,7 @@ class StreetSynthesizer:
     def _with_plates(self) -> list[Street]:
         return [street for street in self._streets if street.plates] or list(self._streets)
 
-    def view(self, i: int) -> View:
+    def view(self, i: int) -> StreetView:
         """View ``i``, 0 or more."""
         draws = Draws(uniforms(self._seed, i, (_DRAWS,)))
         size = self._size
@@ -141,7 +141,7 @@ class StreetSynthesizer:
             visible = [_visible(quad, size) for quad in quads]
         seen = [k for k, share in enumerate(visible) if share >= _VISIBLE]
         cut = [k for k, share in enumerate(visible) if 0 < share < _VISIBLE]
-        return View(
+        return StreetView(
             _photograph(image, draws),
             np.array([quads[k] for k in seen], np.float32).reshape(-1, 4, 2),
             np.array([exact[k] for k in seen], np.bool_),

@@ -30,13 +30,13 @@ from crnn_ctc.data.source import (
     Places,
     Source,
     Validation,
-    open_source,
+    open_training_data,
     with_alphabet,
     with_images,
 )
 from crnn_ctc.decode import greedy_texts
 from crnn_ctc.errors import InputError
-from crnn_ctc.evaluation.metrics import measure
+from crnn_ctc.evaluation.metrics import text_metrics
 from crnn_ctc.net.build import build
 from crnn_ctc.net.network import scale_pixels
 from crnn_ctc.recipe import PlateViewsData, Recipe
@@ -75,7 +75,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 @missing_is_an_error()
-def fit(
+def train_reader(
     recipe: Recipe,
     data: Path,
     run: Path,
@@ -110,7 +110,7 @@ def fit(
         known = widened(known, recipe)
         check_start(recipe, known)
     steps = build(recipe).steps(recipe.input.width)  # before the data: if it fails, at once
-    source, validation = open_source(recipe, data)
+    source, validation = open_training_data(recipe, data)
     plan, alphabet = recipe.training, recipe.characters
     teacher = Teacher(plan.teacher, recipe, steps) if plan.teacher is not None else None
     state = (
@@ -188,7 +188,7 @@ def fit(
         )
         if init_note:
             record.note(init_note)
-        for images, texts, places, targets in batches(source, ahead, size, part, teacher):
+        for images, texts, places, targets in training_batches(source, ahead, size, part, teacher):
             torch.manual_seed((recipe.seed + step * world + rank) % 2**63)  # dropout's
             model.train()
             log_probs = model(scale_pixels(torch.from_numpy(images).to(device)))
@@ -250,7 +250,7 @@ def fit(
     return best if is_main else None
 
 
-def batches(
+def training_batches(
     source: Source, steps: range, size: int, part: slice, teacher: Teacher | None = None
 ) -> Iterator[tuple[NDArray[np.uint8], list[str], Places | None, NDArray[np.float32] | None]]:
     """Batches of ``steps``, each composed in a thread while the one before trains.
@@ -296,7 +296,7 @@ def validate(
         log_probs = network(scale_pixels(torch.from_numpy(images).to(device))).cpu().numpy()
         read += greedy_texts(log_probs, alphabet)
         labels += texts
-    metrics = measure(read, labels)
+    metrics = text_metrics(read, labels)
     return {"exact_match": metrics.exact_match, "cer": metrics.cer}
 
 

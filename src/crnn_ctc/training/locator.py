@@ -23,12 +23,12 @@ from crnn_ctc.data.scenes import Scene, read_scenes
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.locating import LocatingCount
 from crnn_ctc.files import write_atomically
-from crnn_ctc.find.decoding import STRIDE, Found, decode
+from crnn_ctc.find.decoding import STRIDE, LocatedPlate, decode
 from crnn_ctc.image import load as load_picture
 from crnn_ctc.image import names_picture
 from crnn_ctc.net.locator import FromPixels, LocatorNetwork, locator_loss
 from crnn_ctc.recipe import LocatorRecipe, Names
-from crnn_ctc.synthesis.street import Street, StreetSynthesizer, View
+from crnn_ctc.synthesis.street import Street, StreetSynthesizer, StreetView
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.training import checkpoint, precision
 from crnn_ctc.training.fit import Interrupted, batches_ahead, signals
@@ -159,7 +159,7 @@ _DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _Targets = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
-def targets(view: View) -> _Targets:
+def targets(view: StreetView) -> _Targets:
     """What the maps of a view should be; see :func:`crnn_ctc.net.locator.locator_loss`."""
     cells = view.image.shape[0] // STRIDE
     ys, xs = np.mgrid[:cells, :cells].astype(np.float32) + np.float32(0.5)
@@ -193,7 +193,7 @@ def _batch(source: StreetSynthesizer, step: int, size: int) -> tuple[NDArray[np.
     return np.stack([view.image for view in views]), (heat, corners, weights, care)
 
 
-_Validation = list[tuple[NDArray[np.uint8], View]]
+_Validation = list[tuple[NDArray[np.uint8], StreetView]]
 
 
 def _open(recipe: LocatorRecipe, data: Path) -> tuple[StreetSynthesizer, _Validation]:
@@ -224,7 +224,7 @@ def _scenes(data: Path, names: Names) -> list[Scene]:
     return [scene for name in _several(names) for scene in read_scenes(data / name)]
 
 
-def _small(scene: Scene) -> tuple[NDArray[np.uint8], View]:
+def _small(scene: Scene) -> tuple[NDArray[np.uint8], StreetView]:
     """A validation photograph at the size it is searched in, filled up to multiples of 32."""
     image = load_picture(scene.path)
     factor = _VALIDATION_SIDE / max(image.shape[:2])
@@ -235,7 +235,7 @@ def _small(scene: Scene) -> tuple[NDArray[np.uint8], View]:
     plates = [plate.corners * np.float32(factor) for plate in scene.plates]
     exact = np.array([plate.exact for plate in scene.plates], np.bool_)
     none = np.zeros((0, 4, 2), np.float32)
-    return filled, View(filled, np.array(plates, np.float32).reshape(-1, 4, 2), exact, none)
+    return filled, StreetView(filled, np.array(plates, np.float32).reshape(-1, 4, 2), exact, none)
 
 
 @torch.inference_mode()
@@ -257,7 +257,7 @@ def _validate(
     return numbers | {"photo_iou": numbers["mean_iou"], "mean_iou": float(np.mean(means))}
 
 
-def _decoded(heat: Tensor, corners: Tensor) -> list[Found]:
+def _decoded(heat: Tensor, corners: Tensor) -> list[LocatedPlate]:
     return decode(heat[0].cpu().numpy(), corners[0].cpu().numpy(), _THRESHOLD)
 
 

@@ -15,12 +15,12 @@ from crnn_ctc import __version__
 from crnn_ctc.errors import InputError
 from crnn_ctc.model_file import card
 from crnn_ctc.model_file.card import Card
-from crnn_ctc.model_file.runtime import Found
+from crnn_ctc.model_file.runtime import RectifierOutput
 from crnn_ctc.net.build import build
 from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.net.rectifier import COLOURS, VIEW_HEIGHT, VIEW_WIDTH
 from crnn_ctc.net.summary import summarize
-from crnn_ctc.recipe import ROW_STEP, PlateViewsData, Recipe, RowsData, load
+from crnn_ctc.recipe import ROW_STEP, PlateViewsData, Recipe, RowsData, load_recipe
 from crnn_ctc.rectify import MARGIN
 from crnn_ctc.training.checkpoint import BEST, RECIPE, RECTIFIER, STATE, load_tensors, under
 from crnn_ctc.training.trained_rectifier import TrainedRectifier
@@ -65,7 +65,7 @@ class Trained:
         with torch.inference_mode():
             return self.network(scale_pixels(torch.from_numpy(images))).numpy()  # type: ignore[no-any-return]
 
-    def find_plates(self, views: NDArray[np.uint8]) -> Found:
+    def find_plates(self, views: NDArray[np.uint8]) -> RectifierOutput:
         """See :meth:`crnn_ctc.recognize.Recognizer.find_plates`."""
         assert self.rectifier is not None
         return self.rectifier.find(views)
@@ -81,7 +81,7 @@ def _last(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The averaged weights of a run's last checkpoint, and what a card says of them."""
     tensors, facts = load_tensors(folder / STATE.name)
     averaged = under("averaged.module", tensors)
-    recipe = load(folder.resolve().parent / RECIPE).model_dump()
+    recipe = load_recipe(folder.resolve().parent / RECIPE).model_dump()
     return averaged, {"recipe": recipe, "step": facts["step"], "validation": {}}
 
 
@@ -91,7 +91,7 @@ def describe(recipe: Recipe) -> str:
     return f"{recipe.description}, {network}" if recipe.description else network
 
 
-_RECTIFIER = card.Rectifier(VIEW_HEIGHT, VIEW_WIDTH, MARGIN, COLOURS)
+_RECTIFIER = card.RectifierCard(VIEW_HEIGHT, VIEW_WIDTH, MARGIN, COLOURS)
 
 
 def make_card(recipe: Recipe, network: Network, facts: dict[str, Any]) -> Card:

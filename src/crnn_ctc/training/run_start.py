@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from crnn_ctc import __version__
 from crnn_ctc.errors import InputError
 from crnn_ctc.files import write_atomically
-from crnn_ctc.recipe import Recipe, load
+from crnn_ctc.recipe import Recipe, load_recipe
 from crnn_ctc.training import checkpoint
 
 if sys.version_info >= (3, 11):
@@ -51,7 +51,7 @@ def check_run(run: Path, recipe: Recipe, pictures: int, resume: bool) -> None:
         return
     if not resume:
         raise InputError(f"{run}: holds a run already; give --resume to go on, or another --run")
-    before = load(run / checkpoint.RECIPE).model_dump()
+    before = load_recipe(run / checkpoint.RECIPE).model_dump()
     now = recipe.model_dump()
     known = _versions(run).get("pictures")
     if known is not None and known != pictures:

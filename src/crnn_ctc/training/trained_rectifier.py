@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from crnn_ctc.errors import InputError
-from crnn_ctc.model_file.runtime import Found
+from crnn_ctc.model_file.runtime import RectifierOutput
 from crnn_ctc.net.network import scale_pixels
 from crnn_ctc.net.rectifier import Rectifier
 from crnn_ctc.training.checkpoint import BEST, RECTIFIER, load_tensors
@@ -35,10 +35,10 @@ class TrainedRectifier:
             raise InputError("the rectifier's weights do not fit it; train it again") from None
 
     @torch.inference_mode()
-    def find(self, views: NDArray[np.uint8]) -> Found:
+    def find(self, views: NDArray[np.uint8]) -> RectifierOutput:
         """Views uint8 (N, 48, 96, 3) to plates."""
         corners, rows, colours = self.network(scale_pixels(torch.from_numpy(views)))
-        return Found(corners.numpy(), rows.sigmoid().numpy(), colours.softmax(-1).numpy())
+        return RectifierOutput(corners.numpy(), rows.sigmoid().numpy(), colours.softmax(-1).numpy())
 
 
 def open_rectifier(run: str | Path) -> TrainedRectifier:

@@ -60,7 +60,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class KeptFrame:
     """A frame of a vehicle that is kept.
 
     Attributes:
@@ -99,7 +99,7 @@ class Track:
     last: float
     sighting: Sighting
     seen: int = 0
-    views: list[View] = field(default_factory=list)
+    views: list[KeptFrame] = field(default_factory=list)
     _velocity: NDArray[np.float32] = field(default_factory=lambda: np.zeros(2, np.float32))
     _texts: dict[str, float] = field(default_factory=dict)
     _surest: float = 0.0
@@ -132,7 +132,7 @@ class Track:
         # a parked car: hardly better views are not worth their cost
         return len(self.views) < VIEWS or quality > 1.05 * min(v.quality for v in self.views)
 
-    def keep(self, view: View) -> None:
+    def keep(self, view: KeptFrame) -> None:
         """Keep a view, in the place of the worst one where there are enough."""
         if len(self.views) == VIEWS:
             self.views.remove(min(self.views, key=lambda v: v.quality))

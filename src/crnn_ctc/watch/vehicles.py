@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crnn_ctc.find.cutout import cut_out
-from crnn_ctc.find.decoding import Found
+from crnn_ctc.find.decoding import LocatedPlate
 from crnn_ctc.reader import Reader
 from crnn_ctc.reading import Reading, TrackReading
-from crnn_ctc.watch.follow import GAP, Sighting, Track, Tracker, View
+from crnn_ctc.watch.follow import GAP, KeptFrame, Sighting, Track, Tracker
 from crnn_ctc.watch.frame import Frame
 
 _WIDEST = 480
@@ -43,7 +43,7 @@ class Vehicle:
     last: float
     seen: int
     reading: TrackReading
-    best: View
+    best: KeptFrame
 
     def photo(self) -> tuple[NDArray[np.uint8], Reading]:
         """The best frame, uint8 RGB (H, W, 3), and the reading in pixels of it.
@@ -101,10 +101,13 @@ class Watcher:
             if self._photos and photo is None:
                 photo = _jpeg(picture)
             cutouts = tuple(
-                _reduced(way.picture) for way in cut_out(picture, Found(quad, 1), self._reader.card)
+                _reduced(way.picture)
+                for way in cut_out(picture, LocatedPlate(quad, 1), self._reader.card)
             )
             jpeg, scale = photo or (None, 1.0)
-            view = View(quality, frame.number, frame.time, quad, cutouts, jpeg, scale, frame.name)
+            view = KeptFrame(
+                quality, frame.number, frame.time, quad, cutouts, jpeg, scale, frame.name
+            )
             track.keep(view)
         return gone
 

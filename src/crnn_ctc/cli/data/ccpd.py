@@ -49,8 +49,8 @@ def ccpd(
     from crnn_ctc.cli.extras import needs
     from crnn_ctc.cli.progress import track
     from crnn_ctc.data.ccpd import find_pictures
-    from crnn_ctc.data.ccpd_crops import Cropper, Summary, make_crops, prepare
-    from crnn_ctc.data.processes import cores
+    from crnn_ctc.data.ccpd_crops import Cropper, CropSummary, make_crops, prepare_folder
+    from crnn_ctc.data.workers import cores
     from crnn_ctc.errors import InputError
 
     if crop is not Crop.BOX:
@@ -65,8 +65,8 @@ def ccpd(
     first = next(pictures, None)  # a wrong SRC leaves no DST behind
     if first is None:
         raise InputError(f"{source}: its split files name no pictures; copy them again")
-    prepare(target, settings)
-    cropper, made = Cropper(target, crop.value, seed), Summary()
+    prepare_folder(target, settings)
+    cropper, made = Cropper(target, crop.value, seed), CropSummary()
     crops = make_crops(find_pictures(source), cropper, copies, workers or cores(), made)
     for _ in track(crops, "cropping"):
         pass

@@ -18,7 +18,7 @@ HELD_OUT_SEED = 1_000_003
 """No shipped recipe trains with it: plates made with it are new to every shipped model."""
 
 
-class Format(StrEnum):
+class PictureFormat(StrEnum):
     """Of the pictures."""
 
     PNG = "png"
@@ -63,8 +63,8 @@ def synth(
         typer.Option(min=0, max=1, help="Share of the plates made with --glyphs: 0.5."),
     ] = None,
     form: Annotated[
-        Format, typer.Option("--format", help="png keeps the pixels exactly.")
-    ] = Format.PNG,
+        PictureFormat, typer.Option("--format", help="png keeps the pixels exactly.")
+    ] = PictureFormat.PNG,
     sheet: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Draw the first 96 plates on a sheet, to look at."),
@@ -114,12 +114,12 @@ def _save_set(
     target: Path,
     start: int,
     count: int,
-    form: Format,
+    form: PictureFormat,
     workers: int,
 ) -> None:
     from crnn_ctc.cli.progress import track
-    from crnn_ctc.data.processes import cores
     from crnn_ctc.data.synthetic_set import SyntheticSet
+    from crnn_ctc.data.workers import cores
 
     plates = SyntheticSet(target, synthesizer, start, form.value)
     kept = 0
@@ -149,11 +149,11 @@ def _save_sheet(synthesizer: PlateSynthesizer, start: int, file: Path) -> None:
 
 def _warn(seed: int) -> None:
     """Say so where a shipped recipe trains on these very plates."""
-    from crnn_ctc.recipe import PlatesData, load, shipped
+    from crnn_ctc.recipe import PlatesData, load_recipe, shipped_recipes
 
     trained = [
         recipe.name
-        for recipe in map(load, shipped())
+        for recipe in map(load_recipe, shipped_recipes())
         if isinstance(recipe.data, PlatesData) and recipe.seed == seed
     ]
     if trained:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from crnn_ctc.evaluation.aligned import Pair, aligned
-from crnn_ctc.evaluation.read import Picture, Read
+from crnn_ctc.evaluation.read import EvaluationPicture, Read
 from crnn_ctc.evaluation.report.thumbnail import Thumbnail, thumbnail
 
 _DENSE = 10  # characters; more need smaller type
@@ -44,7 +44,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ContenderReading:
     """What one contender read.
 
     Attributes:
@@ -77,7 +77,7 @@ class Entry:
     name: str
     label: str
     thumbnail: Thumbnail | None
-    readings: tuple[Reading, ...]
+    readings: tuple[ContenderReading, ...]
     above: Panel | None
     below: Panel
     edits: bool = True
@@ -111,7 +111,7 @@ def entry_of_two(
     show: Callable[[str], str],
 ) -> Entry:
     """Two contenders' readings of a picture: the first's characters above it, the other's below."""
-    picture: Picture = reads[0].picture
+    picture: EvaluationPicture = reads[0].picture
     above, below = (_panel(read, _pairs(read)) for read in reads)
     return Entry(
         picture.name,
@@ -123,8 +123,8 @@ def entry_of_two(
     )
 
 
-def _reading(read: Read, name: str, show: Callable[[str], str]) -> Reading:
-    return Reading(name, show(read.text), read.confidence, read.right)
+def _reading(read: Read, name: str, show: Callable[[str], str]) -> ContenderReading:
+    return ContenderReading(name, show(read.text), read.confidence, read.right)
 
 
 def _pairs(read: Read, truth: bool = True) -> list[Pair]:

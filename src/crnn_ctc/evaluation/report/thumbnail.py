@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from crnn_ctc.errors import InputError
-from crnn_ctc.evaluation.read import Picture
+from crnn_ctc.evaluation.read import EvaluationPicture
 from crnn_ctc.image import load
 
 _WIDEST, _TALLEST = 480, 360  # pixels: twice what is shown, for screens with fine pixels
@@ -34,7 +34,7 @@ class Thumbnail:
     shown: int
 
 
-def thumbnail(picture: Picture) -> Thumbnail | None:
+def thumbnail(picture: EvaluationPicture) -> Thumbnail | None:
     """The picture whole, shrunk where it is large; None where it can no longer be read."""
     try:
         image = Image.fromarray(load(picture.source))

@@ -17,7 +17,7 @@ _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _SHARES = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
 
 
-class Metrics:
+class ServiceMetrics:
     """Counters of one service. Labels are few: a client cannot make new ones."""
 
     def __init__(self) -> None:

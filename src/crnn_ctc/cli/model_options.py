@@ -23,7 +23,7 @@ Device = Annotated[
 ]
 
 
-class Finding(StrEnum):
+class FindOption(StrEnum):
     """Which pictures are searched for plates; see :data:`crnn_ctc.find.photo.Find`."""
 
     AUTO = "auto"
@@ -32,7 +32,7 @@ class Finding(StrEnum):
 
 
 Find = Annotated[
-    Finding, typer.Option(help="Search for plates: auto in photographs, always, or never.")
+    FindOption, typer.Option(help="Search for plates: auto in photographs, always, or never.")
 ]
 
 

@@ -10,14 +10,14 @@ from itertools import islice
 from multiprocessing import get_context
 
 from crnn_ctc.bulk.shards import Shard
-from crnn_ctc.bulk.work import TRIES, Done, Job, Worker, given_up
-from crnn_ctc.data.processes import cores, end_with_parent
+from crnn_ctc.bulk.work import TRIES, BulkJob, Done, Worker, given_up
+from crnn_ctc.data.workers import cores, end_with_parent
 
 _worker: Worker
 """That of this process, where it is one of a pool."""
 
 
-def read_with_processes(job: Job, shards: Iterator[Shard], workers: int) -> Iterator[Done]:
+def read_with_processes(job: BulkJob, shards: Iterator[Shard], workers: int) -> Iterator[Done]:
     """Read shards with worker processes; results come in the order in which they are done.
 
     When a worker dies, nobody knows on which shard: those that were begun are read again one by
@@ -65,7 +65,7 @@ def read_with_processes(job: Job, shards: Iterator[Shard], workers: int) -> Iter
         raise failure
 
 
-def _read_alone(job: Job, shard: Shard) -> Done:
+def _read_alone(job: BulkJob, shard: Shard) -> Done:
     for _ in range(TRIES - 1):  # once it was begun already
         with _pool(job, 1) as pool:
             try:
@@ -75,12 +75,12 @@ def _read_alone(job: Job, shard: Shard) -> Done:
     return given_up(shard)
 
 
-def _pool(job: Job, workers: int) -> ProcessPoolExecutor:
+def _pool(job: BulkJob, workers: int) -> ProcessPoolExecutor:
     # spawned: a forked process would lack the runtime's threads
     return ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (job,))
 
 
-def _start_worker(job: Job) -> None:
+def _start_worker(job: BulkJob) -> None:
     global _worker  # a pool has no other place for what a process keeps
     # Ctrl-C ends it at once: parts are written whole or not at all
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -15,9 +15,9 @@ from typing import Any
 import ray
 import ray.data
 
-from crnn_ctc.bulk.places import one_line
+from crnn_ctc.bulk.places import error_line
 from crnn_ctc.bulk.shards import Shard
-from crnn_ctc.bulk.work import TRIES, Done, Job, Worker, given_up
+from crnn_ctc.bulk.work import TRIES, BulkJob, Done, Worker, given_up
 from crnn_ctc.errors import InputError
 
 WAVE = 32
@@ -27,7 +27,7 @@ WAVE = 32
 class _Actor:
     """A :class:`Worker`, for rows."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: BulkJob) -> None:
         self._job = job
         self._worker: Worker | None = None
 
@@ -41,7 +41,7 @@ class _Actor:
         return asdict(done) | {"error": done.error or ""}  # a column of one type
 
 
-def read_with_ray(job: Job, shards: Iterator[Shard], workers: int) -> Iterator[Done]:
+def read_with_ray(job: BulkJob, shards: Iterator[Shard], workers: int) -> Iterator[Done]:
     """Read shards, each by one of ``workers`` actors; in the order in which they are done.
 
     0 workers: as many as the cluster has CPUs for. The cluster is that of ``RAY_ADDRESS``, or one
@@ -59,7 +59,7 @@ def read_with_ray(job: Job, shards: Iterator[Shard], workers: int) -> Iterator[D
         except (ConnectionError, RuntimeError, ValueError) as error:
             address = os.environ.get("RAY_ADDRESS", "this machine")
             raise InputError(
-                f"{address}: no Ray there ({one_line(error)}); see RAY_ADDRESS, and ray start"
+                f"{address}: no Ray there ({error_line(error)}); see RAY_ADDRESS, and ray start"
             ) from None
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -74,7 +74,7 @@ def read_with_ray(job: Job, shards: Iterator[Shard], workers: int) -> Iterator[D
             ray.shutdown()
 
 
-def _read(job: Job, wave: list[Shard], workers: int) -> Iterator[Done]:
+def _read(job: BulkJob, wave: list[Shard], workers: int) -> Iterator[Done]:
     waiting = {shard.number: shard for shard in wave}
     rows = [{"shard": zlib.compress(pickle.dumps(shard), 1)} for shard in wave]
     with warnings.catch_warnings():

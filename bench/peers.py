@@ -26,8 +26,8 @@ from crnn_ctc import Reader
 from crnn_ctc.benchmark.machine import processor
 from crnn_ctc.data.labelled import Labelled, read_labelled
 from crnn_ctc.image import load
+from crnn_ctc.model_file.opening import model_path
 from crnn_ctc.plates.scheme import plate_label
-from crnn_ctc.reader import model_path
 from peer_worker import PEERS, installed
 from timing import Row, in_turn, report
 

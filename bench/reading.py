@@ -13,8 +13,8 @@ import onnxruntime
 import torch
 
 from crnn_ctc import Reader
+from crnn_ctc.model_file.opening import shipped_models
 from crnn_ctc.net.crnn import CRNN_Tiny
-from crnn_ctc.reader import shipped_models
 from model_project import read
 from timing import in_turn, milliseconds, report
 

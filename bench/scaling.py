@@ -25,8 +25,8 @@ from crnn_ctc.benchmark.machine import processor
 from crnn_ctc.benchmark.specimens import specimens
 from crnn_ctc.decode.decoder import Decoder, tempered
 from crnn_ctc.grammar import open_grammar
+from crnn_ctc.model_file.opening import model_path
 from crnn_ctc.model_file.runtime import open_session
-from crnn_ctc.reader import model_path
 from timing import Row, in_turn, milliseconds, report
 
 PLOT = Path(__file__).parents[1] / "docs" / "images" / "scaling.png"

@@ -19,7 +19,7 @@ from crnn_ctc.data.digits import load_digits
 from crnn_ctc.data.sequences import protocol
 from crnn_ctc.decode import greedy_texts
 from crnn_ctc.evaluation.metrics import text_metrics
-from crnn_ctc.reader import model_path, shipped_models
+from crnn_ctc.model_file.opening import model_path, shipped_models
 from helpers.data import EXAMPLES
 
 PICTURES = sorted((EXAMPLES / "digits").iterdir())

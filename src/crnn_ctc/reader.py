@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
-from importlib.resources import as_file, files
-from itertools import islice, starmap
+from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
@@ -25,38 +22,18 @@ from crnn_ctc.find.decoding import LocatedPlate
 from crnn_ctc.find.photo import Find, PlateFinder
 from crnn_ctc.grammar import known_texts
 from crnn_ctc.image import MAX_PIXELS, WARNING, ChannelOrder, Source, load_each, open_picture
-from crnn_ctc.model_file.card import KEY, Card
-from crnn_ctc.model_file.runtime import CPU, RectifierOutput, Runtime
+from crnn_ctc.model_file.opening import lasting_name, open_model, open_model_once
+from crnn_ctc.model_file.runtime import CPU, RectifierOutput
 from crnn_ctc.plates import scheme_of
 from crnn_ctc.plates.china import CHINA
-from crnn_ctc.reading import Character, Quad, Reading, TrackReading
+from crnn_ctc.reading import Character, Reading, TrackReading, reading_fields
 from crnn_ctc.recognize import Recognition, recognize, recognize_with_log_probs
-from crnn_ctc.rectify import project
 from crnn_ctc.stream import batches
 
-__all__ = [
-    "Alternative",
-    "Character",
-    "Reader",
-    "Reading",
-    "TrackReading",
-    "model_path",
-    "shipped_models",
-]
-
-
-USUAL = {"digits": "digits-rows", "plates": "plates-small"}
-"""The shipped model that a kind of text stands for."""
+__all__ = ["Alternative", "Character", "Reader", "Reading", "TrackReading"]
 
 _AT_ONCE = 64
 """Pictures that the network reads at once; a batch of photographs may have many more plates."""
-
-
-def shipped_models() -> list[str]:
-    """Names of the models that come with the package and read text; locators are left out."""
-    folder = files("crnn_ctc") / "models"
-    names = [f.name.removesuffix(".onnx") for f in folder.iterdir() if f.name.endswith(".onnx")]
-    return sorted(name for name in names if not name.endswith("-find"))
 
 
 class Reader:
@@ -113,8 +90,8 @@ class Reader:
         if not 0 <= min_confidence <= 1:
             raise InputError(f"least confidence {min_confidence}: give one from 0 to 1")
         self.min_confidence = min_confidence
-        self._opened = (_lasting(model), threads, device)
-        self.runtime, self.card = _open(model, threads, device)
+        self._opened = (lasting_name(model), threads, device)
+        self.runtime, self.card = open_model(model, threads, device)
         if known is not None and grammar is not None:
             raise InputError("known texts and a grammar: give one or the other")
         if decode in UNRESTRICTED and (known is not None or grammar not in (None, NO_GRAMMAR)):
@@ -142,7 +119,7 @@ class Reader:
         vars(self).update(state)
         model = self._opened[0]
         written = model.stat().st_mtime_ns if isinstance(model, Path) and model.exists() else 0
-        self.runtime, card = _open_once(*self._opened, written)
+        self.runtime, card = open_model_once(*self._opened, written)
         if card != self.card:
             raise InputError(f"{model}: another model than the reader was made with; make it again")
 
@@ -182,7 +159,7 @@ class Reader:
         picture = open_picture(source, self._max_pixels, self._order(channel_order))
         (reading,) = self._read_pictures([picture], self._finder)
         assert isinstance(reading, Reading)
-        return _timed(reading, (time.perf_counter() - started) * 1e3)
+        return reading.with_ms((time.perf_counter() - started) * 1e3)
 
     def find(self, source: Source, channel_order: ChannelOrder | None = None) -> list[Reading]:
         """Read every plate of a photograph, from left to right, whatever the picture looks like.
@@ -216,7 +193,7 @@ class Reader:
         (reading,) = self._read_pictures([photo], lambda _: found)
         assert isinstance(reading, Reading)
         ms = (time.perf_counter() - started) * 1e3
-        return found, [_timed(plate, ms) for plate in reading.plates or ()]
+        return found, [plate.with_ms(ms) for plate in reading.plates or ()]
 
     def read(
         self,
@@ -254,10 +231,8 @@ class Reader:
             found = self._read_pictures(pictures, self._finder)
             ms = (time.perf_counter() - started) * 1e3 / len(batch)
             for one in found:
-                if isinstance(one, InputError):
-                    yield Reading.failed(str(one), ms)
-                else:
-                    yield _timed(one, ms)
+                reading = Reading.failed(str(one)) if isinstance(one, InputError) else one
+                yield reading.with_ms(ms)
 
     def _read_pictures(
         self,
@@ -295,11 +270,7 @@ class Reader:
         readings: list[Reading | InputError] = []
         for of_each, warning in zip(plates, warnings, strict=True):
             if of_each is None:
-                one = next(results)
-                if isinstance(one, InputError):
-                    readings.append(one)
-                else:
-                    readings.append(Reading(**self._fields(one, 0.0)))
+                readings.append(self._reading(next(results)))
                 continue
             read = [
                 max((self._placed(next(results), way) for way in ways), key=lambda r: r.confidence)
@@ -312,18 +283,15 @@ class Reader:
 
     def _placed(self, recognition: Recognition | InputError, cutout: Cutout) -> Reading:
         """The reading of a cut-out, in pixels of its photograph."""
-        assert isinstance(recognition, Recognition)
-        reading = Reading(**self._fields(recognition, 0.0))
-        characters = []
-        for character in reading.characters:
-            quad = project(cutout.to_photo, np.array(character.corners))
-            start, end = float(quad[:, 0].min()), float(quad[:, 0].max())
-            moved = replace(character, start=start, end=end, corners=_points(quad))
-            characters.append(moved)
-        corners = cutout.found.corners.astype(np.float64)
-        if reading.corners:  # those of the model's rectifier, which looks closer
-            corners = project(cutout.to_photo, np.array(reading.corners))
-        return replace(reading, characters=tuple(characters), corners=_points(corners))
+        reading = self._reading(recognition)
+        assert isinstance(reading, Reading)
+        return reading.in_photo(cutout.to_photo, cutout.found.corners)
+
+    def _reading(self, found: Recognition | InputError) -> Reading | InputError:
+        return found if isinstance(found, InputError) else Reading(**self._fields(found))
+
+    def _fields(self, recognition: Recognition) -> dict[str, Any]:
+        return reading_fields(recognition, self._scheme, self.min_confidence)
 
     def read_track(
         self,
@@ -371,7 +339,8 @@ class Reader:
         )
         ms = (time.perf_counter() - started) * 1e3
         return TrackReading(
-            **self._fields(replace(recognitions[best], decoded=fused), ms),
+            **self._fields(replace(recognitions[best], decoded=fused)),
+            ms=ms,
             frames=len(recognitions),
             best=places[best],
             skipped=tuple(errors),
@@ -417,105 +386,11 @@ class Reader:
             )
         return found
 
-    def _fields(self, recognition: Recognition, ms: float) -> dict[str, Any]:
-        """The fields of a :class:`Reading`."""
-        decoded, plate = recognition.decoded, recognition.plate
-        kind = self._scheme.kind(decoded.text) if self._scheme else ""
-        rows, quads = recognition.places([(span.start, span.end) for span in decoded.spans])
-        x = quads[..., 0]
-        characters = zip(
-            decoded.text,
-            (span.confidence for span in decoded.spans),
-            x.min(1).tolist(),
-            x.max(1).tolist(),
-            rows,
-            map(_points, quads.tolist()),
-            strict=True,
-        )
-        return {
-            "text": decoded.text,
-            "confidence": decoded.confidence,
-            "characters": tuple(starmap(Character, characters)),
-            "ms": ms,
-            "alternatives": decoded.alternatives,
-            "accepted": decoded.text != "" and decoded.confidence >= self.min_confidence,
-            "warning": recognition.warning,
-            "corners": _points(plate.corners.tolist()) if plate else (),
-            "colour": plate.colour if plate else "",
-            "kind": (kind or plate.colour) if plate else "",
-        }
-
 
 _NONE = Image.new("RGB", (1, 1))
-
-
-def _timed(reading: Reading, ms: float) -> Reading:
-    """The same, with the time that it and each of its plates took."""
-    plates = reading.plates and tuple(replace(plate, ms=ms) for plate in reading.plates)
-    return replace(reading, ms=ms, plates=plates)
 
 
 def _checked(order: ChannelOrder) -> ChannelOrder:
     if order not in get_args(ChannelOrder):
         raise InputError(f"channel order {order!r}: give {' or '.join(get_args(ChannelOrder))}")
     return order
-
-
-def _points(quad: Iterable[tuple[float, float]]) -> Quad:
-    return tuple((x, y) for x, y in quad)
-
-
-@contextmanager
-def model_path(model: str | Path) -> Iterator[Path]:
-    """The file of a shipped model, or of one of the user's; see also :data:`USUAL`.
-
-    Raises:
-        InputError: there is neither.
-    """
-    name = str(model)
-    name = USUAL.get(name, name)
-    if name in shipped_models():
-        with as_file(files("crnn_ctc") / "models" / f"{name}.onnx") as path:
-            yield path
-    elif Path(model).is_file():
-        yield Path(model)
-    else:
-        known = ", ".join(shipped_models())
-        raise InputError(f"{name}: no such model; give a file or one of: {known}")
-
-
-def _lasting(model: str | Path) -> str | Path:
-    """A model's name that means the same in another process, whatever its working directory."""
-    name = USUAL.get(str(model), str(model))
-    return name if name in shipped_models() else Path(model).absolute()
-
-
-@lru_cache(8)
-def _open_once(
-    model: str | Path,
-    threads: int,
-    device: str,
-    written: int,  # noqa: ARG001  a file that was written again is another model
-) -> tuple[Runtime, Card]:
-    """A model that unpickled readers share: a process pool pickles its reader with every task."""
-    return _open(model, threads, device)
-
-
-def _open(model: str | Path, threads: int, device: str) -> tuple[Runtime, Card]:
-    name = str(model)
-    with model_path(model) as path:
-        opened = Runtime(str(path), threads, device)
-    card = Card.from_json(opened.metadata(KEY), name)
-    width, steps = (-1, -1) if card.width_step else (card.width, card.steps)
-    takes = [("images", "uint8", (card.height, width, card.channels))]
-    gives: list[tuple[str, tuple[int, ...]]] = [("log_probs", (steps, len(card.alphabet)))]
-    if part := card.rectifier:
-        takes.append(("views", "uint8", (part.height, part.width, 3)))
-        gives += [("corners", (4, 2)), ("rows", ()), ("colours", (len(part.colours),))]
-    if [(t.name, t.dtype, t.shape[1:]) for t in opened.inputs] != takes or [
-        (t.name, t.shape[1:]) for t in opened.outputs
-    ] != gives:
-        raise InputError(
-            f"{name}: its graph is not what its card says; export it again with: crnn-ctc export"
-        )
-    return opened, card

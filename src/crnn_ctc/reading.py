@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from crnn_ctc.decode import Alternative
+from crnn_ctc.plates import PlateScheme
+from crnn_ctc.rectify import project
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from crnn_ctc.recognize import Recognition
 
 Quad = tuple[tuple[float, float], ...]
 """Four points, x and y in pixels; empty where there are none."""
@@ -89,6 +97,28 @@ class Reading:
         """One reading a row: the plates of a photograph, or where there are none, this alone."""
         return list(self.plates) if self.plates else [self]
 
+    def with_ms(self, ms: float) -> Reading:
+        """The same, with the time that it and each of its plates took."""
+        plates = self.plates and tuple(replace(plate, ms=ms) for plate in self.plates)
+        return replace(self, ms=ms, plates=plates)
+
+    def in_photo(self, to_photo: NDArray[np.float64], corners: NDArray[np.float32]) -> Reading:
+        """The same, in pixels of the photograph that its crop was cut from.
+
+        Args:
+            to_photo: homography (3, 3) from pixels of the crop to those of the photograph.
+            corners: the plate's corners in the photograph, (4, 2), for a model without a rectifier.
+        """
+        characters = []
+        for character in self.characters:
+            quad = project(to_photo, np.array(character.corners))
+            start, end = float(quad[:, 0].min()), float(quad[:, 0].max())
+            characters.append(replace(character, start=start, end=end, corners=_points(quad)))
+        quad = corners.astype(np.float64)
+        if self.corners:  # those of the model's rectifier are more exact than the locator's
+            quad = project(to_photo, np.array(self.corners))
+        return replace(self, characters=tuple(characters), corners=_points(quad))
+
     @classmethod
     def of_photograph(cls, plates: Sequence[Reading], ms: float = 0.0) -> Reading:
         """The reading of a photograph with some plates, given from left to right."""
@@ -119,6 +149,46 @@ class TrackReading(Reading):
     frames: int = 0
     best: int = 0
     skipped: tuple[str, ...] = ()
+
+
+def reading_fields(
+    recognition: Recognition, scheme: PlateScheme | None, min_confidence: float
+) -> dict[str, Any]:
+    """The fields of the :class:`Reading` of a recognition, but ``ms`` and ``plates``.
+
+    Args:
+        recognition: a picture, recognized.
+        scheme: plate scheme of the model; None where it reads no plates.
+        min_confidence: from 0 to 1; a text with less is not accepted.
+    """
+    decoded, plate = recognition.decoded, recognition.plate
+    kind = scheme.kind(decoded.text) if scheme else ""
+    rows, quads = recognition.places([(span.start, span.end) for span in decoded.spans])
+    x = quads[..., 0]
+    characters = zip(
+        decoded.text,
+        (span.confidence for span in decoded.spans),
+        x.min(1).tolist(),
+        x.max(1).tolist(),
+        rows,
+        map(_points, quads.tolist()),
+        strict=True,
+    )
+    return {
+        "text": decoded.text,
+        "confidence": decoded.confidence,
+        "characters": tuple(starmap(Character, characters)),
+        "alternatives": decoded.alternatives,
+        "accepted": decoded.text != "" and decoded.confidence >= min_confidence,
+        "warning": recognition.warning,
+        "corners": _points(plate.corners.tolist()) if plate else (),
+        "colour": plate.colour if plate else "",
+        "kind": (kind or plate.colour) if plate else "",
+    }
+
+
+def _points(quad: Iterable[tuple[float, float]]) -> Quad:
+    return tuple((x, y) for x, y in quad)
 
 
 def reading_json(reading: Reading, show: Callable[[str], str]) -> dict[str, Any]:

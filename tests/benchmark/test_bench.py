@@ -14,7 +14,7 @@ from crnn_ctc.benchmark.machine import peak_memory, processor
 from crnn_ctc.benchmark.specimens import specimens
 from crnn_ctc.benchmark.speed import measure_speed
 from crnn_ctc.grammar import open_grammar
-from crnn_ctc.reader import shipped_models
+from crnn_ctc.model_file.opening import shipped_models
 from helpers.cli import TRAINING, run_cli, run_without
 from helpers.data import EXAMPLES
 

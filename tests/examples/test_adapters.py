@@ -20,7 +20,7 @@ import pytest
 
 from crnn_ctc import Reader
 from crnn_ctc.image import load
-from crnn_ctc.reader import model_path
+from crnn_ctc.model_file.opening import model_path
 from helpers.data import EXAMPLES
 
 PLATE = EXAMPLES / "plates" / "苏D18RL9_blue.jpg"

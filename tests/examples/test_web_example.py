@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crnn_ctc import Reader
-from crnn_ctc.reader import model_path
+from crnn_ctc.model_file.opening import model_path
 from helpers.browser import Tab, browser
 from helpers.data import EXAMPLES, missing
 

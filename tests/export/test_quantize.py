@@ -22,7 +22,7 @@ from crnn_ctc.benchmark.specimens import fitted_specimens  # noqa: E402
 from crnn_ctc.export import quantize as quantizing  # noqa: E402
 from crnn_ctc.export import to_onnx as exporting  # noqa: E402
 from crnn_ctc.export.quantize import quantize  # noqa: E402
-from crnn_ctc.reader import model_path, shipped_models  # noqa: E402
+from crnn_ctc.model_file.opening import model_path, shipped_models  # noqa: E402
 from crnn_ctc.training.from_onnx import load_network  # noqa: E402
 
 

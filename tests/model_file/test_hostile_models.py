@@ -17,8 +17,8 @@ from onnx import TensorProto, helper
 from crnn_ctc import InputError, Reader
 from crnn_ctc.model_file.card import KEY, MOST_CLASSES, Card
 from crnn_ctc.model_file.guard import MOST_BYTES, MOST_CARD, check_model, read_model
+from crnn_ctc.model_file.opening import shipped_models
 from crnn_ctc.model_file.runtime import open_session
-from crnn_ctc.reader import shipped_models
 from helpers.cli import run_cli
 
 MODELS = files("crnn_ctc") / "models"

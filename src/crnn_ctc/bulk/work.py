@@ -19,8 +19,9 @@ from crnn_ctc.bulk.places import Place
 from crnn_ctc.bulk.shards import Shard
 from crnn_ctc.errors import InputError
 from crnn_ctc.find.photo import Find
+from crnn_ctc.model_file.opening import model_path
 from crnn_ctc.model_file.runtime import CPU
-from crnn_ctc.reader import Reader, model_path
+from crnn_ctc.reader import Reader
 from crnn_ctc.reading import Reading
 
 SCHEMA = pyarrow.schema(

@@ -61,7 +61,8 @@ def calibrate(
     from crnn_ctc.cli.output import check_writable, write_json
     from crnn_ctc.export.calibration import calibrated, rewritten, temperature
     from crnn_ctc.files import write_atomically
-    from crnn_ctc.reader import Reader, model_path
+    from crnn_ctc.model_file.opening import model_path
+    from crnn_ctc.reader import Reader
 
     if out.suffix != ".onnx":
         raise InputError(f"{out}: name the model file NAME.onnx")

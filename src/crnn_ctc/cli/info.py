@@ -36,7 +36,7 @@ def info(
     """Layers, parameters, gradients and GFLOPs, and the model's card."""
     from crnn_ctc.cli.model_options import open_model
     from crnn_ctc.find.locator import locators
-    from crnn_ctc.reader import shipped_models
+    from crnn_ctc.model_file.opening import shipped_models
 
     if list_keys:
         print_keys(name)

@@ -21,8 +21,9 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.files import write_atomically
 from crnn_ctc.image import fit
 from crnn_ctc.model_file.card import Card
+from crnn_ctc.model_file.opening import model_path
 from crnn_ctc.model_file.runtime import open_session
-from crnn_ctc.reader import Reader, model_path
+from crnn_ctc.reader import Reader
 
 OPSET = 17
 """ONNX opset of the file: TensorRT 8.6, OpenCV 4.8 and ncnn know it; GridSample needs 16."""

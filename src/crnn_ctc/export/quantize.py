@@ -35,8 +35,9 @@ from crnn_ctc.export.to_onnx import store_as_half
 from crnn_ctc.files import write_atomically
 from crnn_ctc.image import fit, load, open_picture
 from crnn_ctc.model_file.card import Card
+from crnn_ctc.model_file.opening import model_path
 from crnn_ctc.model_file.runtime import open_session
-from crnn_ctc.reader import Reader, model_path
+from crnn_ctc.reader import Reader
 from crnn_ctc.recognize import network_inputs
 from crnn_ctc.training.from_onnx import rectifier_nodes
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from crnn_ctc.errors import InputError
 from crnn_ctc.find.photo import Find
 from crnn_ctc.model_file.card import Card
+from crnn_ctc.model_file.opening import shipped_models
 from crnn_ctc.model_file.runtime import CPU
 from crnn_ctc.plates import scheme_of
-from crnn_ctc.reader import Reader, Reading, shipped_models
+from crnn_ctc.reader import Reader, Reading
 from crnn_ctc.serve.batching import Batcher
 from crnn_ctc.serve.limits import Limits
 from crnn_ctc.serve.prometheus import ServiceMetrics

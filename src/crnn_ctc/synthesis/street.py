@@ -14,13 +14,22 @@ from numpy.typing import NDArray
 from crnn_ctc.data.scenes import Scene
 from crnn_ctc.image import load
 from crnn_ctc.rng import uniforms
+from crnn_ctc.synthesis.quads import (
+    Quad,
+    lay_patch,
+    mean_light,
+    plate_painted_over,
+    project_quad,
+    put_patch,
+    resize,
+    stretched,
+    visible_share,
+    warp_scene,
+)
 from crnn_ctc.synthesis.signs import sign
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import TWO_ROW, Draws
 from crnn_ctc.synthesis.textures import grain, motion_kernel
-
-_Quad = NDArray[np.float32]
-"""(4, 2), corners tl, tr, br, bl; (0, 0) is the upper left corner of the first pixel."""
 
 _DRAWS = 1600
 _MOST_SIDE = 1280
@@ -67,7 +76,7 @@ class Street:
     """
 
     levels: tuple[NDArray[np.uint8], ...]
-    plates: tuple[_Quad, ...]
+    plates: tuple[Quad, ...]
     exact: tuple[bool, ...]
     patches: tuple[tuple[NDArray[np.uint8], int, int], ...]
 
@@ -81,16 +90,16 @@ class Street:
         image = load(scene.path)
         factor = min(1.0, _MOST_SIDE / max(image.shape[:2]))
         if factor < 1:
-            image = _resize(image, factor)
+            image = resize(image, factor)
         levels = [image]
         for _ in range(_LEVELS - 1):
-            levels.append(_resize(levels[-1], 0.5))
+            levels.append(resize(levels[-1], 0.5))
         quads = tuple(plate.corners * np.float32(factor) for plate in scene.plates)
         return cls(
             tuple(levels),
             quads,
             tuple(plate.exact for plate in scene.plates),
-            tuple(_without(levels[0], levels[2], quad) for quad in quads),
+            tuple(plate_painted_over(levels[0], levels[2], quad) for quad in quads),
         )
 
 
@@ -133,12 +142,12 @@ class StreetSynthesizer:
             for left, top in ((0, 0), (size // 2, 0), (0, size // 2), (size // 2, size // 2)):
                 part, found, own = self._compose(size // 2, draws)
                 image[top : top + size // 2, left : left + size // 2] = part
-                visible += [_visible(quad, size // 2) for quad in found]
+                visible += [visible_share(quad, size // 2) for quad in found]
                 quads += [quad + np.array([left, top], np.float32) for quad in found]
                 exact += own
         else:
             image, quads, exact = self._compose(size, draws)
-            visible = [_visible(quad, size) for quad in quads]
+            visible = [visible_share(quad, size) for quad in quads]
         seen = [k for k, share in enumerate(visible) if share >= _VISIBLE]
         cut = [k for k, share in enumerate(visible) if 0 < share < _VISIBLE]
         return StreetView(
@@ -148,20 +157,18 @@ class StreetSynthesizer:
             np.array([quads[k] for k in cut], np.float32).reshape(-1, 4, 2),
         )
 
-    def _compose(
-        self, size: int, draws: Draws
-    ) -> tuple[NDArray[np.uint8], list[_Quad], list[bool]]:
+    def _compose(self, size: int, draws: Draws) -> tuple[NDArray[np.uint8], list[Quad], list[bool]]:
         """A scene with what is pasted into it: (size, size, 3), the plates, which are exact."""
         street = self._with_plates[draws.below(len(self._with_plates))]
         image = self._background(size, draws)
         matrix = self._homography(street, size, draws)
-        _warp(street.levels, matrix, image)
-        quads = [_project(matrix, quad) for quad in street.plates]
+        warp_scene(street.levels, matrix, image)
+        quads = [project_quad(matrix, quad) for quad in street.plates]
         exact = list(street.exact)
         way = draws.next()
         if way < 0.5:  # as it is in half of the views; else without its plates, or with others
             for (patch, left, top), quad in zip(street.patches, quads, strict=True):
-                _lay(patch, matrix, left, top, image)
+                lay_patch(patch, matrix, left, top, image)
                 if way < 0.3:
                     taller = self._paste(image, quad, draws)
                     quads = [taller if q is quad else q for q in quads]
@@ -218,13 +225,13 @@ class StreetSynthesizer:
         shift[:2, 2] = size * draws.between(-0.02, 1.02), size * draws.between(-0.02, 1.02)
         return shift @ tilt @ matrix
 
-    def _paste(self, image: NDArray[np.uint8], quad: _Quad, draws: Draws) -> _Quad:
+    def _paste(self, image: NDArray[np.uint8], quad: Quad, draws: Draws) -> Quad:
         """Put a synthetic plate in the place of ``quad``; its corners (two rows are higher)."""
         plate, _, kind = self._drawn(draws.below(_DRAWN_PLATES))
         if kind in TWO_ROW:
-            quad = _stretched(quad, 1.57)
+            quad = stretched(quad, 1.57)
         # the plate stands in the light of its surroundings
-        lit = _mean(image, quad)
+        lit = mean_light(image, quad)
         gain = (max(lit, 8.0) / 100) ** draws.between(0.2, 0.7) * math.exp(draws.bell() * 0.15)
         bright = cv2.convertScaleAbs(plate, alpha=min(max(gain, 0.3), 1.5))
         if draws.chance(0.5):  # a frame, or the shadow under the plate's edge
@@ -232,13 +239,11 @@ class StreetSynthesizer:
             tone = draws.between(0, 70) if draws.chance(0.7) else draws.between(120, 240)
             border = np.full((8, 8, 3), tone, np.uint8)
             high = 1 + (wide - 1) * draws.between(1, 4)
-            _put(image, border, _stretched(_stretched(quad, high), wide, along=True))
-        _put(image, np.asarray(bright, np.uint8), quad)
+            put_patch(image, border, stretched(stretched(quad, high), wide, along=True))
+        put_patch(image, np.asarray(bright, np.uint8), quad)
         return quad
 
-    def _free_place(
-        self, size: int, taken: list[_Quad], draws: Draws, aspect: float
-    ) -> _Quad | None:
+    def _free_place(self, size: int, taken: list[Quad], draws: Draws, aspect: float) -> Quad | None:
         """A quadrilateral of a plate seen from somewhere, that touches none of ``taken``."""
         width = _log_between(self._widths[0], min(self._widths[1], 0.7 * size), draws)
         yaw, pitch = (math.radians(draws.bell() * 18) for _ in range(2))
@@ -258,7 +263,7 @@ class StreetSynthesizer:
                 return None
         return quad
 
-    def _distract(self, image: NDArray[np.uint8], taken: list[_Quad], draws: Draws) -> None:
+    def _distract(self, image: NDArray[np.uint8], taken: list[Quad], draws: Draws) -> None:
         """Something that is no plate: a sign, text on the picture, a foreign plate."""
         foreign = bool(self._foreign) and draws.chance(0.25)
         patch = (
@@ -268,7 +273,7 @@ class StreetSynthesizer:
         )
         quad = self._free_place(image.shape[0], taken, draws, patch.shape[1] / patch.shape[0])
         if quad is not None:
-            _put(image, patch, quad)
+            put_patch(image, patch, quad)
             taken.append(quad)
 
 
@@ -296,7 +301,7 @@ def _photograph(image: NDArray[np.uint8], draws: Draws) -> NDArray[np.uint8]:
             cv2.filter2D(out, -1, motion_kernel(3 + 2 * draws.below(3), draws.below(12))), np.uint8
         )
     elif way < 0.45:
-        small = _resize(out, draws.between(0.4, 0.8))
+        small = resize(out, draws.between(0.4, 0.8))
         out = np.asarray(cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
     if draws.chance(0.35):
         top, left = draws.below(2 * size), draws.below(2 * size)
@@ -311,131 +316,3 @@ def _photograph(image: NDArray[np.uint8], draws: Draws) -> NDArray[np.uint8]:
 
 def _log_between(low: float, high: float, draws: Draws) -> float:
     return math.exp(draws.between(math.log(low), math.log(high)))
-
-
-def _resize(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
-    h, w = image.shape[:2]
-    size = (max(1, round(w * factor)), max(1, round(h * factor)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _without(
-    full: NDArray[np.uint8], quarter: NDArray[np.uint8], quad: _Quad
-) -> tuple[NDArray[np.uint8], int, int]:
-    """The surroundings of a plate with the plate painted over, and their left and top."""
-    h, w = full.shape[:2]
-    size = np.ptp(quad, axis=0)
-    left, top = np.maximum(quad.min(0) - 0.5 * size, 0).astype(int) // 4 * 4
-    right, bottom = np.minimum(quad.max(0) + 0.5 * size, (w, h)).astype(int)
-    right, bottom = max(int(right), int(left) + 8), max(int(bottom), int(top) + 8)
-    part = quarter[top // 4 : bottom // 4 + 1, left // 4 : right // 4 + 1].copy()
-    mask = np.zeros(part.shape[:2], np.uint8)
-    wide = _stretched(_stretched(quad, 1.35), 1.15, along=True)
-    cv2.fillConvexPoly(mask, np.rint((wide - (left, top)) / 4).astype(np.int32), 255)
-    painted = cv2.inpaint(part, mask, 2, cv2.INPAINT_TELEA)
-    high, long = full[top:bottom, left:right].shape[:2]
-    large = cv2.resize(painted, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR)[:high, :long]
-    cover = cv2.resize(mask, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR)[:high, :long]
-    share = (cover.astype(np.float32) / 255)[..., None]
-    patch = full[top : top + large.shape[0], left : left + large.shape[1]]
-    mixed = patch * (1 - share) + large * share
-    return mixed.astype(np.uint8), int(left), int(top)
-
-
-_HALF = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-
-
-def _for_pixels(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The matrix as OpenCV takes it, whose (0, 0) is the centre of the first pixel."""
-    return np.asarray(np.linalg.inv(_HALF) @ matrix @ _HALF)
-
-
-def _warp(
-    levels: tuple[NDArray[np.uint8], ...], matrix: NDArray[np.float64], onto: NDArray[np.uint8]
-) -> None:
-    """Lay a scene on a view; the level is the smallest that has enough pixels."""
-    scale = math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
-    level = min(max(int(-math.log2(max(scale, 1e-6)) + 0.3), 0), len(levels) - 1)
-    enlarge = np.diag([2.0**level, 2.0**level, 1.0])
-    cv2.warpPerspective(
-        levels[level],
-        _for_pixels(matrix @ enlarge),
-        onto.shape[1::-1],
-        onto,
-        cv2.INTER_LINEAR,
-        cv2.BORDER_TRANSPARENT,
-    )
-
-
-def _lay(
-    patch: NDArray[np.uint8],
-    matrix: NDArray[np.float64],
-    left: int,
-    top: int,
-    onto: NDArray[np.uint8],
-) -> None:
-    h, w = patch.shape[:2]
-    _put(onto, patch, _project(matrix, _rectangle(left, top, left + w, top + h)))
-
-
-def _rectangle(left: float, top: float, right: float, bottom: float) -> _Quad:
-    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
-
-
-def _put(image: NDArray[np.uint8], patch: NDArray[np.uint8], quad: _Quad) -> None:
-    """Lay the whole of ``patch`` on ``quad`` of the image, its edges smoothed."""
-    size = image.shape[0]
-    low = np.maximum(np.floor(quad.min(0)) - 1, 0).astype(int)
-    high = np.minimum(np.ceil(quad.max(0)) + 1, size).astype(int)
-    if (high - low < 2).any():
-        return
-    sides = np.linalg.norm(np.roll(quad, -1, 0) - quad, axis=1)
-    wide, tall = max(sides[0], sides[2]), max(sides[1], sides[3])
-    factor = min(1.0, max(wide / patch.shape[1], tall / patch.shape[0]) * 1.1)
-    if factor < 0.8:
-        patch = _resize(patch, factor)
-    h, w = patch.shape[:2]
-    matrix = cv2.getPerspectiveTransform(
-        _rectangle(0, 0, w, h) - np.float32(0.5), (quad - low - 0.5).astype(np.float32)
-    )
-    shape = (int(high[0] - low[0]), int(high[1] - low[1]))
-    laid = cv2.warpPerspective(patch, matrix, shape, borderMode=cv2.BORDER_REPLICATE)
-    cover = cv2.warpPerspective(np.full((h, w), 255, np.uint8), matrix, shape)
-    part = image[low[1] : high[1], low[0] : high[0]]
-    share = (cover.astype(np.float32) * np.float32(1 / 255))[..., None]
-    part += ((laid - part.astype(np.float32)) * share).astype(np.int16).astype(np.uint8)
-
-
-def _project(matrix: NDArray[np.float64], quad: _Quad) -> _Quad:
-    points = np.column_stack([quad, np.ones(4)]) @ matrix.T
-    return np.asarray(points[:, :2] / points[:, 2:], np.float32)
-
-
-def _stretched(quad: _Quad, factor: float, along: bool = False) -> _Quad:
-    """The quadrilateral made higher about its middle, or wider if ``along``."""
-    pairs = ((0, 1), (3, 2)) if along else ((0, 3), (1, 2))
-    out = quad.copy()
-    for a, b in pairs:
-        middle, half = (quad[a] + quad[b]) / 2, (quad[b] - quad[a]) / 2 * factor
-        out[a], out[b] = middle - half, middle + half
-    return out
-
-
-def _mean(image: NDArray[np.uint8], quad: _Quad) -> float:
-    low = np.clip(quad.min(0), 0, image.shape[0] - 2).astype(int)
-    high = np.maximum(np.clip(quad.max(0), 0, image.shape[0]).astype(int), low + 1)
-    return float(image[low[1] : high[1], low[0] : high[0], 1].mean())
-
-
-def _visible(quad: _Quad, size: int) -> float:
-    """Share of the quadrilateral that lies inside the view; 0 if its centre does not."""
-    centre = quad.mean(0)
-    if not ((centre > 0) & (centre < size)).all():
-        return 0.0 if _outside(quad, size) else 0.01
-    area = float(cv2.contourArea(quad))
-    inside, _ = cv2.intersectConvexConvex(quad, _rectangle(0, 0, size, size))
-    return float(inside) / max(area, 1e-6)
-
-
-def _outside(quad: _Quad, size: int) -> bool:
-    return bool((quad.max(0) < 0).any() or (quad.min(0) > size).any())

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from crnn_ctc.errors import InputError
 from crnn_ctc.model_file.card import Card
+from crnn_ctc.model_file.opening import model_path
 from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.net.build import make_network
 from crnn_ctc.net.network import Network, scale_pixels
-from crnn_ctc.reader import Reader, model_path
+from crnn_ctc.reader import Reader
 from crnn_ctc.recipe import NetworkSettings
 
 # the order of torch's gates (reset, update, new; input, forget, cell, output) in ONNX's, which is

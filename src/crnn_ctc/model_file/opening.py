@@ -1,0 +1,89 @@
+"""Shipped models by name, and a model file opened: its runtime and its card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from crnn_ctc.errors import InputError
+from crnn_ctc.model_file.card import KEY, Card
+from crnn_ctc.model_file.runtime import Runtime
+
+USUAL = {"digits": "digits-rows", "plates": "plates-small"}
+"""The shipped model that a kind of text stands for."""
+
+
+def shipped_models() -> list[str]:
+    """Names of the models that come with the package and read text; locators are left out."""
+    folder = files("crnn_ctc") / "models"
+    names = [f.name.removesuffix(".onnx") for f in folder.iterdir() if f.name.endswith(".onnx")]
+    return sorted(name for name in names if not name.endswith("-find"))
+
+
+@contextmanager
+def model_path(model: str | Path) -> Iterator[Path]:
+    """The file of a shipped model, or of one of the user's; see also :data:`USUAL`.
+
+    Raises:
+        InputError: there is neither.
+    """
+    name = str(model)
+    name = USUAL.get(name, name)
+    if name in shipped_models():
+        with as_file(files("crnn_ctc") / "models" / f"{name}.onnx") as path:
+            yield path
+    elif Path(model).is_file():
+        yield Path(model)
+    else:
+        known = ", ".join(shipped_models())
+        raise InputError(f"{name}: no such model; give a file or one of: {known}")
+
+
+def lasting_name(model: str | Path) -> str | Path:
+    """A model's name that means the same in another process, whatever its working directory."""
+    name = USUAL.get(str(model), str(model))
+    return name if name in shipped_models() else Path(model).absolute()
+
+
+@lru_cache(8)
+def open_model_once(
+    model: str | Path,
+    threads: int,
+    device: str,
+    written: int,  # noqa: ARG001  a file that was written again is another model
+) -> tuple[Runtime, Card]:
+    """A model that unpickled readers share: a process pool pickles its reader with every task."""
+    return open_model(model, threads, device)
+
+
+def open_model(model: str | Path, threads: int, device: str) -> tuple[Runtime, Card]:
+    """Open a model that reads text, and check its graph against its card.
+
+    Args:
+        model: name of a shipped model, or a model file.
+        threads: inference threads.
+        device: where the network is computed, see :class:`crnn_ctc.reader.Reader`.
+
+    Raises:
+        InputError: no such model, a file that is not one, or no such device here.
+    """
+    name = str(model)
+    with model_path(model) as path:
+        opened = Runtime(str(path), threads, device)
+    card = Card.from_json(opened.metadata(KEY), name)
+    width, steps = (-1, -1) if card.width_step else (card.width, card.steps)
+    takes = [("images", "uint8", (card.height, width, card.channels))]
+    gives: list[tuple[str, tuple[int, ...]]] = [("log_probs", (steps, len(card.alphabet)))]
+    if part := card.rectifier:
+        takes.append(("views", "uint8", (part.height, part.width, 3)))
+        gives += [("corners", (4, 2)), ("rows", ()), ("colours", (len(part.colours),))]
+    if [(t.name, t.dtype, t.shape[1:]) for t in opened.inputs] != takes or [
+        (t.name, t.shape[1:]) for t in opened.outputs
+    ] != gives:
+        raise InputError(
+            f"{name}: its graph is not what its card says; export it again with: crnn-ctc export"
+        )
+    return opened, card

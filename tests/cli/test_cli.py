@@ -320,7 +320,7 @@ def test_info_of_a_model_and_of_a_recipe() -> None:
 def test_usage_errors_have_exit_code_2() -> None:
     assert run_cli("predict").returncode == 2
     assert run_cli("predict", "x", "--format", "xml").returncode == 2
-    assert run_cli("predict", PICTURES[0], "--batch-size", "0").returncode == 2
+    assert run_cli("predict", PICTURES[0], "--alternatives", "-1").returncode == 2
     assert run_cli("predict", PICTURES[0], "--model", "nothing").returncode == 2
     assert run_cli("--version").stdout.decode().startswith("crnn-ctc 0.")
 

@@ -16,7 +16,7 @@ from PIL import Image
 from crnn_ctc import InputError, Reader
 from crnn_ctc.alphabet import PLATES, Alphabet
 from crnn_ctc.cli.inputs import expand
-from crnn_ctc.cli.predict import Format, predict, read_all
+from crnn_ctc.cli.predict import OutputFormat, predict, read_all
 from crnn_ctc.data.labelled import read_labelled
 from crnn_ctc.evaluation.metrics import text_metrics
 from crnn_ctc.image import MAX_PIXELS
@@ -84,8 +84,6 @@ def test_table_and_text_have_the_dot() -> None:
     assert "read with plates-small" in done.stderr.decode()
     done = run_cli("predict", EXAMPLES / "plates", "--format", "text")
     assert done.stdout.decode().splitlines() == SHOWN
-    done = run_cli("predict", EXAMPLES / "plates", "--format", "text", "--no-dot")
-    assert done.stdout.decode().splitlines() == TEXTS
 
 
 @pytest.mark.parametrize(
@@ -105,35 +103,26 @@ def test_only_models_of_plates_show_a_dot(
         read=lambda sources, batch_size: (Reading("皖AY0D83", 1.0, accepted=True) for _ in sources),
     )
     monkeypatch.setattr("crnn_ctc.reader.Reader", lambda *_, **__: stub)
-    predict([str(YELLOW)], output=Format.TEXT)
+    predict([str(YELLOW)], output=OutputFormat.TEXT)
     assert capsys.readouterr().out == f"{shown}\n"
 
 
-@pytest.mark.parametrize("dot", [True, False])
-def test_json_and_csv_keep_the_text_bare(dot: bool) -> None:
-    option = [] if dot else ["--no-dot"]
-    done = run_cli("predict", *PICTURES, "--format", "json", *option)
+def test_json_and_csv_keep_the_text_bare() -> None:
+    done = run_cli("predict", *PICTURES, "--format", "json")
     values = json.loads(done.stdout)
-    done = run_cli("predict", *PICTURES, "--format", "csv", *option)
+    done = run_cli("predict", *PICTURES, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout.decode())))
     for items in (values, rows):
         assert [item["text"] for item in items] == TEXTS
-        assert [item["display"] for item in items] == (SHOWN if dot else TEXTS)
+        assert [item["display"] for item in items] == SHOWN
 
 
 def test_annotated_plates_are_saved_where_a_user_says(tmp_path: Path) -> None:
-    """Any path will do, and the dot is drawn unless it is not wanted."""
-    sheets = {}
-    for option in ("--dot", "--no-dot"):
-        folder = tmp_path / "车牌 图片" / option
-        done = run_cli("predict", YELLOW, option, "--save", folder)
-        assert done.returncode == 0, done.stderr
-        with Image.open(folder / f"{YELLOW.stem}.png") as sheet:
-            sheets[option] = np.asarray(sheet)
-    one, other = sheets.values()
-    assert one.shape == other.shape == (64 + 34 + 213, 640, 3)
-    assert not np.array_equal(one[:64], other[:64])
-    assert np.array_equal(one[64:], other[64:])
+    folder = tmp_path / "车牌 图片"
+    done = run_cli("predict", YELLOW, "--save", folder)
+    assert done.returncode == 0, done.stderr
+    with Image.open(folder / f"{YELLOW.stem}.png") as sheet:
+        assert (sheet.height, sheet.width) == (64 + 34 + 213, 640)
 
 
 def test_pictures_that_are_kept_are_decoded_once(

@@ -111,9 +111,9 @@ def test_refused_readings_are_marked_and_have_exit_code_3(tmp_path: Path) -> Non
     assert not np.array_equal(refused[:64], plain[:64])
     assert np.array_equal(refused[64:], plain[64:])
 
-    done = run_cli(*predict, "--format", "text", "--no-dot")
+    done = run_cli(*predict, "--format", "text")
     assert done.returncode == 3
-    assert done.stdout.decode() == f"{SURE.name[:7]}\n\n"
+    assert done.stdout.decode() == f"{SURE.name[:2]}·{SURE.name[2:7]}\n\n"
     done = run_cli(*predict, "--format", "json")
     values = json.loads(done.stdout)
     assert [value["accepted"] for value in values] == [True, False]

@@ -31,7 +31,8 @@ def bench(
     data: Annotated[
         Path | None,
         typer.Option(
-            metavar="PATH", help="Read these: a folder, a CSV file, a picture; else printed ones."
+            metavar="PATH",
+            help="Pictures to read: a folder, a CSV file or a picture; by default printed ones.",
         ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Inference threads.")] = 1,
@@ -44,12 +45,14 @@ def bench(
             "may be repeated.",
         ),
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 9,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Measurements of each model and batch size.")
+    ] = 9,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here.")
+        Path | None, typer.Option("--json", metavar="FILE", help="File for the figures, as JSON.")
     ] = None,
 ) -> None:
-    """Milliseconds a picture on this machine, by batch size; with several models, side by side.
+    """Measure milliseconds per picture on this machine, by batch size; several models side by side.
 
     The last line is for pasting into an issue.
     """

@@ -65,10 +65,13 @@ def bulk(
     ] = None,
     known: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Answer only texts of this list, one a line."),
+        typer.Option(metavar="FILE", help="Answer only texts of this list, one per line."),
     ] = None,
     min_confidence: Annotated[
-        float, typer.Option(metavar="P", help="Refuse readings below this, from 0 to 1.")
+        float,
+        typer.Option(
+            metavar="P", help="Refuse readings with a confidence below this, from 0 to 1."
+        ),
     ] = 0.0,
     find: Find = FindOption.AUTO,
 ) -> None:

@@ -22,36 +22,37 @@ def calibrate(
         Path,
         typer.Argument(
             metavar="DATA",
-            help="Labelled pictures that it was not trained on, a folder or a CSV file; for a "
-            "model of digits also the files of EMNIST: of those, what its training held out.",
+            help="Labelled pictures that the model was not trained on, as a folder or a "
+            "CSV file; for digits also the files of EMNIST, of which the part that "
+            "training held out is used.",
         ),
     ],
     out: Annotated[
-        Path, typer.Option(metavar="FILE", help="Write the model file here; it may be MODEL.")
+        Path, typer.Option(metavar="FILE", help="Model file to write; it may be MODEL itself.")
     ],
     grammar: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What a text may be from now on: digits:5, ..."),
+        typer.Option(metavar="NAME", help="Grammar of the new model file, such as digits:5."),
     ] = None,
     negatives: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Pictures without such text; half of them are fitted to, the other half measured.",
+            help="Folder of pictures without text; half of them are used, the others are measured.",
         ),
     ] = None,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="DATA", help="Other labelled pictures: only measured."),
+        typer.Option(metavar="DATA", help="Other labelled pictures, which are only measured."),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write what was measured here.")
+        Path | None, typer.Option("--json", metavar="FILE", help="File for the measures, as JSON.")
     ] = None,
 ) -> None:
-    """Fit a model's temperature to labelled data, say of your own cameras.
+    """Fit a model's temperature to labelled data, such as pictures of your own cameras.
 
-    The network stays as it is, and so do the texts of the best path: only confidences change. With
-    --report or --negatives the calibrated model is measured on pictures it was not fitted to.
+    The network and the texts of the best path stay the same; only confidences change. With --report
+    or --negatives the calibrated model is measured on pictures that were not used to fit it.
     """
     from crnn_ctc.cli.extras import needs
 

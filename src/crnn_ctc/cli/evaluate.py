@@ -42,14 +42,18 @@ def evaluate_command(
         Path,
         typer.Argument(
             metavar="DATA",
-            help="The digits of EMNIST or MNIST; or labelled pictures, a folder or a CSV file.",
+            help="Labelled pictures as a folder or a CSV file, or the files of EMNIST or MNIST.",
         ),
     ],
     protocol: Annotated[
-        Protocol, typer.Option(help="Digits side by side, or each distorted first.")
+        Protocol, typer.Option(help="Fixed set of rows of digits: clean, or distorted.")
     ] = Protocol.DISTORTED,
     split: Annotated[
-        str | None, typer.Option(help="Which part: of digits train or test (which it is).")
+        str | None,
+        typer.Option(
+            help="Split to evaluate, where the data has several; for EMNIST and MNIST "
+            "train or test (the default)."
+        ),
     ] = None,
     subset: Annotated[
         str | None,
@@ -57,16 +61,21 @@ def evaluate_command(
     ] = None,
     negatives: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Pictures without such text: how many are kept out."),
+        typer.Option(
+            metavar="DIR",
+            help="Folder of pictures without text, to measure how many of them are refused.",
+        ),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the measures here.")
+        Path | None, typer.Option("--json", metavar="FILE", help="File for the measures, as JSON.")
     ] = None,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write a page with curves and the worst errors here."),
+        typer.Option(
+            metavar="FILE", help="File for an HTML report with curves and the worst errors."
+        ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures per inference batch.")] = 64,
     threads: Annotated[int, typer.Option(min=1, help="Inference threads.")] = 1,
     device: Device = "cpu",
     decode: Annotated[
@@ -79,13 +88,13 @@ def evaluate_command(
     ] = None,
     against: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Compare with the same model and this decoder."),
+        typer.Option(metavar="NAME", help="Compare with the same model and another decoder."),
     ] = None,
     grammar: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What a text may be: plates, digits:5, re:PATTERN, ...; none for anything.",
+            help="Allowed texts: plates, digits:5, re:PATTERN, or none for any text.",
         ),
     ] = None,
 ) -> None:

@@ -29,11 +29,17 @@ def export_command(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The model file: RUN's name + .onnx.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Model file to write; by default the run's name with .onnx."
+        ),
     ] = None,
     card: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Set description, data, licence or grammar."),
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Set a field of the card: description, data, licence or grammar; may be repeated.",
+        ),
     ] = None,
     form: Annotated[
         ModelFormat,
@@ -44,39 +50,47 @@ def export_command(
         ),
     ] = ModelFormat.ONNX,
     batch: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Batch size of --format float32: 1.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Batch size of --format float32; by default 1."),
     ] = None,
     half: Annotated[
-        bool, typer.Option("--half", help="Store weights as float16: half the size.")
+        bool, typer.Option("--half", help="Store weights as float16, which halves the file.")
     ] = False,
     calibrate: Annotated[
         Path | None,
         typer.Option(
             metavar="DATA",
-            help="What confidences are to agree with: labelled pictures, not trained on; for "
-            "digits also the files of EMNIST, of which what training held out is taken.",
+            help="Labelled pictures that were not trained on, to calibrate confidences on; "
+            "for digits also the files of EMNIST, of which the part that training "
+            "held out is used.",
         ),
     ] = None,
     negatives: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="For --calibrate: pictures without such text, of which half are fitted to.",
+            help="For --calibrate: folder of pictures without text, half of which are used.",
         ),
     ] = None,
     int8: Annotated[
         bool,
         typer.Option(
-            "--int8", help="Convolutions in 8 bits; refused where that loses over 0.3 points."
+            "--int8",
+            help="Quantise convolutions to 8 bits; refused where that loses more than 0.3 "
+            "points of exact match.",
         ),
     ] = False,
     calibrate_on: Annotated[
         Path | None,
-        typer.Option(metavar="DATA", help="For --int8: training pictures, to take scales from."),
+        typer.Option(
+            metavar="DATA", help="For --int8: training pictures that scales are taken from."
+        ),
     ] = None,
     check: Annotated[
         Path | None,
-        typer.Option(metavar="DATA", help="For --int8: other labelled pictures, to measure it on."),
+        typer.Option(
+            metavar="DATA", help="For --int8: other labelled pictures, to measure the loss on."
+        ),
     ] = None,
 ) -> None:
     """Write the model file of a run, checked against torch."""

@@ -24,16 +24,17 @@ def info(
         ),
     ],
     as_recipe: Annotated[
-        bool, typer.Option("--recipe", help="The shipped recipe, where a model has its name.")
+        bool,
+        typer.Option("--recipe", help="Show the shipped recipe, where a model has the same name."),
     ] = False,
-    layers: Annotated[bool, typer.Option("--layers", help="Each layer (needs torch).")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The card as JSON.")] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="Show each layer; needs torch.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,
     list_keys: Annotated[
         bool,
-        typer.Option("--keys", help="Each key of the recipe: value, type, range and meaning."),
+        typer.Option("--keys", help="List each key of the recipe: value, type, range and meaning."),
     ] = False,
 ) -> None:
-    """Layers, parameters, gradients and GFLOPs, and the model's card."""
+    """Show the layers, parameters, gradients and GFLOPs of a model, and its card."""
     from crnn_ctc.cli.model_options import open_model
     from crnn_ctc.find.locator import locators
     from crnn_ctc.model_file.opening import shipped_models

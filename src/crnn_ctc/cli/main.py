@@ -27,6 +27,7 @@ app = typer.Typer(
     name="crnn-ctc",
     help="Read a short line of text from a picture; train such a reader on your own pictures.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",  # without it each line of a docstring is a line of its own
     add_completion=False,
     pretty_exceptions_enable=False,
 )

@@ -32,7 +32,10 @@ class FindOption(StrEnum):
 
 
 Find = Annotated[
-    FindOption, typer.Option(help="Search for plates: auto in photographs, always, or never.")
+    FindOption,
+    typer.Option(
+        help="Which pictures are searched for plates: auto (photographs), always, or never."
+    ),
 ]
 
 

@@ -25,43 +25,49 @@ if TYPE_CHECKING:
     from crnn_ctc.reading import Reading
 
 
+_BATCH = 32
+"""Pictures per inference batch."""
+
+
 def predict(
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH...", help="Pictures, folders, globs; - is standard input."),
+        typer.Argument(
+            metavar="PATH...", help="Pictures, folders or glob patterns; - reads standard input."
+        ),
     ],
     model: Annotated[
         str,
-        typer.Option(help="plates, digits, the name of a shipped model, or a file."),
+        typer.Option(
+            help="A shipped model, plates or digits for the recommended one, or a model file."
+        ),
     ] = "plates-small",
     output: Annotated[
-        OutputFormat, typer.Option("--format", help="table, text (texts alone), json or csv.")
+        OutputFormat,
+        typer.Option(
+            "--format",
+            help="Output format: table, text (texts alone), json, csv, or excel (csv that "
+            "begins with a byte order mark).",
+        ),
     ] = OutputFormat.TABLE,
-    bom: Annotated[
-        bool, typer.Option("--bom", help="Begin CSV with a byte order mark, for Excel.")
-    ] = False,
     save: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write annotated pictures here.")
+        Path | None, typer.Option(metavar="DIR", help="Folder for annotated pictures.")
     ] = None,
-    dot: Annotated[
-        bool, typer.Option("--dot/--no-dot", help="Print plates as 皖A·Y0D83, or as 皖AY0D83.")
-    ] = True,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 32,
-    threads: Annotated[int, typer.Option(min=1, help="Inference threads.")] = 1,
     device: Device = "cpu",
     grammar: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What a text may be: plates, digits:5, re:PATTERN, ...; none for anything; "
-            "without it, what the model says.",
+            help="Allowed texts: plates, digits:5, re:PATTERN, or none for any text; by "
+            "default those of the model.",
         ),
     ] = None,
     known: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Answer only texts of this list, one a line: the plates that a gate knows.",
+            help="Answer only texts of this list, one per line, such as the plates that a "
+            "gate knows.",
         ),
     ] = None,
     decode: Annotated[
@@ -69,25 +75,33 @@ def predict(
         typer.Option(metavar="NAME", help="Decoder: greedy, search or grammar (the default)."),
     ] = None,
     alternatives: Annotated[
-        int, typer.Option(min=0, max=50, metavar="N", help="Next best texts to give, in JSON.")
+        int,
+        typer.Option(
+            min=0,
+            max=50,
+            metavar="N",
+            help="Number of next most probable texts in the JSON output.",
+        ),
     ] = 0,
     min_confidence: Annotated[
         float,
-        typer.Option(metavar="P", help="Refuse texts with a lower confidence, from 0 to 1."),
+        typer.Option(
+            metavar="P", help="Refuse readings with a confidence below this, from 0 to 1."
+        ),
     ] = 0.0,
     find: Find = FindOption.AUTO,
     track: Annotated[
         bool,
         typer.Option(
-            "--track", help="The pictures show one plate, those of each folder one: read together."
+            "--track", help="Read the pictures of each folder together, as frames of one plate."
         ),
     ] = False,
 ) -> None:
     """Read the text in pictures.
 
-    A photograph is searched for plates, each of which is a row; a crop is read as it is. A picture
-    that cannot be read is reported and the rest is read; the exit code is then 2. With
-    --min-confidence it is 3 where nothing failed, but a text was missing or not sure enough.
+    Photographs are searched for plates, one row each; crops are read as they are. A picture that
+    cannot be read is reported and the rest is read; the exit code is then 2. With --min-confidence
+    the exit code is 3 where a reading was refused or had no text.
     """
     from crnn_ctc.cli.annotated import Album
     from crnn_ctc.cli.inputs import expand
@@ -95,13 +109,10 @@ def predict(
     from crnn_ctc.plates import scheme_of
     from crnn_ctc.reader import Reader
 
-    if bom and output is not OutputFormat.CSV:
-        raise InputError("--bom goes with --format csv; leave it out, or add --format csv")
     reader = Reader(
         model,
-        threads,
-        grammar,
-        alternatives,
+        grammar=grammar,
+        alternatives=alternatives,
         device=device,
         min_confidence=min_confidence,
         known=known,
@@ -109,16 +120,16 @@ def predict(
         find=find.value,
     )
     scheme = scheme_of(reader.card.alphabet, reader.card.plates)
-    show = scheme.display if dot and scheme else str
+    show = scheme.display if scheme else str
     album = Album(save, show, places=scheme is None) if save else None
     read = failed = refused = escaped = 0
     ms = 0.0
-    printer = printer_for(output, show, show_verdict=min_confidence > 0, bom=bom)
+    printer = printer_for(output, show, show_verdict=min_confidence > 0)
     keep = album is not None
     if track:
-        readings = read_tracks(reader, tracks(paths), batch_size, keep)
+        readings = read_tracks(reader, tracks(paths), _BATCH, keep)
     else:
-        readings = read_all(reader, expand(paths), batch_size, keep)
+        readings = read_all(reader, expand(paths), _BATCH, keep)
     if len(paths) > 1 or not Path(paths[0]).is_file():  # one picture is not worth loading a bar
         readings = progress(readings, "reading")
     for named, reading, picture in readings:

@@ -21,6 +21,7 @@ class OutputFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
     CSV = "csv"
+    EXCEL = "excel"
 
 
 class Printer(Protocol):
@@ -33,22 +34,19 @@ class Printer(Protocol):
         """What stands after the last."""
 
 
-def printer_for(
-    form: OutputFormat, show: Callable[[str], str], show_verdict: bool, bom: bool = False
-) -> Printer:
+def printer_for(form: OutputFormat, show: Callable[[str], str], show_verdict: bool) -> Printer:
     """The printer of a form.
 
     Args:
         form: which.
         show: a text as people write it.
         show_verdict: whether readings may be refused.
-        bom: whether CSV begins with a byte order mark, by which Excel knows UTF-8.
     """
     if form is OutputFormat.TABLE:
         return Table(show, show_verdict)
     if form is OutputFormat.JSON:
         return Json(show)
-    return Text(show) if form is OutputFormat.TEXT else Csv(show, bom)
+    return Text(show) if form is OutputFormat.TEXT else Csv(show, form is OutputFormat.EXCEL)
 
 
 def numbered(reading: Reading) -> list[tuple[int | None, Reading]]:
@@ -146,7 +144,7 @@ class Csv:
 
     Args:
         show: a text as people write it.
-        bom: whether to begin with a byte order mark.
+        bom: whether to begin with a byte order mark, by which Excel knows UTF-8.
     """
 
     def __init__(self, show: Callable[[str], str], bom: bool = False) -> None:

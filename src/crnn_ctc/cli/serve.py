@@ -20,22 +20,26 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="May be given again; the first is the default. Without it: plates-small and "
-            "digits-tiny.",
+            help="A shipped model or a model file; may be repeated, the first is the "
+            "default. Without it: plates-small and digits-tiny.",
         ),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 for all.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")
+    ] = 8000,
     api_key_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="API keys, one a line; CRNN_CTC_API_KEYS may hold more."),
+        typer.Option(
+            metavar="FILE", help="File of API keys, one per line; CRNN_CTC_API_KEYS may hold more."
+        ),
     ] = None,
     min_confidence: Annotated[
         float,
         typer.Option(
             metavar="P",
-            help="Mark texts with a lower confidence, from 0 to 1, as not accepted. Requests may "
-            "say otherwise.",
+            help="Mark readings with a confidence below this, from 0 to 1, as not "
+            "accepted, where a request sets no other.",
         ),
     ] = 0.0,
     decode: Annotated[
@@ -44,21 +48,31 @@ def serve(
     ] = None,
     device: Device = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Inference threads of each model.")] = 1,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures read at once.")] = 8,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures per inference batch.")] = 8,
     queue: Annotated[
-        int, typer.Option(min=1, help="Pictures that may wait for a model; more get a 503.")
+        int,
+        typer.Option(
+            min=1, help="Pictures that may wait for a model; further requests get status 503."
+        ),
     ] = 256,
-    max_pictures: Annotated[int, typer.Option(min=1, help="In one request.")] = 64,
-    max_body: Annotated[float, typer.Option(metavar="MB", help="Largest request.")] = 20,
-    max_pixels: Annotated[float, typer.Option(metavar="MEGAPIXELS", help="Largest picture.")] = 16,
+    max_pictures: Annotated[
+        int, typer.Option(min=1, help="Largest number of pictures in one request.")
+    ] = 64,
+    max_body: Annotated[
+        float, typer.Option(metavar="MB", help="Largest request, in megabytes.")
+    ] = 20,
+    max_pixels: Annotated[
+        float, typer.Option(metavar="MEGAPIXELS", help="Largest picture, in megapixels.")
+    ] = 16,
     timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="To receive a request; and again to read it.")
+        float,
+        typer.Option(metavar="SECONDS", help="Seconds to receive a request, and again to read it."),
     ] = 10,
     access_log: Annotated[bool, typer.Option("--access-log", help="Log each request.")] = False,
 ) -> None:
-    """Read pictures over HTTP: POST /v1/read; a page at /, the API's description at /docs.
+    """Serve readings over HTTP: POST /v1/read, a page at /, the API's description at /docs.
 
-    SIGTERM or Ctrl+C stops it; what was accepted is answered first.
+    SIGTERM or Ctrl+C stops the service; accepted requests are answered first.
     """
     with needs("serve", "serving"):
         import python_multipart  # noqa: F401  what FastAPI would miss only later

@@ -31,11 +31,14 @@ def train(
     ],
     data: Annotated[Path, typer.Option(metavar="DIR", help="Folder with the recipe's data.")],
     run: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for the results: runs/NAME.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the results; by default runs/NAME."),
     ] = None,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; may be repeated."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a key of the recipe; may be repeated."
+        ),
     ] = None,
     start: Annotated[
         str | None,
@@ -52,7 +55,7 @@ def train(
         ),
     ] = Resize.NEW,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where the run was stopped or killed.")
+        bool, typer.Option("--resume", help="Resume the run from its last checkpoint.")
     ] = False,
 ) -> None:
     """Train a reader.

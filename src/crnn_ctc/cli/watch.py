@@ -39,32 +39,41 @@ def watch(
             "or a camera's number.",
         ),
     ],
-    model: Annotated[str, typer.Option(help="A shipped model that reads plates, or a file.")] = "",
+    model: Annotated[
+        str, typer.Option(help="A shipped model that reads plates, or a model file.")
+    ] = "",
     output: Annotated[
-        Lines, typer.Option("--format", help="table, or jsonl: a JSON object a line.")
+        Lines,
+        typer.Option("--format", help="Output format: table, or jsonl (one JSON object per line)."),
     ] = Lines.TABLE,
-    every: Annotated[int, typer.Option(min=1, metavar="N", help="Look at every n-th frame.")] = 3,
+    every: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Read every n-th frame of a video.")
+    ] = 3,
     gap: Annotated[
         float,
         typer.Option(
-            min=0.0, metavar="SECONDS", help="A plate out of sight for longer is a new vehicle's."
+            min=0.0,
+            metavar="SECONDS",
+            help="Seconds out of sight after which a plate belongs to a new vehicle.",
         ),
     ] = 3.0,
     save: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write the best frame of each vehicle here."),
+        typer.Option(metavar="DIR", help="Folder for the best frame of each vehicle."),
     ] = None,
     known: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Answer only texts of this list, one a line."),
+        typer.Option(metavar="FILE", help="Answer only texts of this list, one per line."),
     ] = None,
     min_confidence: Annotated[
         float,
-        typer.Option(metavar="P", help="Refuse texts with a lower confidence, from 0 to 1."),
+        typer.Option(
+            metavar="P", help="Refuse readings with a confidence below this, from 0 to 1."
+        ),
     ] = 0.0,
     webhook: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Post each accepted vehicle here, as JSON."),
+        typer.Option(metavar="URL", help="URL that each accepted vehicle is posted to, as JSON."),
     ] = None,
     dot: Annotated[
         bool, typer.Option("--dot/--no-dot", help="Print plates as 皖A·Y0D83, or as 皖AY0D83.")

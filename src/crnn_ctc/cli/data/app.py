@@ -9,7 +9,9 @@ import typer
 
 from crnn_ctc.cli.data import ccpd, check, stats, synth
 
-app = typer.Typer(help="Fetch and prepare training data.", no_args_is_help=True)
+app = typer.Typer(
+    help="Download and prepare training data.", no_args_is_help=True, rich_markup_mode="markdown"
+)
 app.command("ccpd")(ccpd.ccpd)
 app.command("check")(check.check)
 app.command("stats")(stats.stats)
@@ -18,20 +20,20 @@ app.command("synth")(synth.synth)
 
 @app.callback()
 def options() -> None:
-    """Fetch and prepare training data."""
+    """Download and prepare training data."""
 
 
 @app.command("emnist")
 def emnist(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the digits go.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the digits.")],
     mirrors: Annotated[
         list[str] | None,
-        typer.Option("--mirror", metavar="URL", help="Try this address first; may be repeated."),
+        typer.Option("--mirror", metavar="URL", help="Address to try first; may be repeated."),
     ] = None,
 ) -> None:
-    """Fetch EMNIST's digits from NIST, 562 MB, and keep their four files.
+    """Download EMNIST's digits from NIST, 562 MB, and keep their four files.
 
-    A folder that holds them already, gzipped or not, is used as it is.
+    A folder that already holds them, gzipped or not, is left as it is.
     """
     from crnn_ctc.cli.extras import needs
 

@@ -27,24 +27,25 @@ def ccpd(
         Path,
         typer.Argument(
             metavar="SRC",
-            help="CCPD2019, CCPD2020, what holds them, or a folder of their pictures.",
+            help="Folder of CCPD2019, of CCPD2020, of both, or of some of their pictures.",
         ),
     ],
-    target: Annotated[Path, typer.Argument(metavar="DST", help="Where the crops go.")],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="Folder for the crops.")],
     crop: Annotated[
         Crop,
-        typer.Option(help="box, corners (straightened), or jitter (straightened, not quite)."),
+        typer.Option(
+            help="How plates are cut: box (upright), corners (rectified), or jitter "
+            "(rectified with random offsets)."
+        ),
     ] = Crop.CORNERS,
-    workers: Annotated[
-        int, typer.Option(min=0, help="Processes; 0: as many as there are cores.")
-    ] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes (0: one per core).")] = 0,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Random seed of the jitter.")] = 0,
-    copies: Annotated[int, typer.Option(min=1, help="Jittered crops a picture.")] = 1,
+    copies: Annotated[int, typer.Option(min=1, help="Jittered crops per picture.")] = 1,
 ) -> None:
-    """Cut the plates out of CCPD: PLATE_ID.jpg in CCPD2019/train, val, test and CCPD2020/...
+    """Cut plates out of CCPD, to PLATE_ID.jpg in CCPD2019/train, val, test and CCPD2020/...
 
-    Killed or stopped, the same command goes on where it was. Pictures that give no crop are listed
-    in rejected.csv; the exit code is then 2.
+    The same command resumes an interrupted run. Pictures that give no crop are listed in
+    rejected.csv; the exit code is then 2.
     """
     from crnn_ctc.cli.extras import needs
     from crnn_ctc.cli.progress import track

@@ -15,20 +15,25 @@ from crnn_ctc.cli.data.labels import LABELS, AlphabetOption, named_alphabet, pri
 def check(
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR|CSV...", help="Folders of TEXT_n.jpg, CSV or TSV files."),
+        typer.Argument(metavar="DIR|CSV...", help="Folders of TEXT_n.jpg, or CSV or TSV files."),
     ],
     alphabet: AlphabetOption = LABELS,
     steps: Annotated[
-        int | None, typer.Option(min=1, metavar="T", help="Time steps of the network.")
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="T",
+            help="Time steps of the network, to report labels that are too long for it.",
+        ),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all findings here.")
+        Path | None, typer.Option("--json", metavar="FILE", help="File for all findings, as JSON.")
     ] = None,
 ) -> None:
-    """Look through labelled pictures for what training would stumble over.
+    """Check labelled pictures for errors and for what harms training.
 
-    Each finding is one line with file and line. The exit code is 2 if there are errors, and 0 if
-    there are only warnings.
+    Each finding is one line with its file and line number. The exit code is 2 if there are errors,
+    and 0 if there are only warnings.
     """
     from crnn_ctc.cli.output import write_json
     from crnn_ctc.cli.progress import track

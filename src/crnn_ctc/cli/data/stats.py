@@ -22,14 +22,16 @@ _EXAMPLES = 5
 def stats(
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR|CSV...", help="Folders of TEXT_n.jpg, CSV or TSV files."),
+        typer.Argument(metavar="DIR|CSV...", help="Folders of TEXT_n.jpg, or CSV or TSV files."),
     ],
     alphabet: AlphabetOption = LABELS,
-    save: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw the counts here.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="PNG file for a chart of the counts.")
+    ] = None,
 ) -> None:
     """Count lengths, provinces, characters, sizes, colours, kinds and subsets of labelled pictures.
 
-    And near-duplicates across splits: they make a test say too much (arXiv 2304.04653).
+    Also finds near-duplicates across splits, which make a test too easy (arXiv 2304.04653).
     """
     from crnn_ctc.cli.extras import needs
     from crnn_ctc.cli.progress import track

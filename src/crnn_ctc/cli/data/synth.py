@@ -27,21 +27,23 @@ class PictureFormat(StrEnum):
 
 def synth(
     target: Annotated[
-        Path | None, typer.Argument(metavar="[DST]", help="Where the plates go.")
+        Path | None, typer.Argument(metavar="[DST]", help="Folder for the plates.")
     ] = None,
-    count: Annotated[int | None, typer.Option(min=1, metavar="N", help="How many.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, metavar="N", help="Number of plates.")] = None,
     seed: Annotated[
         int,
         typer.Option(
             min=0,
             max=2**63 - 1,
-            help="Random seed of the plates. A recipe trains on those of its own seed: to measure, "
-            "use one that no recipe has, as the default is.",
+            help="Random seed. Recipes train on plates of their own seeds; no shipped "
+            "recipe uses the default, so its plates are new to every shipped model.",
         ),
     ] = HELD_OUT_SEED,
-    start: Annotated[int, typer.Option(min=0, max=2**48 - 1, help="First sample of the seed.")] = 0,
-    height: Annotated[int, typer.Option(max=1_000, help="Height of a picture, pixels.")] = 48,
-    width: Annotated[int, typer.Option(max=3_500, help="Width of a picture, pixels.")] = 168,
+    start: Annotated[
+        int, typer.Option(min=0, max=2**48 - 1, help="Number of the first sample.")
+    ] = 0,
+    height: Annotated[int, typer.Option(max=1_000, help="Height of a picture in pixels.")] = 48,
+    width: Annotated[int, typer.Option(max=3_500, help="Width of a picture in pixels.")] = 168,
     kinds: Annotated[
         list[str] | None,
         typer.Option("--kind", help="Only this kind, such as green; may be repeated."),
@@ -52,31 +54,32 @@ def synth(
     ] = None,
     evenly: Annotated[
         bool,
-        typer.Option("--evenly", help="Each kind of each province in turn, as often as any other."),
+        typer.Option(
+            "--evenly", help="Take kinds and provinces in turn, each as often as any other."
+        ),
     ] = False,
     glyphs: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Pictures of characters, such as 140_A.jpg."),
+        typer.Option(metavar="FOLDER", help="Folder of pictures of characters, such as 140_A.jpg."),
     ] = None,
     glyph_share: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Share of the plates made with --glyphs: 0.5."),
+        typer.Option(min=0, max=1, help="Share of the plates made with --glyphs; by default 0.5."),
     ] = None,
     form: Annotated[
-        PictureFormat, typer.Option("--format", help="png keeps the pixels exactly.")
+        PictureFormat,
+        typer.Option("--format", help="Format of the pictures; png keeps the pixels exactly."),
     ] = PictureFormat.PNG,
     sheet: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw the first 96 plates on a sheet, to look at."),
+        typer.Option(metavar="FILE", help="PNG file for a sheet of the first 96 plates."),
     ] = None,
-    workers: Annotated[
-        int, typer.Option(min=0, help="Processes; 0: as many as there are cores.")
-    ] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes (0: one per core).")] = 0,
 ) -> None:
-    """Draw Chinese plates that never were, with their labels: PLATE_n.png and manifest.csv.
+    """Generate synthetic Chinese plates with their labels: PLATE_n.png and manifest.csv.
 
-    Plate n of a seed is the same everywhere. Killed or stopped, the same command goes on where it
-    was; with a larger --count it adds to the set. With --sheet alone, DST may be left out.
+    Plate n of a seed is the same on every machine. The same command resumes an interrupted run, and
+    with a larger --count adds to the set. With --sheet alone, DST may be left out.
     """
     from crnn_ctc.cli.extras import needs
 

@@ -29,8 +29,8 @@ from crnn_ctc.benchmark.machine import processor
 from crnn_ctc.data.labelled import read_labelled
 from crnn_ctc.data.plate_views import RectifiedSource
 from crnn_ctc.data.source import open_training_data
-from crnn_ctc.image import fit
-from crnn_ctc.recipe import load_recipe as load_recipe
+from crnn_ctc.image import fit, load
+from crnn_ctc.recipe import load_recipe
 from crnn_ctc.rectify import rectify
 from crnn_ctc.training.trained_rectifier import TrainedRectifier, open_rectifier
 
@@ -50,7 +50,7 @@ def measured(plate: NDArray[np.uint8], height: float) -> tuple[float, float, flo
 def crops(manifest: Path, rectifier: TrainedRectifier) -> Iterator[tuple[str, Any]]:
     """The subset of each crop of a manifest, and what :func:`measured` says of it."""
     for sample in read_labelled(manifest):
-        image = load_recipe(sample.path)
+        image = load(sample.path)
         found = rectifier.find(fit(image, 48, 96, 3)[None])
         corners = found.corners[0] * np.array(image.shape[1::-1], np.float32)
         plate = rectify(Image.fromarray(image), corners, 48, 168, bool(found.rows[0] > 0.5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from crnn_ctc import InputError, Reader
-from crnn_ctc.rectify import UNIT, homography, project, rectify
+from crnn_ctc.rectify import UNIT, homography, project, rectify, without_padding
 from helpers.cli import run_cli
 from helpers.data import EXAMPLES
 
@@ -115,6 +116,75 @@ def test_a_plate_on_its_side_is_read_and_its_corners_follow_its_text(turn: Image
     x, y = np.array(straight.corners).T
     moved = (y, width - x) if turn == Image.Transpose.ROTATE_90 else (height - y, x)
     np.testing.assert_allclose(np.array(turned.corners).T, moved, atol=0.5)
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("plates-small", "苏D18RL9_blue.jpg"),
+        ("plates-nano", "浙B6354Y_dusk.png"),
+        ("plates-nano-int8", "粤Z18TL港_black.png"),
+    ],
+)
+def test_a_plate_upside_down_is_read_and_its_corners_follow_its_text(model: str, name: str) -> None:
+    reader = Reader(model, find="never")
+    upright = Image.open(EXAMPLES / "plates" / name).convert("RGB")
+    straight, turned = reader(upright), reader(upright.transpose(Image.Transpose.ROTATE_180))
+    assert turned.text == straight.text == name.partition("_")[0]
+    assert turned.confidence > 0.6
+    # the rectifier looks at another picture and may miss by a little
+    moved = upright.size - np.array(straight.corners)
+    assert np.abs(np.array(turned.corners) - moved).max() < 0.15 * upright.width
+    x = [np.mean(character.corners, axis=0)[0] for character in turned.characters]
+    assert x == sorted(x, reverse=True)
+    # a track of several pictures, too
+    assert reader.read_track([upright.transpose(Image.Transpose.ROTATE_180)]).text == straight.text
+
+
+@pytest.mark.parametrize(
+    ("share", "place", "colour", "form"),
+    [
+        ((2, 1), (0, 0), (128, 128, 128), "PNG"),
+        ((1, 4), (0, 1.5), (114, 114, 114), "JPEG"),
+        ((1.6, 3), (0.6, 2), (0, 0, 0), "JPEG"),
+        ((3, 3), (1, 1), (255, 255, 255), "PNG"),
+    ],
+    ids=["right", "letterbox", "lower right", "round it"],
+)
+def test_padding_is_not_looked_at(
+    share: tuple[float, float],
+    place: tuple[float, float],
+    colour: tuple[int, int, int],
+    form: str,
+) -> None:
+    plate = Image.open(EXAMPLES / "plates" / "苏D18RL9_blue.jpg").convert("RGB")
+    size = np.array(plate.size)
+    shift = np.rint(size * place).astype(int)
+    padded = Image.new("RGB", tuple(np.rint(size * share).astype(int).tolist()), colour)
+    padded.paste(plate, tuple(shift.tolist()))
+    content = io.BytesIO()
+    padded.save(content, form, quality=85)
+    reader = Reader("plates-nano", find="never")
+    reading = reader(content)
+    assert reading.text == "苏D18RL9"
+    assert reading.confidence > 0.9
+    expected = np.array(reader(plate).corners) + shift
+    assert np.abs(np.array(reading.corners) - expected).max() < 0.05 * plate.width
+
+
+def test_pictures_without_padding_stay_as_they_are() -> None:
+    for path in sorted((EXAMPLES / "plates").iterdir()):
+        picture = Image.open(path).convert("RGB")
+        assert without_padding(picture) == (picture, (0, 0))
+    plain = Image.new("RGB", (60, 20), "#1941aa")
+    assert without_padding(plain) == (plain, (0, 0))
+    line = plain.copy()
+    line.paste("white", (0, 9, 60, 10))  # nothing that could be read
+    assert without_padding(line) == (line, (0, 0))
+    # a rim of one colour, as some plates have, is not padding
+    rim = Image.new("RGB", (60, 20), "#1941aa")
+    rim.paste(ramp(54, 18), (3, 1))
+    assert without_padding(rim) == (rim, (0, 0))
 
 
 def test_a_police_plate_tells_its_kind() -> None:

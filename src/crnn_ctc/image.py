@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from crnn_ctc.errors import InputError, NotAPictureError
 from crnn_ctc.files import LONG, NO_PATH, no_path
-from crnn_ctc.jpeg import MOST_MISSING, open_cut_jpeg
+from crnn_ctc.jpeg import open_cut_jpeg
 
 Source = (
     str
@@ -71,7 +71,8 @@ def open_picture(
 
     Grey, palette, CMYK, 16-bit and transparent pictures are converted; transparency is laid on
     white, as viewers show it. A JPEG file that misses its end is read, as viewers do, if no more
-    than a tenth of the picture is missing: ``info`` then holds a ``WARNING``.
+    than a tenth of the picture is missing, or of a progressive one only its last details: ``info``
+    then holds a ``WARNING``.
 
     Args:
         source: see :data:`Source`.
@@ -105,11 +106,10 @@ def open_picture(
         raise
     except Exception as error:  # Pillow's decoders raise many kinds of errors on broken files
         cut = open_cut_jpeg(content)
-        if cut is None or cut[1] > MOST_MISSING:
+        if cut is None:
             raise InputError(f"{name}: a broken picture ({error}); copy it again") from None
-    rest, missing = cut
+    rest, what = cut
     picture = _to_rgb(rest, name, max_pixels)
-    what = f"its last {100 * missing:.2g} % are" if missing else "its end marker is"
     picture.info[WARNING] = f"{name}: a JPEG file cut short: {what} missing; the rest was read"
     return picture
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,23 @@ MOST_MISSING = 0.1
 
 _END = b"\xff\xd9"  # the marker EOI (ISO/IEC 10918-1, B.1.1.3)
 
+_SOF2, _SOS = 0xC2, 0xDA
+"""Markers of a progressive frame and of a scan."""
+
+_COEFFICIENTS = 64
+"""Of a block."""
+
 _BLANK = 128  # what libjpeg gives each channel of a block whose coefficients are missing
 
 _BLURRED = 2  # pixels at a block's edge that take colour from the next one
 
 
-def open_cut_jpeg(content: bytes) -> tuple[Image.Image, float] | None:
-    """A JPEG without its end, and the share of its blocks that are missing.
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+"""Begins a segment; RST0 to RST7 stand inside a scan (ISO/IEC 10918-1, B.1.1)."""
+
+
+def open_cut_jpeg(content: bytes) -> tuple[Image.Image, str] | None:
+    """A JPEG without its end, and what of it is missing.
 
     The end marker is put where the file ends: libjpeg then fills up the rest of the picture.
 
@@ -28,19 +39,59 @@ def open_cut_jpeg(content: bytes) -> tuple[Image.Image, float] | None:
         content: the file.
 
     Returns:
-        None for what is no sequential JPEG, or is cut before its picture begins; of a progressive
-        one it cannot be told how much is missing.
+        None for what is no JPEG, or misses more than :data:`MOST_MISSING` of its blocks; of a
+        progressive one, more than the last bits of its coefficients.
     """
     try:
-        image = Image.open(io.BytesIO(content + _END), formats=("JPEG",))
+        end = _end_of_coarse_picture(content)
+        image = Image.open(io.BytesIO(content[:end] + _END), formats=("JPEG",))
         assert isinstance(image, JpegImageFile)
-        if "progressive" in image.info:
-            return None
+        progressive = "progressive" in image.info
         block = (8 * max(layer[1] for layer in image.layer), 8 * max(v[2] for v in image.layer))
+        if progressive and end is None:
+            return None
         image.load()
     except (OSError, ValueError, SyntaxError, IndexError):
         return None
-    return image, _missing(np.asarray(image.convert("RGB"), np.uint8), *block)
+    if progressive:
+        return image, "its last details are"
+    missing = _missing(np.asarray(image.convert("RGB"), np.uint8), *block)
+    if missing > MOST_MISSING:
+        return None
+    return image, f"its last {100 * missing:.2g} % are" if missing else "its end marker is"
+
+
+def _end_of_coarse_picture(content: bytes) -> int | None:
+    """How many bytes of a progressive JPEG to decode, if they show the whole picture.
+
+    The scans of such a file come in an order that the file chooses, each with some coefficients of
+    the blocks (ISO/IEC 10918-1, G.1.2). Those of the first component, which is brightness, must all
+    have come once; what is missing then are their last bits, or colour.
+
+    Returns:
+        None where that is not so, or of another kind of file.
+    """
+    component, known, scan = -1, set[int](), set[int]()
+    at = 2
+    while marker := _MARKER.search(content, at):
+        known |= scan  # another segment: the scan before it is whole
+        scan = set()
+        begin, kind = marker.start(), content[marker.start() + 1]
+        size = int.from_bytes(content[begin + 2 : begin + 4], "big")
+        at = begin + 2 + size
+        if at > len(content):
+            break
+        segment = content[begin + 4 : at]
+        if kind == _SOF2:
+            component = segment[6]
+        elif kind == _SOS:
+            count = segment[0]
+            first, last, bits = segment[1 + 2 * count : 4 + 2 * count]
+            if component in list(segment[1 : 1 + 2 * count : 2]) and bits >> 4 == 0:
+                scan = set(range(first, last + 1))
+    else:
+        begin = len(content)
+    return begin if len(known) == _COEFFICIENTS else None
 
 
 def _missing(pixels: NDArray[np.uint8], width: int, height: int) -> float:

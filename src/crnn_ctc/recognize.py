@@ -7,7 +7,7 @@ A picture that cannot be read is an item like the others: its place in a stream 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -28,13 +28,22 @@ from crnn_ctc.image import (
 )
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import RectifierOutput
-from crnn_ctc.rectify import UNIT, Corners, homography, project, rectify
+from crnn_ctc.rectify import UNIT, Corners, homography, project, rectify, without_padding
 
 TWO_ROW_ASPECT = 2.6
 """Width over height; in narrower pictures a model without a rectifier looks for two rows too.
 
 A plate of two rows is 2 times as wide as high, one of one row 3.1 (GA36-2018); but the box round a
 plate that tilts may be any. So such a picture is read both ways."""
+
+
+UNSURE = 0.3
+"""Confidence below which a plate of one row is read a second time, turned by 180 degrees."""
+
+SURE = 0.6
+"""Confidence from which that second reading replaces the first.
+
+Chosen on half of ``negatives``, on ``plates/dev`` and ``ccpd_subsets/dev``: bench/half_turn.py."""
 
 
 class Recognizer(Protocol):
@@ -126,9 +135,9 @@ def recognize(
 ) -> list[Recognition | InputError]:
     """Read pictures, one result each, in order.
 
-    A model with a rectifier finds the plate in each and reads it straightened. One without that
-    knows two rows is shown each picture that may have them both ways, and the way in which a text
-    is the more probable counts.
+    A model with a rectifier finds the plate in each and reads it straightened, and a second time
+    turned by 180 degrees where the confidence is low. One without that knows two rows is shown each
+    picture that may have them both ways, and the way in which a text is the more probable counts.
 
     Args:
         model: to read with.
@@ -160,12 +169,9 @@ def recognize_with_log_probs(
     fitted = [way.image for one in ways if not isinstance(one, InputError) for way in one]
     if not fitted:
         return [one for one in ways if isinstance(one, InputError)]
-    read: dict[int, tuple[Decoded, NDArray[np.float32]]] = {}
-    for places in batches_by_width([image.shape[1] for image in fitted], len(fitted)):
-        log_probs = model.log_probs(np.stack([fitted[place] for place in places]))
-        read.update(zip(places, zip(decode(log_probs), log_probs, strict=True), strict=True))
-    decoded = (read[place] for place in range(len(fitted)))
+    decoded = iter(_read(model, decode, fitted))
     found: list[tuple[Recognition, NDArray[np.float32]] | InputError] = []
+    unsure: list[tuple[int, RectifiedPlate, NDArray[np.uint8]]] = []
     for one, warning in zip(ways, warnings, strict=True):
         if isinstance(one, InputError):
             found.append(one)
@@ -174,8 +180,31 @@ def recognize_with_log_probs(
             (Recognition(text, len(rows), way.two_rows, way.size, way.plate, warning), rows)
             for way, (text, rows) in zip(one, decoded, strict=False)
         ]
-        found.append(max(candidates, key=lambda way: way[0].decoded.confidence))
+        chosen = max(range(len(one)), key=lambda way: candidates[way][0].decoded.confidence)
+        best, image = candidates[chosen], one[chosen].image
+        plate = best[0].plate
+        if plate and not best[0].two_rows and best[0].decoded.confidence < UNSURE:
+            unsure.append((len(found), plate, image))
+        found.append(best)
+    upside_down = _read(model, decode, [np.rot90(image, 2) for *_, image in unsure])
+    for (place, plate, _), (text, rows) in zip(unsure, upside_down, strict=True):
+        if text.confidence >= SURE:
+            before = found[place]
+            assert not isinstance(before, InputError)
+            turned = replace(plate, corners=np.roll(plate.corners, 2, axis=0))
+            found[place] = (replace(before[0], decoded=text, plate=turned), rows)
     return found
+
+
+def _read(
+    model: Recognizer, decode: TextDecoder, images: Sequence[NDArray[np.uint8]]
+) -> list[tuple[Decoded, NDArray[np.float32]]]:
+    """N images (H, W, C) of any widths read: the text of each, and its float32 (T, K)."""
+    read: dict[int, tuple[Decoded, NDArray[np.float32]]] = {}
+    for places in batches_by_width([image.shape[1] for image in images], max(1, len(images))):
+        log_probs = model.log_probs(np.stack([images[place] for place in places]))
+        read.update(zip(places, zip(decode(log_probs), log_probs, strict=True), strict=True))
+    return [read[place] for place in range(len(images))]
 
 
 def network_inputs(model: Recognizer, pictures: Iterable[Image.Image]) -> list[NDArray[np.uint8]]:
@@ -245,17 +274,21 @@ def _straighten(
     assert part is not None
     # a plate that stands on its side is looked at in both turned copies too
     shown: list[list[tuple[Image.Image, tuple[tuple[int, int], ...] | None]]] = []
+    shifts: list[tuple[int, int]] = []
     for picture in pictures:
         ways: list[tuple[Image.Image, tuple[tuple[int, int], ...] | None]] = []
+        shift = (0, 0)
         if isinstance(picture, Image.Image):
-            ways.append((picture, None))
-            if picture.height > _TALL * picture.width:
-                ways += [(picture.transpose(turn), back) for turn, back in _TURNS.items()]
+            inner, shift = without_padding(picture)
+            ways.append((inner, None))
+            if inner.height > _TALL * inner.width:
+                ways += [(inner.transpose(turn), back) for turn, back in _TURNS.items()]
         shown.append(ways)
+        shifts.append(shift)
     views = [fit(p, part.height, part.width, 3) for ways in shown for p, _ in ways]
     found = model.find_plates(np.stack(views)) if views else None
     place = 0
-    for picture, ways in zip(pictures, shown, strict=True):
+    for picture, ways, shift in zip(pictures, shown, shifts, strict=True):
         if isinstance(picture, InputError) or found is None:
             yield picture  # type: ignore[misc]  # without plates, all are errors
             continue
@@ -269,7 +302,7 @@ def _straighten(
             straight = rectify(turned, corners, card.height, card.width, two_rows, part.margin)
             if back is not None:
                 shares = (shares - 0.5) @ np.array(back, np.float32) + np.float32(0.5)
-                corners = shares * np.array(picture.size, np.float32)
-            plate = RectifiedPlate(corners, part.margin, colour)
+                corners = shares * np.array(ways[0][0].size, np.float32)
+            plate = RectifiedPlate(corners + np.array(shift, np.float32), part.margin, colour)
             ways_of_picture.append(_Way(straight, picture.size, two_rows, plate))
         yield ways_of_picture

@@ -9,13 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crnn_ctc.image import LOWER_ROW, UPPER_ROW, UPPER_SHARE
+from crnn_ctc.image import LOWER_ROW, MIN_SIDE, UPPER_ROW, UPPER_SHARE
 
 Corners = NDArray[np.float32]
 """x and y of a plate's corners, float32 (4, 2): top left, top right, bottom right, bottom left."""
 
 MARGIN = 0.04
 """Added round the found plate, as a share of its size: what corners miss by must not cut text."""
+
+PADDED = 0.2
+"""Share of a side above which uniform edges are padding, not the rim of a plate."""
+
+NOISE = 8
+"""Levels by which pixels of padding differ at most; what JPEG leaves of a uniform area."""
 
 UNIT = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float64)
 """The corners of a plate in shares of itself."""
@@ -81,6 +87,41 @@ def rectify(
     left = round(width * UPPER_SHARE)
     rows = [(UPPER_ROW, left), (LOWER_ROW, width - left)]
     return np.hstack([_sample(picture, to_picture, row, height, wide) for row, wide in rows])
+
+
+def without_padding(picture: Image.Image) -> tuple[Image.Image, tuple[int, int]]:
+    """A picture without the uniform area that a letterbox or a fixed input size laid beside it.
+
+    Args:
+        picture: in mode RGB.
+
+    Returns:
+        The part that is not padding, and x and y of its upper left corner; the picture as it is
+        where less than :data:`PADDED` of its width and of its height is padding.
+    """
+    w, h = picture.size
+    edges = ((0, 0, w, 1), (0, h - 1, w, h), (0, 0, 1, h), (w - 1, 0, w, h))
+    if all(np.ptp(np.asarray(picture.crop(e)), axis=(0, 1)).max() > 2 * NOISE for e in edges):
+        return picture, (0, 0)
+    rows = np.asarray(picture, np.uint8)
+    top, bottom = _uniform(rows), _uniform(rows[::-1])
+    if top + bottom < PADDED * h or top == h:  # that is, nothing but one colour
+        top = bottom = 0
+    columns = rows[top : h - bottom].swapaxes(0, 1)
+    left, right = _uniform(columns), _uniform(columns[::-1])
+    if left + right < PADDED * w or left == w:
+        left = right = 0
+    if min(w - left - right, h - top - bottom) < MIN_SIDE:
+        return picture, (0, 0)
+    return picture.crop((left, top, w - right, h - bottom)), (left, top)
+
+
+def _uniform(lines: NDArray[np.uint8]) -> int:
+    """How many of the first lines (N, M, 3) have the colour of the first pixel throughout."""
+    ground = lines[0, 0].astype(int)
+    like = (lines.min(1) >= ground - NOISE) & (lines.max(1) <= ground + NOISE)
+    uniform = like.all(axis=1)
+    return len(lines) if uniform.all() else int(uniform.argmin())
 
 
 def _near(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from helpers.cli import SMALL, sets
+from helpers.cli import SMALL, run_cli, sets
 from helpers.runs import rows_so_far
 
 if sys.version_info >= (3, 11):
@@ -160,3 +160,47 @@ def test_an_error_of_its_own_is_not_blamed_on_others(monkeypatch: pytest.MonkeyP
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
     with pytest.raises(InputError, match="--resume"), missing_is_an_error():
         raise RuntimeError("[gloo/transport/tcp/pair.cc:537] Connection reset by peer")
+
+
+def test_the_command_starts_several_processes_itself(small_emnist: Path, tmp_path: Path) -> None:
+    few = sets(*SMALL, "training.images=160", "training.validations=1")
+    train = ["train", "digits-tiny", "--data", small_emnist, "--run", tmp_path / "run", *few]
+    done = run_cli(*train, "--processes", 2)
+    said = done.stderr.decode()
+    assert done.returncode == 0, said
+    assert "2 processes; --processes 1 for one" in said
+    assert said.count("next: crnn-ctc export") == 1  # one of them speaks
+    assert tomllib.loads((tmp_path / "run" / "versions.toml").read_text())["processes"] == 2
+    # what is wrong is one line, as in one process
+    for arguments, says in (
+        ((*train, "--processes", 2), "holds a run already"),
+        ((*train, "--processes", 3), "cannot be shared by 3 processes"),
+    ):
+        wrong = run_cli(*arguments)
+        assert (wrong.returncode, wrong.stderr.count(b"\n")) == (2, 1)
+        assert says in wrong.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("cores", "changes", "count"),
+    [
+        (4, [], 4),
+        (3, [], 2),  # a batch of 128
+        (1, [], 1),
+        (4, ["training.images=100000"], 1),  # starting them would take longer than it saves
+    ],
+)
+def test_a_long_run_on_a_cpu_takes_a_process_a_core(
+    cores: int, changes: list[str], count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from crnn_ctc.recipe import load_recipe
+    from crnn_ctc.training import distributed
+
+    monkeypatch.setattr(distributed, "cores", lambda: cores)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    recipe = load_recipe("digits-tiny", changes)
+    assert distributed.process_count(recipe, None) == count
+    assert distributed.process_count(recipe, 1) == 1
+    monkeypatch.setenv("WORLD_SIZE", "2")  # one of several already
+    assert distributed.process_count(recipe, None) == 1

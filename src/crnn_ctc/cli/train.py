@@ -8,12 +8,15 @@ import shlex
 import sys
 from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crnn_ctc.cli.str_enum import StrEnum
 from crnn_ctc.errors import InputError
+
+if TYPE_CHECKING:
+    from crnn_ctc.recipe import Recipe
 
 _RESUME = "go on with the same command and --resume"
 
@@ -57,11 +60,15 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume the run from its last checkpoint.")
     ] = False,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes that share each batch; by default one a core in long runs on a CPU.",
+        ),
+    ] = None,
 ) -> None:
-    """Train a reader.
-
-    Several processes: torchrun --standalone --nproc_per_node N -m -- crnn_ctc train RECIPE ...
-    """
+    """Train a reader."""
     # read once, when torch loads OpenMP: threads that spin while they wait make training forty
     # times slower as soon as anything else runs on the machine
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -69,6 +76,7 @@ def train(
 
     with needs("train", "training"):
         from crnn_ctc import recipe as recipes
+        from crnn_ctc.training.distributed import process_count, train_together
         from crnn_ctc.training.fit import Interrupted, train_reader
         from crnn_ctc.training.locator import fit_locator
         from crnn_ctc.training.rectifier import fit_rectifier
@@ -88,6 +96,10 @@ def train(
         plan = recipes.load_rectifier(recipe, changes)
     else:
         plan = recipes.load_recipe(recipe, changes)
+    if task in {recipes.TASK, recipes.RECTIFY} and (processes or 1) > 1:
+        raise InputError(
+            f"--processes {processes}: recipes of task {task} train in one; leave it out"
+        )
     folder = run or Path("runs") / plan.name
     try:
         best: float | None
@@ -99,6 +111,12 @@ def train(
             best = fit_rectifier(plan, data, folder, resume, begin)
             what = "corner error, in plate heights,"
         else:
+            if (together := process_count(plan, processes)) > 1:
+                _check(plan, data, folder, resume, start, resize is Resize.UNION)
+                print(f"{together} processes; --processes 1 for one", file=sys.stderr)
+                words = _words(recipe, data, folder, changes, start)
+                words += ["--resize", resize.value, *(["--resume"] if resume else [])]
+                raise typer.Exit(train_together(together, words[1:]))
             best = train_reader(plan, data, folder, resume, start, resize.value)
             what = "exact match"
     except ChangedRunError as error:
@@ -124,10 +142,39 @@ def train(
             print(f"to train on, with more pictures say: {again}", file=sys.stderr)
 
 
+def _check(
+    recipe: Recipe, data: Path, run: Path, resume: bool, start: str | None, union: bool
+) -> None:
+    """Raise what a run of several processes would raise in each of them."""
+    from crnn_ctc.data.source import open_training_data, with_alphabet, with_images
+    from crnn_ctc.training.finetune import check_start, open_start, united, widened
+    from crnn_ctc.training.run_start import check_run
+
+    logger = logging.getLogger("crnn_ctc")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # the first of the processes says it all again
+    try:
+        recipe = with_images(with_alphabet(recipe, data), data)
+        if start is not None:
+            known = open_start(start)
+            recipe = united(recipe, known) if union else recipe
+            check_start(recipe, widened(known, recipe))
+        check_run(run, recipe, open_training_data(recipe, data)[0].pictures, resume)
+    finally:
+        logger.setLevel(level)
+
+
 def train_on(recipe: str, data: Path, run: Path, changes: list[str] | None) -> str:
     """The command that begins a new run with the weights of ``run``."""
     number = next(n for n in count(2) if not Path(f"{run}-{n}").exists())
-    words = ["crnn-ctc", "train", recipe, "--data", str(data), "--from", str(run)]
-    words += ["--run", f"{run}-{number}"]
-    words += [word for change in changes or [] for word in ("--set", change)]
-    return shlex.join(words)
+    return shlex.join(_words(recipe, data, Path(f"{run}-{number}"), changes, str(run)))
+
+
+def _words(
+    recipe: str, data: Path, run: Path, changes: list[str] | None, start: str | None
+) -> list[str]:
+    """The command of a run."""
+    words = ["crnn-ctc", "train", recipe, "--data", str(data)]
+    words += [] if start is None else ["--from", start]
+    words += ["--run", str(run)]
+    return words + [word for change in changes or [] for word in ("--set", change)]

@@ -35,7 +35,7 @@ from crnn_ctc.net.nano import CNN_Nano
 from crnn_ctc.net.network import Network, convolution
 from crnn_ctc.net.summary import summarize
 from crnn_ctc.recipe import Recipe, load_recipe
-from crnn_ctc.training.fit import train_reader
+from crnn_ctc.training.reader import train_reader
 from crnn_ctc.training.run_folder import Trained, make_card
 from short_run import RECIPE, changes
 from timing import Row, in_turn, milliseconds

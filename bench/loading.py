@@ -43,7 +43,7 @@ LOADS = 20  # batches a measurement: one is over too soon
 def training_step(
     recipe: Recipe, images: NDArray[np.uint8], texts: list[str]
 ) -> Callable[[], None]:
-    """What training/fit.py does with a batch that is there, in float32."""
+    """What training/reader.py does with a batch that is there, in float32."""
     alphabet = recipe.characters
     network = build(recipe)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

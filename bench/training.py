@@ -56,7 +56,7 @@ def theirs(images: np.ndarray, labels: np.ndarray) -> Callable[[], float]:  # ty
 
 
 def ours(source: SequenceSource, precision: torch.dtype | None) -> Callable[[], float]:
-    """What training/fit.py does in a step, composition included."""
+    """What training/reader.py does in a step, composition included."""
     recipe = load_recipe("digits-tiny")
     alphabet = recipe.characters
     network = build(recipe)

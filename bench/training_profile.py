@@ -39,12 +39,12 @@ def measure(recipe_name: str, data: Path, size: int, threads: int) -> dict[str, 
     from crnn_ctc.net.build import build
     from crnn_ctc.net.network import scale_pixels
     from crnn_ctc.recipe import load_recipe
-    from crnn_ctc.training import fit, optimization, precision
+    from crnn_ctc.training import memory, optimization, precision
     from crnn_ctc.training.loss import ctc_loss
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    getattr(fit, "keep_memory", lambda: None)()  # another checkout may not have it
+    memory.keep_memory()
     recipe = load_recipe(recipe_name)
     source, _ = open_training_data(recipe, data)
     network = build(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -250,7 +250,7 @@ def test_a_shipped_model_is_tuned_to_a_made_up_alphabet(folder: Path, tmp_path: 
 def test_a_run_killed_before_its_first_checkpoint_wants_its_model_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from crnn_ctc.training.fit import train_reader
+    from crnn_ctc.training.reader import train_reader
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     run = tmp_path / "killed"

@@ -114,22 +114,22 @@ def test_views_depend_on_their_number_alone(photos: Path) -> None:
 def test_a_run_goes_on_as_if_nothing_had_been(photos: Path, tmp_path: Path) -> None:
     from crnn_ctc.export.locator import export_locator
     from crnn_ctc.find.locator import Locator
-    from crnn_ctc.recipe import load_locator
+    from crnn_ctc.recipe import load_any_recipe
     from crnn_ctc.training import locator as training
     from crnn_ctc.training.checkpoint import STATE, load_tensors
-    from crnn_ctc.training.fit import Interrupted
+    from crnn_ctc.training.loop import Interrupted
 
     changes = [
         "data.train=train.csv", "data.validation=train.csv", "data.size=64",
         "data.validation_views=2", "training.images=12", "training.restarts=[]",
         "training.batch_size=2", "training.validations=1", "training.precision=float32",
     ]  # fmt: skip
-    recipe = load_locator("plates-find", changes)
+    recipe = load_any_recipe("plates-find", changes)
     recipe = recipe.model_copy(
         update={"data": recipe.data.model_copy(update={"distractors": None})}
     )
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    training.fit_locator(recipe, photos, whole)
+    training.train_locator(recipe, photos, whole)
 
     stopping = pytest.MonkeyPatch()
     loss, steps = training.locator_loss, 0
@@ -144,10 +144,10 @@ def test_a_run_goes_on_as_if_nothing_had_been(photos: Path, tmp_path: Path) -> N
     with stopping.context() as patch:
         patch.setattr(training, "locator_loss", stop_at_three)
         with pytest.raises(Interrupted, match="step 3 of 6"):
-            training.fit_locator(recipe, photos, broken)
+            training.train_locator(recipe, photos, broken)
     with pytest.raises(InputError, match="holds a run already"):
-        training.fit_locator(recipe, photos, broken)
-    training.fit_locator(recipe, photos, broken, resume=True)
+        training.train_locator(recipe, photos, broken)
+    training.train_locator(recipe, photos, broken, resume=True)
     one, other = (load_tensors(run / STATE)[0] for run in (whole, broken))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)

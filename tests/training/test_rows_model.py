@@ -20,7 +20,7 @@ from crnn_ctc.export.to_onnx import export
 from crnn_ctc.model_file.card import KEY, Card
 from crnn_ctc.reader import Reader
 from crnn_ctc.recipe import load_recipe
-from crnn_ctc.training.fit import train_reader
+from crnn_ctc.training.reader import train_reader
 from crnn_ctc.training.run_folder import Trained
 from helpers.cli import run_cli
 from helpers.data import EXAMPLES, shared_data, write_emnist

@@ -19,7 +19,7 @@ pytest.importorskip("torch")
 
 from crnn_ctc.data.source import open_training_data, with_images
 from crnn_ctc.recipe import load_recipe
-from crnn_ctc.training import fit as training
+from crnn_ctc.training import reader as training
 from crnn_ctc.training import run_log
 from crnn_ctc.training.early_stopping import EarlyStopping
 
@@ -72,7 +72,7 @@ def test_early_stopping_waits_until_something_is_read() -> None:
         (0.5, 0.3),
         (0.4, 0.2),
     ):
-        stopping.add(exact, cer)
+        stopping.add(exact, -cer)
         seen.append(stopping.reached)
     assert seen == [False] * 6 + [True]
     other = EarlyStopping(2)

@@ -29,8 +29,8 @@ LONG = (*SMALL, "training.images=320000", "training.validations=1")
 
 _IMPATIENT = """
 from datetime import timedelta
-import crnn_ctc.training.fit as fit
-fit.PATIENCE = timedelta(seconds=10)
+import crnn_ctc.training.run_start as run_start
+run_start.PATIENCE = timedelta(seconds=10)
 from crnn_ctc.cli.main import run
 run()
 """

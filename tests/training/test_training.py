@@ -155,7 +155,7 @@ def test_a_batch_that_processes_cannot_share(
     from accelerate import Accelerator
 
     from crnn_ctc.recipe import load_recipe
-    from crnn_ctc.training.fit import train_reader
+    from crnn_ctc.training.reader import train_reader
 
     monkeypatch.setattr(Accelerator, "num_processes", 3)
     with pytest.raises(InputError, match="cannot be shared by 3 processes"):
@@ -233,12 +233,14 @@ def test_a_run_may_be_as_short_as_a_step(steps: int) -> None:
 
 
 def test_batches_come_in_order_and_once() -> None:
-    from crnn_ctc.training.fit import training_batches
+    from crnn_ctc.training.loop import batches_ahead
 
-    class Counting:
-        def batch(self, step: int, size: int, part: slice = slice(None)) -> tuple[int, list[str]]:
-            return step, ["x"] * size
+    composed: list[int] = []
 
-    steps = [step for step, *_ in training_batches(Counting(), range(3, 8), 2, slice(None))]  # type: ignore[arg-type]
-    assert steps == [3, 4, 5, 6, 7]
-    assert list(training_batches(Counting(), range(3, 3), 2, slice(None))) == []  # type: ignore[arg-type]
+    def compose(step: int) -> int:
+        composed.append(step)
+        return 2 * step
+
+    assert list(batches_ahead(compose, range(3, 8))) == [6, 8, 10, 12, 14]
+    assert composed == [3, 4, 5, 6, 7]
+    assert list(batches_ahead(compose, range(3, 3))) == []

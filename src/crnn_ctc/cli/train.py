@@ -77,9 +77,10 @@ def train(
     with needs("train", "training"):
         from crnn_ctc import recipe as recipes
         from crnn_ctc.training.distributed import process_count, train_together
-        from crnn_ctc.training.fit import Interrupted, train_reader
-        from crnn_ctc.training.locator import fit_locator
-        from crnn_ctc.training.rectifier import fit_rectifier
+        from crnn_ctc.training.locator import train_locator
+        from crnn_ctc.training.loop import Interrupted
+        from crnn_ctc.training.reader import train_reader
+        from crnn_ctc.training.rectifier import train_rectifier
         from crnn_ctc.training.run_start import ChangedRunError
 
     if resize is Resize.UNION and start is None:
@@ -88,27 +89,20 @@ def train(
     main = os.environ.get("RANK", "0") == "0"
     logging.basicConfig(format="%(message)s", level=logging.WARNING if main else logging.ERROR)
     logging.getLogger("crnn_ctc").setLevel(logging.INFO if main else logging.ERROR)
-    task = recipes.read_values(recipe).get("task")
-    plan: recipes.Recipe | recipes.LocatorRecipe | recipes.RectifierRecipe
-    if task == recipes.TASK:
-        plan = recipes.load_locator(recipe, changes)
-    elif task == recipes.RECTIFY:
-        plan = recipes.load_rectifier(recipe, changes)
-    else:
-        plan = recipes.load_recipe(recipe, changes)
-    if task in {recipes.TASK, recipes.RECTIFY} and (processes or 1) > 1:
+    plan = recipes.load_any_recipe(recipe, changes)
+    if not isinstance(plan, recipes.Recipe) and (processes or 1) > 1:
         raise InputError(
-            f"--processes {processes}: recipes of task {task} train in one; leave it out"
+            f"--processes {processes}: recipes of task {plan.task} train in one; leave it out"
         )
     folder = run or Path("runs") / plan.name
     try:
         best: float | None
         begin = Path(start) if start else None
         if isinstance(plan, recipes.LocatorRecipe):
-            best = fit_locator(plan, data, folder, resume, begin)
+            best = train_locator(plan, data, folder, resume, begin)
             what = "mean IoU"
         elif isinstance(plan, recipes.RectifierRecipe):
-            best = fit_rectifier(plan, data, folder, resume, begin)
+            best = train_rectifier(plan, data, folder, resume, begin)
             what = "corner error, in plate heights,"
         else:
             if (together := process_count(plan, processes)) > 1:

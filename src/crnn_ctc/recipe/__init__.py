@@ -11,9 +11,9 @@ from crnn_ctc.recipe.data import (
     RowsData,
     Sources,
 )
-from crnn_ctc.recipe.locator import LocatorRecipe, load_locator
+from crnn_ctc.recipe.locator import LocatorRecipe
 from crnn_ctc.recipe.networks import NETWORKS
-from crnn_ctc.recipe.rectifier import RectifierRecipe, load_rectifier
+from crnn_ctc.recipe.rectifier import RectifierRecipe
 from crnn_ctc.recipe.schema import (
     Input,
     NetworkSettings,
@@ -21,7 +21,15 @@ from crnn_ctc.recipe.schema import (
     Recipe,
     Training,
 )
-from crnn_ctc.recipe.toml_file import RECTIFY, TASK, load_recipe, read_values, shipped_recipes
+from crnn_ctc.recipe.toml_file import (
+    RECTIFY,
+    TASK,
+    AnyRecipe,
+    load_any_recipe,
+    load_recipe,
+    read_values,
+    shipped_recipes,
+)
 
 __all__ = [
     "NETWORKS",
@@ -29,6 +37,7 @@ __all__ = [
     "ROW_HEIGHT",
     "ROW_STEP",
     "TASK",
+    "AnyRecipe",
     "DigitsData",
     "Input",
     "LabelledData",
@@ -43,9 +52,8 @@ __all__ = [
     "RowsData",
     "Sources",
     "Training",
-    "load_locator",
+    "load_any_recipe",
     "load_recipe",
-    "load_rectifier",
     "read_values",
     "shipped_recipes",
 ]

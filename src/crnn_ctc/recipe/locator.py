@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from crnn_ctc.errors import InputError
 from crnn_ctc.recipe.data import Names
 from crnn_ctc.recipe.schema import Training
 from crnn_ctc.recipe.section import Positive, Section
-from crnn_ctc.recipe.toml_file import first_fault, read_values
 
 
 class ScenesData(Section):
@@ -42,16 +39,3 @@ class LocatorRecipe(Section):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     data: ScenesData
     training: Training
-
-
-def load_locator(source: str | Path, changes: list[str] | None = None) -> LocatorRecipe:
-    """A locator's recipe; see :func:`crnn_ctc.recipe.load_recipe`.
-
-    Raises:
-        InputError: no such recipe, not TOML, an unknown key, a wrong type, a value out of range.
-    """
-    values = read_values(source, changes)
-    try:
-        return LocatorRecipe.model_validate(values)
-    except ValidationError as error:
-        raise InputError(f"{source}: {first_fault(error, values)}") from None

@@ -103,7 +103,7 @@ class OwnAlphabet(Section):
 class Training(Section):
     """How long and how fast to train.
 
-    See :mod:`crnn_ctc.training.fit`, :func:`crnn_ctc.training.loss.flat_start_loss` and
+    See :mod:`crnn_ctc.training.loop`, :func:`crnn_ctc.training.loss.flat_start_loss` and
     :class:`crnn_ctc.training.distillation.Teacher`.
     """
 

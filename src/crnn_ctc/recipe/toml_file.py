@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from crnn_ctc.errors import InputError
 from crnn_ctc.recipe.keys import nearest
+from crnn_ctc.recipe.locator import LocatorRecipe
+from crnn_ctc.recipe.rectifier import RectifierRecipe
 from crnn_ctc.recipe.schema import Recipe
 
 if sys.version_info >= (3, 11):
@@ -30,7 +32,12 @@ _EITHER = {"training.images": "epochs", "training.epochs": "images"}
 TASK, RECTIFY = "find", "rectify"
 """Values of ``task`` in the recipe of a locator, of a rectifier; a reader's has no such key."""
 
-_TASKS = (TASK, RECTIFY)
+AnyRecipe = Recipe | LocatorRecipe | RectifierRecipe
+
+_TASKS: dict[str, type[LocatorRecipe | RectifierRecipe]] = {
+    TASK: LocatorRecipe,
+    RECTIFY: RectifierRecipe,
+}
 
 
 def shipped_recipes(task: str | None = None) -> list[str]:
@@ -42,16 +49,32 @@ def shipped_recipes(task: str | None = None) -> list[str]:
 
 
 def load_recipe(source: str | Path, changes: list[str] | None = None) -> Recipe:
+    """A reader's recipe; see :func:`load_any_recipe`.
+
+    Raises:
+        InputError: what :func:`load_any_recipe` raises, or a recipe of another task.
+    """
+    recipe = load_any_recipe(source, changes)
+    if not isinstance(recipe, Recipe):
+        raise InputError(f"{source}: a recipe that only train takes: its model reads no text")
+    return recipe
+
+
+def load_any_recipe(source: str | Path, changes: list[str] | None = None) -> AnyRecipe:
     """The recipe of a shipped name or a file, with ``key.key=value`` changes applied.
+
+    Args:
+        source: name of a shipped recipe, or a TOML file; its ``task`` says what it trains.
+        changes: as ``--set`` takes them.
 
     Raises:
         InputError: no such recipe, not TOML, an unknown key, a wrong type, a value out of range.
     """
     values = read_values(source, changes)
-    if values.get("task") in _TASKS:
-        raise InputError(f"{source}: a recipe that only train takes: its model reads no text")
+    task = values.get("task")
+    schema = _TASKS.get(task, Recipe) if isinstance(task, str) else Recipe
     try:
-        return Recipe.model_validate(values)
+        return schema.model_validate(values)
     except ValidationError as error:
         raise InputError(f"{source}: {first_fault(error, values)}") from None
 

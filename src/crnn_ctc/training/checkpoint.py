@@ -29,6 +29,10 @@ RECTIFIER = Path("rectifier.safetensors")
 """The weights of the rectifier that a reader was trained behind."""
 
 
+State = tuple[dict[str, Tensor], dict[str, Any]]
+"""What :data:`STATE` holds: tensors, and facts as JSON has them."""
+
+
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write tensors and JSON facts to one safetensors file, atomically.
 
@@ -40,7 +44,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, 
     write_atomically(path, save(whole, {"crnn_ctc": json.dumps(facts, ensure_ascii=False)}))
 
 
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_tensors(path: Path) -> State:
     """What :func:`save_tensors` wrote.
 
     Raises:

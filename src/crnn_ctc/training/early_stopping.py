@@ -8,9 +8,9 @@ from typing import Any
 class EarlyStopping:
     """Counts the validations since the last better one.
 
-    A validation is better where more texts are right, or as many with fewer character errors. While
-    no text has been right yet, none counts: a network trained from random weights reads nothing for
-    a while before it begins to read.
+    A validation is better where its score is greater, compared as tuples are. While the first
+    number of no score has been above 0, none counts: a network trained from random weights reads
+    nothing for a while before it begins to read.
 
     Args:
         patience: validations without a better one that end the run; 0 never ends it.
@@ -18,14 +18,14 @@ class EarlyStopping:
 
     def __init__(self, patience: int) -> None:
         self._patience = patience
-        self._best = (0.0, 0.0)
+        self._best: tuple[float, ...] = (0.0, 0.0)
         self._waited = 0
 
-    def add(self, exact_match: float, cer: float) -> None:
-        """Count a validation; both are fractions."""
-        if (exact_match, -cer) > self._best:
-            self._best, self._waited = (exact_match, -cer), 0
-        elif exact_match > 0 or self._best[0] > 0:
+    def add(self, *score: float) -> None:
+        """Count a validation; see :meth:`crnn_ctc.training.loop.Task.score`."""
+        if score > self._best:
+            self._best, self._waited = score, 0
+        elif score[0] > 0 or self._best[0] > 0:
             self._waited += 1
 
     @property
@@ -39,5 +39,5 @@ class EarlyStopping:
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
-        exact_match, negative_cer = state["best"]
-        self._best, self._waited = (float(exact_match), float(negative_cer)), int(state["waited"])
+        self._best = tuple(float(number) for number in state["best"])
+        self._waited = int(state["waited"])

@@ -1,28 +1,18 @@
-"""Training of a locator, from top to bottom.
-
-As in :mod:`crnn_ctc.training.fit`, every random choice is a function of the seed and the step, so
-that a run goes on after a kill as if nothing had been.
-"""
+"""Training of a locator: heat and corners of plates in synthetic and real street views."""
 
 from __future__ import annotations
 
-import platform
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-import tomli_w
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
-from crnn_ctc import __version__
 from crnn_ctc.data.scenes import Scene, read_scenes
-from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.locating import LocatingCount
-from crnn_ctc.files import write_atomically
 from crnn_ctc.find.decoding import STRIDE, LocatedPlate, decode
 from crnn_ctc.image import load as load_picture
 from crnn_ctc.image import names_picture
@@ -30,12 +20,9 @@ from crnn_ctc.net.locator import FromPixels, LocatorNetwork, locator_loss
 from crnn_ctc.recipe import LocatorRecipe, Names
 from crnn_ctc.synthesis.street import Street, StreetSynthesizer, StreetView
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
-from crnn_ctc.training import checkpoint, precision
-from crnn_ctc.training.fit import Interrupted, batches_ahead, signals
-from crnn_ctc.training.memory import keep_memory
-from crnn_ctc.training.optimization import exponential_average, one_cycle, parameter_groups
-from crnn_ctc.training.run_log import Record, Window
-from crnn_ctc.training.run_start import VERSIONS
+from crnn_ctc.training import checkpoint
+from crnn_ctc.training.loop import train
+from crnn_ctc.training.run_start import RANDOM, start_run
 
 _VALIDATION_SEED = 2_000_003
 """Added to a run's seed, for views that its training does not draw."""
@@ -50,9 +37,9 @@ _PLATE_SIZE = (64, 224)
 """Height and width of the synthetic plates in pixels, before they are pasted."""
 
 
-def fit_locator(
+def train_locator(
     recipe: LocatorRecipe, data: Path, run: Path, resume: bool = False, start: Path | None = None
-) -> float:
+) -> float | None:
     """Train the locator of ``recipe`` on ``data`` into the folder ``run``.
 
     Args:
@@ -63,100 +50,68 @@ def fit_locator(
         start: a run folder of a locator whose best weights to begin with.
 
     Returns:
-        The best mean IoU on the validation set, from 0 to 1.
+        The best mean IoU on the validation set, from 0 to 1; None in a process that is not the
+        main one.
 
     Raises:
         InputError: the data, the folder or the recipe cannot be used.
+        ChangedRunError: the run was begun with another recipe or with other photographs.
         Interrupted: after Ctrl-C; the state was saved.
     """
-    if (run / checkpoint.RECIPE).exists() and not resume:
-        raise InputError(f"{run}: holds a run already; give --resume to go on, or another --run")
-    plan, device = recipe.training, torch.accelerator.current_accelerator() or torch.device("cpu")
-    kind = precision.resolve(plan.precision, device)
-    source, validation = _open(recipe, data)
-    keep_memory()
-    torch.set_flush_denormal(True)
     cv2.setNumThreads(1)
-
+    source, validation, photographs = _open(recipe, data)
+    begin = start.name if start else RANDOM
+    accelerator, state = start_run(recipe, run, resume, photographs, begin)
     torch.manual_seed(recipe.seed)
     network = LocatorNetwork()
-    if start is not None:
+    if start is not None and state is None:
         network.load_state_dict(checkpoint.load_tensors(start / checkpoint.BEST)[0])
-    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(parameter_groups(network, plan), plan.learning_rate, fused=True)
-    averaged = AveragedModel(
-        network, multi_avg_fn=exponential_average(plan.ema_decay), use_buffers=True
-    )
-    step, best, window = 0, -1.0, Window()
-    if resume and (run / checkpoint.STATE).exists():
-        tensors, facts = checkpoint.load_tensors(run / checkpoint.STATE)
-        network.load_state_dict(checkpoint.under("network", tensors))
-        averaged.load_state_dict(checkpoint.under("averaged", tensors))
-        checkpoint.load_optimizer(optimizer, checkpoint.under("optimizer", tensors))
-        step, best = int(facts["step"]), float(facts["best"])
-        window.load(facts["window"])
-    _describe(run, recipe, device, kind, start)
-    schedule = one_cycle(optimizer, plan, step)
-    every = max(1, plan.steps // plan.validations)
+    network.to(accelerator.device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    task = LocatorTask(source, validation, accelerator.device)
+    return train(task, network, recipe, run, accelerator, state, f"{photographs:,} photographs")
 
-    def save() -> None:
-        tensors = {
-            **checkpoint.prefixed("network", network.state_dict()),
-            **checkpoint.prefixed("averaged", averaged.state_dict()),
-            **checkpoint.prefixed("optimizer", checkpoint.optimizer_tensors(optimizer)),
-        }
-        facts = {"step": step, "best": best, "window": window.state()}
-        checkpoint.save_tensors(run / checkpoint.STATE, tensors, facts)
-
-    with signals() as stopped, Record(run, plan.steps, step, plan.batch_size) as record:
-        composed = batches_ahead(
-            lambda at: _batch(source, at, plan.batch_size), range(step, plan.steps)
-        )
-        for images, wanted in composed:
-            network.train()
-            x = torch.from_numpy(images).to(device).permute(0, 3, 1, 2) / 255
-            with torch.autocast(device.type, _DTYPES[kind], enabled=kind != "no"):
-                maps = network(x)
-            loss = locator_loss(maps, *(torch.from_numpy(t).to(device) for t in wanted))
-            loss.backward()  # type: ignore[no-untyped-call]
-            norm = nn.utils.clip_grad_norm_(network.parameters(), plan.clip_norm)
-            optimizer.step()
-            optimizer.zero_grad()
-            rate = float(schedule.get_last_lr()[0])
-            step += 1
-            if step in plan.cycles:
-                schedule = one_cycle(optimizer, plan, step)
-            else:
-                schedule.step()
-            averaged.update_parameters(network)
-            window.add(loss.detach(), len(images))
-            record.advance(step)
-            if step % plan.log_steps == 0:
-                numbers = window.take()
-                record.write(
-                    "train", step, **numbers, learning_rate=rate, gradient_norm=float(norm)
-                )
-            if step % every == 0 or step == plan.steps:
-                numbers = _validate(averaged.module, validation, device)
-                record.write("validation", step, **numbers)
-                if numbers["mean_iou"] >= best:
-                    best = numbers["mean_iou"]
-                    facts = {"recipe": recipe.model_dump(), "step": step, "validation": numbers}
-                    weights = averaged.module.state_dict()
-                    checkpoint.save_tensors(run / checkpoint.BEST, weights, facts)
-                window.restart()
-                save()
-            elif step % plan.checkpoint_steps == 0:
-                save()
-            if stopped:
-                save()
-                raise Interrupted(f"stopped at step {step} of {plan.steps}; the state is saved")
-    return best
-
-
-_DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 _Targets = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+_Batch = tuple[NDArray[np.uint8], _Targets]
+_Validation = list[tuple[NDArray[np.uint8], StreetView]]
+
+
+@dataclass(frozen=True)
+class LocatorTask:
+    """Training of a locator as a :class:`crnn_ctc.training.loop.Task`.
+
+    Attributes:
+        source: training views.
+        validation: photographs and views, with their plates.
+        device: device of the network.
+    """
+
+    source: StreetSynthesizer
+    validation: _Validation
+    device: torch.device
+    measure = "mean_iou"
+
+    def batch(self, step: int, size: int, part: slice) -> _Batch:
+        """Views ``step * size`` and on, uint8 (N, S, S, 3), and their targets."""
+        views = [self.source.view(i) for i in range(step * size, (step + 1) * size)[part]]
+        heat, corners, weights, care = (np.stack(p) for p in zip(*map(targets, views), strict=True))
+        return np.stack([view.image for view in views]), (heat, corners, weights, care)
+
+    def loss(self, model: nn.Module, batch: _Batch, step: int) -> Tensor:
+        """See :func:`crnn_ctc.net.locator.locator_loss`."""
+        del step
+        images, wanted = batch
+        maps = model(torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2) / 255)
+        return locator_loss(maps, *(torch.from_numpy(t).to(self.device) for t in wanted))
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """See :func:`validate`."""
+        return validate(network, self.validation, self.device)
+
+    def score(self, numbers: dict[str, float]) -> tuple[float, ...]:
+        """The mean IoU."""
+        return (numbers["mean_iou"],)
 
 
 def targets(view: StreetView) -> _Targets:
@@ -186,17 +141,7 @@ def targets(view: StreetView) -> _Targets:
     return heat, corners, weights, care
 
 
-def _batch(source: StreetSynthesizer, step: int, size: int) -> tuple[NDArray[np.uint8], _Targets]:
-    """Views ``step * size`` and on, uint8 (size, S, S, 3), and their targets."""
-    views = [source.view(i) for i in range(step * size, (step + 1) * size)]
-    heat, corners, weights, care = (np.stack(p) for p in zip(*map(targets, views), strict=True))
-    return np.stack([view.image for view in views]), (heat, corners, weights, care)
-
-
-_Validation = list[tuple[NDArray[np.uint8], StreetView]]
-
-
-def _open(recipe: LocatorRecipe, data: Path) -> tuple[StreetSynthesizer, _Validation]:
+def _open(recipe: LocatorRecipe, data: Path) -> tuple[StreetSynthesizer, _Validation, int]:
     settings = recipe.data
     streets = [Street.open(scene) for scene in _scenes(data, settings.train)]
     foreign = [
@@ -213,7 +158,7 @@ def _open(recipe: LocatorRecipe, data: Path) -> tuple[StreetSynthesizer, _Valida
     drawn = source(recipe.seed + _VALIDATION_SEED)
     validation = [(view.image, view) for view in map(drawn.view, range(settings.validation_views))]
     validation += [_small(scene) for scene in _scenes(data, settings.validation)]
-    return source(recipe.seed), validation
+    return source(recipe.seed), validation, len(streets)
 
 
 def _several(names: Names | None) -> list[str]:
@@ -239,9 +184,7 @@ def _small(scene: Scene) -> tuple[NDArray[np.uint8], StreetView]:
 
 
 @torch.inference_mode()
-def _validate(
-    network: nn.Module, validation: _Validation, device: torch.device
-) -> dict[str, float]:
+def validate(network: nn.Module, validation: _Validation, device: torch.device) -> dict[str, float]:
     """Numbers of photographs, and with ``drawn_`` of synthetic views; ``mean_iou`` is of both."""
     model = FromPixels(network).eval()  # type: ignore[arg-type]
     counts = {"": LocatingCount(), "drawn_": LocatingCount()}
@@ -259,21 +202,3 @@ def _validate(
 
 def _decoded(heat: Tensor, corners: Tensor) -> list[LocatedPlate]:
     return decode(heat[0].cpu().numpy(), corners[0].cpu().numpy(), _THRESHOLD)
-
-
-def _describe(
-    run: Path, recipe: LocatorRecipe, device: torch.device, kind: str, start: Path | None
-) -> None:
-    facts: dict[str, Any] = {
-        "crnn_ctc": __version__,
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "device": str(device),
-        "threads": torch.get_num_threads(),
-        "precision": kind,
-        "from": start.name if start else "random weights",
-    }
-    values = recipe.model_dump(exclude_none=True)
-    write_atomically(run / checkpoint.RECIPE, tomli_w.dumps(values).encode())
-    write_atomically(run / VERSIONS, tomli_w.dumps(facts).encode())

@@ -1,4 +1,4 @@
-"""Opening a run folder: a new run, or one that goes on."""
+"""Starting a run: its folder, new or resumed, its processes and its device."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from accelerate import Accelerator
 from crnn_ctc import __version__
 from crnn_ctc.errors import InputError
 from crnn_ctc.files import write_atomically
-from crnn_ctc.recipe import Recipe, load_recipe
-from crnn_ctc.training import checkpoint
+from crnn_ctc.recipe import AnyRecipe, load_any_recipe
+from crnn_ctc.training import checkpoint, precision
+from crnn_ctc.training.distributed import PATIENCE
+from crnn_ctc.training.memory import keep_memory
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -34,7 +36,49 @@ class ChangedRunError(InputError):
     """A run cannot go on as it began: its recipe or its pictures are others now."""
 
 
-def check_run(run: Path, recipe: Recipe, pictures: int, resume: bool) -> None:
+def start_run(
+    recipe: AnyRecipe, run: Path, resume: bool, pictures: int, begin: str
+) -> tuple[Accelerator, checkpoint.State | None]:
+    """Start or resume a run: find its processes and device, and open its folder.
+
+    Args:
+        recipe: what is to be trained.
+        run: folder of the run.
+        resume: whether the run is to go on from its last checkpoint, if it has one.
+        pictures: how many training pictures there are.
+        begin: name of the model whose weights the run begins with, or :data:`RANDOM`.
+
+    Returns:
+        The processes and their device; what the last checkpoint holds, None without one.
+
+    Raises:
+        InputError: the folder holds a run and ``resume`` is False, its checkpoint is broken, or
+            the batch cannot be shared by the processes.
+        ChangedRunError: the recipe or the number of pictures has changed.
+    """
+    plan, file = recipe.training, run / checkpoint.STATE
+    state = checkpoint.load_tensors(file) if resume and file.exists() else None
+    # without this, several processes on CPUs would each train alone
+    on_cpu = not torch.accelerator.is_available()
+    device: torch.device = accelerate.PartialState(cpu=on_cpu, timeout=PATIENCE).device
+    accelerator = Accelerator(mixed_precision=precision.resolve(plan.precision, device))
+    world = accelerator.num_processes
+    if plan.batch_size % world:
+        raise InputError(
+            f"batch of {plan.batch_size} cannot be shared by {world} processes; "
+            "set training.batch_size to a multiple"
+        )
+    check_run(run, recipe, pictures, resume)
+    begin = beginning(run, begin, state is not None)
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        open_run(run, recipe, accelerator, begin, pictures)
+    keep_memory()
+    torch.set_flush_denormal(True)  # numbers below 1e-38 cost a CPU a hundred times the others
+    return accelerator, state
+
+
+def check_run(run: Path, recipe: AnyRecipe, pictures: int, resume: bool) -> None:
     """Refuse to overwrite a run, or to go on with another recipe or other pictures.
 
     Args:
@@ -51,14 +95,14 @@ def check_run(run: Path, recipe: Recipe, pictures: int, resume: bool) -> None:
         return
     if not resume:
         raise InputError(f"{run}: holds a run already; give --resume to go on, or another --run")
-    before = load_recipe(run / checkpoint.RECIPE).model_dump()
+    before = load_any_recipe(run / checkpoint.RECIPE).model_dump()
     now = recipe.model_dump()
     known = _versions(run).get("pictures")
     if known is not None and known != pictures:
         raise ChangedRunError(
             f"{run}: was begun with {known:,} training pictures, there are {pictures:,} now"
         )
-    changed = [key for key in now if now[key] != before[key]]
+    changed = [key for key in now if now[key] != before.get(key)]
     if changed:
         raise ChangedRunError(
             f"{run}: was begun with another recipe ({', '.join(changed)} differ); resume with "
@@ -86,7 +130,7 @@ def beginning(run: Path, given: str, trained: bool) -> str:
 
 
 def open_run(
-    run: Path, recipe: Recipe, accelerator: Accelerator, begin: str, pictures: int
+    run: Path, recipe: AnyRecipe, accelerator: Accelerator, begin: str, pictures: int
 ) -> None:
     """Write the recipe and the versions into the folder of a run, made where it is missing."""
     facts = {

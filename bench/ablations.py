@@ -1,11 +1,11 @@
 """What each part of the training of plates is worth: short runs without it, on the dev set.
 
-    python bench/ablations.py --data DIR [--glyphs DIR] [--drawn DIR] [--only NAME] [--out FILE]
+    python bench/ablations.py --data DIR [--glyphs DIR] [--synthetic DIR] [--only NAME] [--out FILE]
 
 The recipe is that of plates-nano, cut to two minutes a run; what is compared is the averaged
 weights at each run's end, not its best. A run that is there is not repeated. ``--jobs 2`` trains
-two at once, one thread each. ``--drawn`` names a set of ``crnn-ctc data synth``, which is read as
-well. ``--only`` takes one condition, and may be given again; what FILE knows of the others is kept.
+two at once, one thread each. ``--synthetic`` names a set of ``crnn-ctc data synth``, read as well.
+``--only`` takes one condition, and may be given again; what FILE knows of the others is kept.
 """
 
 from __future__ import annotations
@@ -75,12 +75,12 @@ def train(name: str, seed: int, options: argparse.Namespace) -> list[dict[str, f
 
 
 def on_drawn(name: str, seed: int, options: argparse.Namespace) -> float:
-    """Exact match of a run's last averaged weights on the drawn set, in %."""
+    """Exact match of a run's last averaged weights on the synthetic set, in %."""
     run = folder(name, seed, options)
     found = run / "drawn.json"
     if not found.is_file():
         command = [sys.executable, "-m", "crnn_ctc", "evaluate", str(run / "last")]
-        command += [str(options.drawn), "--decode", "greedy", "--json", str(found)]
+        command += [str(options.synthetic), "--decode", "greedy", "--json", str(found)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return 100 * float(json.loads(found.read_text(encoding="utf-8"))["exact_match"])
 
@@ -119,7 +119,9 @@ def main() -> None:
     parser.add_argument("--glyphs", type=Path, help="pictures of characters to draw with")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--images", type=int, default=32_000, help="that a run trains on")
-    parser.add_argument("--drawn", type=Path, metavar="DIR", help="drawn plates to read, too")
+    parser.add_argument(
+        "--synthetic", type=Path, metavar="DIR", help="synthetic plates to read, too"
+    )
     parser.add_argument("--only", action="append", choices=CONDITIONS, metavar="NAME")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--runs", type=Path, default=Path("runs/ablations"))
@@ -135,7 +137,7 @@ def main() -> None:
         ends = {key: 100 * run.result()[-1]["exact_match"] for key, run in waiting.items()}
 
     measured = {"dev": ends}
-    if options.drawn:
+    if options.synthetic:
         measured["drawn"] = {key: on_drawn(*key, options) for key in ends}
     tables = {name: table(name, found, options.seeds) for name, found in measured.items()}
     if options.out:

@@ -2,11 +2,11 @@
 
     python bench/bulk.py [--data DIR] [--pictures 3000] [--rounds 2] [--model plates-nano]
 
-Links the pictures of DIR, or 200 drawn plates, as often as needed, and reads them by whole commands
-in turn: processor time is that of all their processes, seen in /proc five times a second. ``start``
-is a folder of one picture: what a command costs however much there is to read; for Ray, with a
-cluster that it starts and ends. Quote the ratios, and processor time; wall time is what else the
-machine does, too.
+Links the pictures of DIR, or 200 synthetic plates, as often as needed, and reads them by whole
+commands in turn: processor time is that of all their processes, seen in /proc five times a
+second. ``start`` is a folder of one picture: what a command costs however much there is to read;
+for Ray, with a cluster that it starts and ends. Quote the ratios, and processor time; wall time
+is what else the machine does, too.
 """
 
 from __future__ import annotations

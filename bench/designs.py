@@ -174,7 +174,7 @@ def recipe_of(seed: int, options: argparse.Namespace) -> Recipe:
 
 
 def accuracy(name: str, seed: int, options: argparse.Namespace) -> tuple[float, float]:
-    """Exact match on dev and on drawn plates, in %, trained if it is not there yet."""
+    """Exact match on dev and on synthetic plates, in %, trained if it is not there yet."""
     recipe = recipe_of(seed, options)
     run = options.runs / f"{DESIGNS[name].__name__}-{seed}"
     try:
@@ -271,7 +271,7 @@ def plot(values: dict[str, object], file: Path) -> None:
             color=point.get_color(),
         )
     axes.set_xlabel("ms a picture, batch 1, one thread")
-    axes.set_ylabel("drawn plates read right, %")
+    axes.set_ylabel("synthetic plates read right, %")
     axes.set_title(f"Small networks after {values['images']:,} pictures")
     axes.set_xlim(rows[0]["ms"] * 0.95, rows[-1]["ms"] * 1.25)
     axes.grid(alpha=0.3)

@@ -3,8 +3,8 @@
     python bench/serve.py [--seconds 3] [--rounds 3] [--model plates-nano plates-tiny]
 
 Services of several batch sizes run side by side and are measured in turn, each with 1, 8 and 64
-connections, and a bare ``Reader`` in a loop between them: pictures are 200 drawn plates, each of
-which must be read as the Reader reads it. Quote the ratios, to the Reader that reads one by one:
+connections, and a bare ``Reader`` in a loop between them: pictures are 200 synthetic plates, each
+of which must be read as the Reader reads it. Quote the ratios, to the Reader that reads one by one:
 the client takes time of the same machine. Processor time of the service is its own count.
 """
 
@@ -72,7 +72,7 @@ def count(port: int, name: str) -> float:
 
 
 def drawn_plates() -> list[bytes]:
-    """Drawn plates as JPEG files."""
+    """Synthetic plates as JPEG files."""
     drawn = PlateSynthesizer(1000007)
     return [as_jpeg(drawn.picture(i)[0]) for i in range(PICTURES)]
 

@@ -4,8 +4,8 @@ python bench/tracks.py [--model plates-nano] [--tracks 400] [--strangers 0.05]
 python bench/tracks.py --choose    # how far apart frames must be, on the tracks of seed 7001
 python bench/tracks.py --save FOLDER    # the frames of ten tracks
 
-The tracks are those of drawn_tracks.py: frames are correlated as those of one camera are. A share
-of the frames, the strangers, show another plate, as where a tracker errs.
+The tracks are those of synthetic_tracks.py: frames are correlated as those of one camera are. A
+share of the frames, the strangers, show another plate, as where a tracker errs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from crnn_ctc.evaluation.confidence import at_threshold, expected_calibration_er
 from crnn_ctc.evaluation.metrics import wilson
 from crnn_ctc.recognize import recognize_with_log_probs
 from crnn_ctc.rng import uniforms
-from drawn_tracks import CHOSEN_ON, FRAMES, REPORTED, DrawnTracks
+from synthetic_tracks import CHOSEN_ON, FRAMES, REPORTED, DrawnTracks
 
 COUNTS = (1, 2, 3, 4, 8)
 SCALES = (0.01, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)

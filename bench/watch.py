@@ -1,12 +1,12 @@
-"""Vehicles in drawn videos: one line each, with the right text?
+"""Vehicles in synthetic videos: one line each, with the right text?
 
 python bench/watch.py [--passes 100] [--model NAME] [--every 5]
 
-Each pass is an H.264 file of 640x384 pixels, 25 frames a second: a drawn plate on a dark car comes
-nearer, on a grey street with noise; in every fourth pass it stops for a second, in every third a
-second vehicle passes at the same time. Counted: lines with the right text, wrong lines, vehicles
-with more than one line, vehicles without one. Drawn plates are easier than filmed ones. Writes
-bench/results/watch.json.
+Each pass is an H.264 file of 640x384 pixels, 25 frames a second: a synthetic plate on a dark car
+comes nearer, on a grey street with noise; in every fourth pass it stops for a second, in every
+third a second vehicle passes at the same time. Counted: lines with the right text, wrong lines,
+vehicles with more than one line, vehicles without one. Synthetic plates are easier than filmed
+ones. Writes bench/results/watch.json.
 """
 
 from __future__ import annotations

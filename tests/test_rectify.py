@@ -246,7 +246,7 @@ def test_a_wider_network_begins_as_the_narrow_one(tmp_path: object) -> None:
     start = finetune.open_start("plates-nano")
     before, finetune._BREAK = finetune._BREAK, 0.0
     try:
-        wide = finetune.widened(start, load_recipe("plates-small"))
+        wide = finetune.widened(start, load_recipe("plates-small", ["network.own_light=false"]))
     finally:
         finetune._BREAK = before
     images = torch.rand(2, 3, 48, 168, generator=torch.Generator().manual_seed(1))

@@ -148,12 +148,12 @@ def test_a_killed_run_goes_on_and_ends_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"seed": 6}, "drawn with seed 5, not 6"),
-        ({"start": 1}, "drawn with start 0, not 1"),
-        ({"suffix": "jpg"}, "drawn with format png, not jpg"),
-        ({"evenly": True}, "drawn with evenly False, not True"),
-        ({"kinds": {"blue": 1.0}}, "drawn with other kinds"),
-        ({"provinces": {"京": 1.0}}, "drawn with other provinces"),
+        ({"seed": 6}, "generated with seed 5, not 6"),
+        ({"start": 1}, "generated with start 0, not 1"),
+        ({"suffix": "jpg"}, "generated with format png, not jpg"),
+        ({"evenly": True}, "generated with evenly False, not True"),
+        ({"kinds": {"blue": 1.0}}, "generated with other kinds"),
+        ({"provinces": {"京": 1.0}}, "generated with other provinces"),
     ],
 )
 def test_plates_of_other_settings_are_not_mixed(
@@ -195,7 +195,7 @@ def test_glyphs_are_known_by_what_they_hold(tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(glyphs, other)
     Image.new("L", (40, 80), 20).save(other / "140_7.png")
-    with pytest.raises(InputError, match="drawn with other glyphs"):
+    with pytest.raises(InputError, match="generated with other glyphs"):
         write(folder, 3, glyphs=other)
 
 

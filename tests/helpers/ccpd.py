@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-# what the left-top, right-top, right-bottom and left-bottom quarters of a drawn plate show
+# what the left-top, right-top, right-bottom and left-bottom quarters of a synthetic plate show
 QUARTERS = ((200, 30, 30), (30, 160, 30), (30, 30, 200), (220, 220, 40))
 CORNERS = ((520, 660), (150, 560), (160, 430), (530, 530))
 

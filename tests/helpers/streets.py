@@ -1,4 +1,4 @@
-"""Photographs for tests: plates of the examples on a drawn street."""
+"""Photographs for tests: plates of the examples on a synthetic street."""
 
 from __future__ import annotations
 

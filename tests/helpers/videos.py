@@ -1,4 +1,4 @@
-"""Videos for tests: plates of the examples that move on a drawn street."""
+"""Videos for tests: plates of the examples that move on a synthetic street."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawn plates: a function of seed and index, of every kind, in the alphabet."""
+"""Synthetic plates: a function of seed and index, of every kind, in the alphabet."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class PlateSource:
         pools: real crops; of several, a pool is drawn by its weight, then a crop in it. One may be
             empty where ``synthetic`` is 1.
         synthesizer: draws the others, H by W pixels; None where there are none.
-        synthetic: share of the samples that are drawn.
+        synthetic: share of the samples that are synthetic plates.
         balance: 0 takes each real crop as often as any other, 1 each first character (a plate's
             province) as often as any other; between, a character of n crops counts n^(1 - balance).
         strength: how far real crops are augmented; see :func:`crnn_ctc.data.augment.augment`.

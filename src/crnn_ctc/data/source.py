@@ -225,7 +225,7 @@ def _crops(
         data.perspective,
         data.unreadable,
     )
-    return source, _with_drawn(held, synthesizer, data.validation_drawn)
+    return source, _with_synthetic(held, synthesizer, data.validation_drawn)
 
 
 def _views(recipe: Recipe, data: PlateViewsData, folder: Path) -> tuple[Source, Validation]:
@@ -273,8 +273,8 @@ def _views(recipe: Recipe, data: PlateViewsData, folder: Path) -> tuple[Source, 
     return source, Validation(images, texts)
 
 
-def _with_drawn(held: Validation, synthesizer: PlateSynthesizer, count: int) -> Validation:
-    """The set, and so many drawn plates that training never sees, kinds and provinces in turn."""
+def _with_synthetic(held: Validation, synthesizer: PlateSynthesizer, count: int) -> Validation:
+    """The set and ``count`` synthetic plates held out of training, kinds and provinces in turn."""
     if not count:
         return held
     kinds, provinces = dict.fromkeys(KIND_WEIGHTS, 1.0), dict.fromkeys(PROVINCES, 1.0)

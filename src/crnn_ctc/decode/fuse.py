@@ -27,7 +27,7 @@ each probability too, as what a picture of something else would say. So a pictur
 text, and otherwise leaves it as likely as it was; no single picture can veto a text."""
 
 SCALE = 5.0
-"""Distance at which the correlation of two frames has fallen to 1/e. Fitted to drawn tracks of
+"""Distance at which the correlation of two frames has fallen to 1/e. Fitted to synthetic tracks of
 seed 7001: ``python bench/tracks.py --choose``."""
 
 

@@ -164,7 +164,7 @@ class PlatesData(Section):
 
     @property
     def two_rows(self) -> bool:
-        """Whether plates of two rows, side by side, are among the drawn ones."""
+        """Whether plates of two rows, side by side, are among the synthetic ones."""
         drawn = not self.kinds or any(self.kinds.get(kind, 0) for kind in TWO_ROW)
         return self.synthetic > 0 and drawn
 

@@ -1,4 +1,4 @@
-"""A grid of drawn plates with their texts below: to look at before training on them."""
+"""A grid of synthetic plates with their texts below: to look at before training on them."""
 
 from __future__ import annotations
 

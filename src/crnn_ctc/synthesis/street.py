@@ -34,8 +34,8 @@ from crnn_ctc.synthesis.textures import grain, motion_kernel
 _DRAWS = 1600
 _MOST_SIDE = 1280
 _LEVELS = 4
-_DRAWN_PLATES = 4000
-"""Synthetic plates that are kept once they were drawn; drawing one takes as long as a view."""
+_CACHED_PLATES = 4000
+"""Synthetic plates that are kept in memory: generating one takes as long as a view."""
 
 _VISIBLE = 0.6
 """Share of a plate inside the view from which on it is to be found."""
@@ -126,7 +126,7 @@ class StreetSynthesizer:
     ) -> None:
         self._streets, self._foreign = streets, foreign
         self._seed, self._size, self._widths = seed, size, widths
-        self._drawn = lru_cache(_DRAWN_PLATES)(plates.picture)
+        self._plate = lru_cache(_CACHED_PLATES)(plates.picture)
 
     @cached_property
     def _with_plates(self) -> list[Street]:
@@ -227,7 +227,7 @@ class StreetSynthesizer:
 
     def _paste(self, image: NDArray[np.uint8], quad: Quad, draws: Draws) -> Quad:
         """Put a synthetic plate in the place of ``quad``; its corners (two rows are higher)."""
-        plate, _, kind = self._drawn(draws.below(_DRAWN_PLATES))
+        plate, _, kind = self._plate(draws.below(_CACHED_PLATES))
         if kind in TWO_ROW:
             quad = stretched(quad, 1.57)
         # the plate stands in the light of its surroundings

@@ -56,7 +56,7 @@ def stats(
     if save:
         names = ", ".join(source.name for source in sources)
         save_chart(counted, f"{names}: {counted.pictures:,} pictures", save)
-        print(f"drawn in {save}", file=sys.stderr)
+        print(f"chart in {save}", file=sys.stderr)
     if counted.faults:
         print(f"{len(counted.faults):,} could not be read", file=sys.stderr)
         raise typer.Exit(2)

@@ -147,7 +147,7 @@ def _save_sheet(synthesizer: PlateSynthesizer, start: int, file: Path) -> None:
             f"{file}: cannot be written ({reason or error}); name a .png file in a folder that "
             "is there"
         ) from None
-    print(f"drawn in {file}", file=sys.stderr)
+    print(f"sheet in {file}", file=sys.stderr)
 
 
 def _warn(seed: int) -> None:

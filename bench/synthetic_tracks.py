@@ -1,4 +1,4 @@
-"""Drawn tracks: several frames of one plate, correlated as the frames of one camera are.
+"""Synthetic tracks: several frames of one plate, correlated as the frames of one camera are.
 
 Every random number that draws a frame (view, light, dirt, blur, compression) moves from frame to
 frame by a random walk whose step is drawn for each track, from a parked car to one that passes

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from crnn_ctc import InputError, Reader
+from crnn_ctc.data.plate_views import labelled_plates
 from crnn_ctc.rectify import UNIT, homography, project, rectify, without_padding
 from helpers.cli import run_cli
 from helpers.data import EXAMPLES
@@ -286,3 +287,41 @@ def test_a_rectifier_trains_goes_on_and_a_reader_trains_behind_it(tmp_path: Path
     done = run_cli("export", reader / "last", "--out", tmp_path / "own.onnx")
     assert done.returncode == 0, done.stderr.decode()
     assert len(Reader(tmp_path / "own.onnx", find="never")(plate).corners) == 4
+
+
+def test_own_text_gets_a_rectifier_by_one_key(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        (tmp_path / split).mkdir()
+        for name in ("16180", "27182", "31415"):
+            Image.open(next((EXAMPLES / "digits").glob(f"{name}*"))).convert("RGB").save(
+                tmp_path / split / f"{name}.png"
+            )
+    sizes = ["training.images=16", "training.batch_size=8", "training.validations=2"]
+    sets = [word for value in sizes for word in ("--set", value)]
+    data = ("--data", tmp_path)
+    done = run_cli("train", "text-rectify", *data, "--run", tmp_path / "rect", *sets)
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"next: crnn-ctc train text-nano" in done.stderr
+    behind = ("--set", f"data.rectifier={tmp_path / 'rect'}", "--set", "alphabet=DIGITS")
+    done = run_cli("train", "text-nano", *data, "--run", tmp_path / "own", *sets, *behind)
+    assert done.returncode == 0, done.stderr.decode()
+    done = run_cli("export", tmp_path / "own" / "last", "--out", tmp_path / "own.onnx")
+    assert done.returncode == 0, done.stderr.decode()
+    reading = Reader(tmp_path / "own.onnx")(tmp_path / "val" / "31415.png")
+    assert len(reading.corners) == 4
+    assert reading.colour == reading.kind == ""
+
+
+def test_corners_of_own_crops_are_read_from_their_column(tmp_path: Path) -> None:
+    Image.new("RGB", (80, 40)).save(tmp_path / "a.png")
+    table = tmp_path / "set.csv"
+    table.write_text('file,label,corners\na.png,12,"10,5 70,5 70,35 10,35"\n')
+    (plate,) = labelled_plates(table)
+    assert plate.corners.tolist() == [[10, 5], [70, 5], [70, 35], [10, 35]]
+    assert plate.aspect == pytest.approx(2.0)
+    table.write_text("file,label\na.png,12\n")
+    (plate,) = labelled_plates(table)
+    assert plate.corners.tolist() == [[0, 0], [80, 0], [80, 40], [0, 40]]
+    table.write_text('file,label,corners\na.png,12,"70,5 10,5 10,35 70,35"\n')
+    with pytest.raises(InputError, match=r"set\.csv:2.*clockwise"):
+        labelled_plates(table)

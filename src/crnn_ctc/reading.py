@@ -163,6 +163,8 @@ def reading_fields(
     """
     decoded, plate = recognition.decoded, recognition.plate
     kind = scheme.kind(decoded.text) if scheme else ""
+    # a rectifier of other texts than plates has learnt no colours
+    colour = plate.colour if plate and scheme else ""
     rows, quads = recognition.places([(span.start, span.end) for span in decoded.spans])
     x = quads[..., 0]
     characters = zip(
@@ -182,8 +184,8 @@ def reading_fields(
         "accepted": decoded.text != "" and decoded.confidence >= min_confidence,
         "warning": recognition.warning,
         "corners": _points(plate.corners.tolist()) if plate else (),
-        "colour": plate.colour if plate else "",
-        "kind": (kind or plate.colour) if plate else "",
+        "colour": colour,
+        "kind": (kind or colour) if plate else "",
     }
 
 

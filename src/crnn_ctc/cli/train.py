@@ -129,7 +129,8 @@ def train(
         after = f"crnn-ctc export {shlex.quote(str(folder))}"
         if isinstance(plan, recipes.RectifierRecipe):  # a part of a reader's model file
             trained = shlex.quote(f"data.rectifier={folder}")
-            after = f"crnn-ctc train plates-nano --data {shlex.quote(str(data))} --set {trained}"
+            reader = "plates-nano" if plan.data.scenes else "text-nano"
+            after = f"crnn-ctc train {reader} --data {shlex.quote(str(data))} --set {trained}"
         print(f"next: {after}", file=sys.stderr)
         if resume:
             again = train_on(recipe, data, folder, changes)

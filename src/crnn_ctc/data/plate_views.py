@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.data.ccpd import parse_name
-from crnn_ctc.data.labelled import Labelled, read_labelled
+from crnn_ctc.data.labelled import Labelled, read_labelled, text_label
 from crnn_ctc.data.views import (
     LIGHT_DRAWS,
     VIEW_DRAWS,
@@ -30,10 +29,11 @@ from crnn_ctc.image import UPPER_ROW, UPPER_SHARE, fit, load
 from crnn_ctc.model_file.runtime import RectifierOutput
 from crnn_ctc.net.rectifier import COLOURS, VIEW_HEIGHT, VIEW_WIDTH
 from crnn_ctc.plates.scheme import plate_label
-from crnn_ctc.rectify import MARGIN, rectify
+from crnn_ctc.rectify import MARGIN, UNIT, rectify
 from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.face import character_centres
 from crnn_ctc.synthesis.scene import COLOURS as KIND_COLOURS
+from crnn_ctc.synthesis.scene import scenery
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import TWO_ROW, Draws
 
@@ -97,6 +97,34 @@ def scene_plates(manifest: Path) -> list[Plate]:
     return plates
 
 
+def labelled_plates(source: Path) -> list[Plate]:
+    """Lines of text from labelled pictures, of any alphabet.
+
+    The column ``corners`` says where the text stands; without it, it fills the picture.
+
+    Args:
+        source: manifest or folder; see :func:`crnn_ctc.data.labelled.read_labelled`.
+
+    Raises:
+        InputError: no such file or folder, or corners that cannot be used.
+    """
+    plates = []
+    for sample in read_labelled(source, normalise=text_label):
+        image = np.ascontiguousarray(load(sample.path))
+        if known := sample.attributes.get("corners"):
+            corners = read_corners(known, sample.where)
+        else:
+            corners = UNIT.astype(np.float32) * np.array(image.shape[1::-1], np.float32)
+        plates.append(Plate(levels(image), corners, sample.text, aspect=_aspect(corners)))
+    return plates
+
+
+def _aspect(corners: NDArray[np.float32]) -> float:
+    """Width over height of a quadrilateral, by the lengths of its sides."""
+    top, right, bottom, left = np.linalg.norm(corners - np.roll(corners, -1, 0), axis=1).tolist()
+    return float((top + bottom) / max(left + right, 1.0))
+
+
 def ccpd_plates(folder: Path) -> list[Plate]:
     """The plates of the CCPD pictures below a folder, without those of ``val`` and ``test``."""
     plates = []
@@ -124,17 +152,16 @@ def _round(image: NDArray[np.uint8], corners: NDArray[np.float32], text: str) ->
 
 
 def crop_plates(
-    manifest: Path, rectifier: Rectify, alphabet: Alphabet, batch_size: int = 64
+    samples: Sequence[Labelled], rectifier: Rectify, own_aspect: bool = False, batch_size: int = 64
 ) -> list[Plate]:
     """The plates of crops whose corners nobody has marked: the rectifier finds them.
 
-    Labels that the alphabet cannot spell are left out.
+    Args:
+        samples: labelled crops.
+        rectifier: finds the plates.
+        own_aspect: whether each is as wide as it was found, and not as its kind of plate is.
+        batch_size: crops shown to the rectifier at a time.
     """
-    samples = [
-        s
-        for s in read_labelled(manifest, normalise=plate_label)
-        if all(c in alphabet for c in s.text)
-    ]
     plates = []
     for start in range(0, len(samples), batch_size):
         part = samples[start : start + batch_size]
@@ -142,7 +169,8 @@ def crop_plates(
         found = rectifier.find(np.stack([fit(i, VIEW_HEIGHT, VIEW_WIDTH, 3) for i in images]))
         for sample, image, corners in zip(part, images, found.corners, strict=True):
             pixels = corners * np.array(image.shape[1::-1], np.float32)
-            plates.append(Plate(levels(image), pixels, sample.text))
+            aspect = _aspect(pixels) if own_aspect else 0.0
+            plates.append(Plate(levels(image), pixels, sample.text, aspect=aspect))
     return plates
 
 
@@ -164,13 +192,23 @@ def backgrounds(manifest: Path) -> list[NDArray[np.uint8]]:
     return found
 
 
+def imagined_backgrounds(seed: int, count: int = 24) -> list[NDArray[np.uint8]]:
+    """Pictures of what may stand round a line of text, for data without any: uint8 (H, W, 3)."""
+    found = []
+    for i in range(count):
+        draws = Draws(uniforms(seed, (6 << 48) + i, (320,)))
+        scene = scenery(240, 360, draws)
+        found.append(np.asarray(np.clip(np.rint(scene), 0, 255), np.uint8))
+    return found
+
+
 @dataclass(frozen=True)
 class ViewSource:
     """Random views of plates; view i is a function of the seed and i alone.
 
     Args:
         plates: real ones.
-        synthesizer: draws the others.
+        synthesizer: draws the others; None where ``synthetic`` is 0.
         grounds: pictures without a plate, uint8 (H, W, 3).
         synthetic: share of the views that show a synthetic plate.
         balance: 0 takes each real plate as often as any other, 1 each first character.
@@ -178,7 +216,7 @@ class ViewSource:
     """
 
     plates: Sequence[Plate]
-    synthesizer: PlateSynthesizer
+    synthesizer: PlateSynthesizer | None
     grounds: Sequence[NDArray[np.uint8]]
     synthetic: float
     balance: float
@@ -201,7 +239,7 @@ class ViewSource:
         u = uniforms(self.seed, _STREAM + i, (VIEW_DRAWS + LIGHT_DRAWS + 8,))
         choose = Draws(u[-8:])
         real = not choose.chance(self.synthetic)
-        if real:
+        if real or self.synthesizer is None:
             plate = self.plates[
                 min(int(np.searchsorted(self._cumulative, choose.next())), len(self.plates) - 1)
             ]
@@ -238,7 +276,8 @@ class RectifiedSource:
         views: where the plates come from.
         rectifier: float32 (N, 3, 48, 96) in [0, 1] to corners and rows; see
             :class:`crnn_ctc.net.rectifier.Rectifier`.
-        synthesizer: draws plates that are straight already, for their variety of light and dirt.
+        synthesizer: draws plates that are straight already, for their variety of light and dirt;
+            None where ``straight`` is 0.
         straight: share of the samples that are such.
         unreadable: share of the samples that show nothing to be read, and whose text is empty.
         height: height of the result, in pixels.
@@ -247,7 +286,7 @@ class RectifiedSource:
 
     views: ViewSource
     rectifier: Rectify
-    synthesizer: PlateSynthesizer
+    synthesizer: PlateSynthesizer | None
     straight: float
     unreadable: float
     height: int
@@ -276,7 +315,7 @@ class RectifiedSource:
             way, other = uniforms(seed, (4 << 48) + i, (2,)).tolist()
             if way < self.unreadable:
                 images[row] = self._unreadable(i, other)
-            elif way < self.unreadable + self.straight:
+            elif self.synthesizer and way < self.unreadable + self.straight:
                 images[row], texts[row], kind = self.synthesizer.sample(i)
                 places[row] = self._places(texts[row], kind in TWO_ROW, margin=0.0)
             else:
@@ -293,6 +332,8 @@ class RectifiedSource:
         return images, texts, places
 
     def _places(self, text: str, two_rows: bool, margin: float) -> tuple[float, ...]:
+        if self.synthesizer is None:  # no plates: where characters stand is not known
+            return ()
         centres = character_centres(text, two_rows)
         if not two_rows:
             return tuple((x + margin) / (1 + 2 * margin) for x, _ in centres)
@@ -305,7 +346,7 @@ class RectifiedSource:
 
     def _unreadable(self, i: int, way: float) -> NDArray[np.uint8]:
         """A plate upside down or cut in the wrong rows, or what stands round plates."""
-        if way < 0.35:
+        if self.synthesizer and way < 0.35:
             return self.synthesizer.unreadable(i)
         u = Draws(uniforms(self.views.seed, (5 << 48) + i, (LIGHT_DRAWS + 8,)))
         ground = self.views.grounds[u.below(len(self.views.grounds))]

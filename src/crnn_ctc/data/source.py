@@ -200,6 +200,8 @@ def _crops(
         _LOG.info("%s", alphabet_line(trained, recipe.characters.characters))
         if rare := rare_line(trained):
             _LOG.warning("warning: %s", rare)
+        if data.rectifier:
+            return _rectified_crops(recipe, data, folder)
         return PlateSource(pools, None, 0.0, data.balance, data.augment, recipe.seed), held
 
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
@@ -255,7 +257,9 @@ def _views(recipe: Recipe, data: PlateViewsData, folder: Path) -> tuple[Source, 
     )
     scenes = folder / data.scenes
     plates = scene_plates(scenes) + (ccpd_plates(folder / data.ccpd) if data.ccpd else [])
-    plates += crop_plates(folder / data.crops, rectifier, alphabet)
+    crops = read_labelled(folder / data.crops, normalise=normaliser(alphabet, recipe.plates))
+    spelt = [crop for crop in crops if all(c in alphabet for c in crop.text)]
+    plates += crop_plates(spelt, rectifier)
     plates = [plate for plate in plates if all(c in alphabet for c in plate.text)]
     # straight ones come from the synthesizer as they are, the others as views
     views = ViewSource(
@@ -271,6 +275,35 @@ def _views(recipe: Recipe, data: PlateViewsData, folder: Path) -> tuple[Source, 
     ]
     images, texts = rectified_set(samples, rectifier, size.height, size.width)
     return source, Validation(images, texts)
+
+
+def _rectified_crops(recipe: Recipe, data: LabelledData, folder: Path) -> tuple[Source, Validation]:
+    """Random views of labelled pictures, straightened by a rectifier."""
+    from crnn_ctc.data.plate_views import (
+        RectifiedSource,
+        ViewSource,
+        crop_plates,
+        imagined_backgrounds,
+        rectified_set,
+    )
+    from crnn_ctc.training.trained_rectifier import open_rectifier
+
+    assert data.rectifier is not None
+    rectifier, size = open_rectifier(data.rectifier), recipe.input
+    form = normaliser(recipe.characters, recipe.plates)
+    trained, held = (
+        [s for name in _names(names) for s in read_labelled(folder / name, normalise=form)]
+        for names in (data.train, data.validation)
+    )
+    plates = crop_plates(trained, rectifier, own_aspect=True)
+    grounds = imagined_backgrounds(recipe.seed)
+    views = ViewSource(plates, None, grounds, 0.0, data.balance, recipe.seed)
+    source = RectifiedSource(views, rectifier, None, 0.0, _NO_TEXT, size.height, size.width)
+    return source, Validation(*rectified_set(held, rectifier, size.height, size.width))
+
+
+_NO_TEXT = 0.03
+"""Share of the training pictures behind a rectifier that show no text."""
 
 
 def _with_synthetic(held: Validation, synthesizer: PlateSynthesizer, count: int) -> Validation:

@@ -40,6 +40,7 @@ class Plate:
         colour: index in :data:`crnn_ctc.net.rectifier.COLOURS`, -1 where unknown.
         scene: whether the picture shows enough round the plate for any view; what lies beyond a
             crop's edge is filled in.
+        aspect: width over height; 0 where the text and its rows tell which plate it is.
     """
 
     levels: tuple[NDArray[np.uint8], ...]
@@ -48,6 +49,7 @@ class Plate:
     two_rows: bool = False
     colour: int = -1
     scene: bool = False
+    aspect: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,9 @@ def view(
         narrow: least and greatest width of the plate in pixels, drawn evenly on a logarithm.
     """
     sides = np.linalg.norm(plate.corners - np.roll(plate.corners, -1, 0), axis=1)
-    aspect = 2.0 if plate.two_rows else (3.43 if len(plate.text) == 8 else 3.14)
+    aspect = plate.aspect
+    if not aspect:
+        aspect = 2.0 if plate.two_rows else (3.43 if len(plate.text) == 8 else 3.14)
     quad = quadrilateral(aspect, draws)
     low, high = box(quad, draws)
     least, most = narrow

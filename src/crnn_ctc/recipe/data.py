@@ -244,6 +244,9 @@ class LabelledData(Section):
     ink: Ink = "any"
     """light: light ink on a dark ground, dark pictures are inverted to it; any: pictures are read
     as they are."""
+    rectifier: str | None = None
+    """Run folder of a rectifier: it finds the text in each picture, which is straightened before it
+    is read. Training pictures are then random views of the labelled ones."""
 
     @property
     def two_rows(self) -> bool:

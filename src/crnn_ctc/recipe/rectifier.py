@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from crnn_ctc.recipe.data import Names
 from crnn_ctc.recipe.schema import Training
 from crnn_ctc.recipe.section import Positive, Section, Share
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class CornersData(Section):
     """Plates with corners; see :mod:`crnn_ctc.data.plate_views`."""
 
-    scenes: str = "scenes/train.csv"
+    scenes: str | None = None
     """Manifest of whole photographs with a column ``corners``, relative to the data folder."""
-    ccpd: str | None = "ccpd"
+    crops: Names | None = None
+    """Labelled pictures of lines of text: a manifest or folder, or a list of them. The column
+    ``corners`` says where the text stands; without it, the text fills the picture."""
+    ccpd: str | None = None
     """Folder of CCPD pictures, whose names hold corners; those of ``val`` and ``test`` are left
     out."""
-    validation: str = "scenes/dev.csv"
-    """Manifest of photographs with corners, whose views choose the best weights."""
+    validation: str = "val"
+    """Photographs with corners, or labelled pictures like ``crops``, whose views choose the best
+    weights."""
     validation_views: Positive = 3
-    """Validation views per photograph."""
+    """Validation views per picture."""
     glyphs: str | None = None
     """Folder of glyph pictures cut from real plates, relative to the data folder."""
     glyph_share: Share = 0.5
@@ -33,6 +41,12 @@ class CornersData(Section):
     balance: Share = 0.3
     """How evenly first characters are sampled: 0 takes every plate equally often, 1 every first
     character."""
+
+    @model_validator(mode="after")
+    def _has_pictures(self) -> Self:
+        if self.scenes is None and self.crops is None:
+            raise ValueError("name scenes (photographs with corners) or crops (labelled pictures)")
+        return self
 
 
 class RectifierRecipe(Section):

@@ -238,6 +238,12 @@ class Recipe(Section):
     """How long and how to train."""
 
     @property
+    def rectifier(self) -> str | None:
+        """Run folder of the rectifier that the network is trained behind; None without one."""
+        behind = isinstance(self.data, PlateViewsData | LabelledData)
+        return self.data.rectifier if behind else None  # type: ignore[union-attr]
+
+    @property
     def characters(self) -> Alphabet:
         """The alphabet that ``alphabet`` stands for.
 

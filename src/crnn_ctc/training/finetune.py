@@ -108,6 +108,7 @@ def widened(start: Start, recipe: Recipe) -> Start:
     wide = build(
         recipe.model_copy(update={"alphabet": OwnAlphabet(characters=start.alphabet.characters)})
     )
+    wide.own_light = start.network.own_light
     old_layers, new_layers = (
         [m for m in net.cnn.modules() if isinstance(m, nn.Conv2d | nn.BatchNorm2d)]
         for net in (start.network, wide)

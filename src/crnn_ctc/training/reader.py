@@ -23,7 +23,7 @@ from crnn_ctc.decode import greedy_texts
 from crnn_ctc.evaluation.metrics import text_metrics
 from crnn_ctc.net.build import build
 from crnn_ctc.net.network import scale_pixels
-from crnn_ctc.recipe import PlateViewsData, Recipe, Training
+from crnn_ctc.recipe import Recipe, Training
 from crnn_ctc.training import checkpoint
 from crnn_ctc.training.distillation import Teacher
 from crnn_ctc.training.distributed import missing_is_an_error
@@ -91,8 +91,8 @@ def train_reader(
     begin = known.name if known else RANDOM
     accelerator, state = start_run(recipe, run, resume, source.pictures, begin)
     device = accelerator.device
-    if isinstance(recipe.data, PlateViewsData) and accelerator.is_main_process:
-        weights = open_rectifier(recipe.data.rectifier).network.state_dict()
+    if recipe.rectifier and accelerator.is_main_process:
+        weights = open_rectifier(recipe.rectifier).network.state_dict()
         checkpoint.save_tensors(run / checkpoint.RECTIFIER, weights, {})
 
     torch.manual_seed(recipe.seed)

@@ -10,7 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from crnn_ctc.data.plate_views import ViewSource, backgrounds, ccpd_plates, scene_plates
+from crnn_ctc.data.plate_views import (
+    ViewSource,
+    backgrounds,
+    ccpd_plates,
+    imagined_backgrounds,
+    labelled_plates,
+    scene_plates,
+)
+from crnn_ctc.data.views import Plate
 from crnn_ctc.image import fit as fit_picture
 from crnn_ctc.net.network import scale_pixels
 from crnn_ctc.net.rectifier import VIEW_HEIGHT, VIEW_WIDTH, Rectifier
@@ -141,12 +149,18 @@ def _open(recipe: RectifierRecipe, folder: Path) -> tuple[ViewSource, Batch]:
         glyph_share=data.glyph_share,
         kinds=data.kinds or KIND_WEIGHTS,
     )
-    scenes = folder / data.scenes
-    plates = scene_plates(scenes) + (ccpd_plates(folder / data.ccpd) if data.ccpd else [])
-    source = ViewSource(
-        plates, synthesizer, backgrounds(scenes), data.synthetic, data.balance, recipe.seed
-    )
-    held = scene_plates(folder / data.validation)
+    plates: list[Plate] = []
+    grounds: list[NDArray[np.uint8]] = []
+    if data.scenes:
+        plates += scene_plates(folder / data.scenes)
+        grounds = backgrounds(folder / data.scenes)
+    if data.ccpd:
+        plates += ccpd_plates(folder / data.ccpd)
+    for name in [data.crops] if isinstance(data.crops, str) else data.crops or []:
+        plates += labelled_plates(folder / name)
+    grounds = grounds or imagined_backgrounds(recipe.seed)
+    source = ViewSource(plates, synthesizer, grounds, data.synthetic, data.balance, recipe.seed)
+    held = (scene_plates if data.scenes else labelled_plates)(folder / data.validation)
     other = ViewSource(held, synthesizer, source.grounds, 0.5, 0.0, recipe.seed + _HELD_SEED)
     return source, _batch(other, range(2 * data.validation_views * len(held)))
 

@@ -20,7 +20,7 @@ from crnn_ctc.net.build import build
 from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.net.rectifier import COLOURS, VIEW_HEIGHT, VIEW_WIDTH
 from crnn_ctc.net.summary import summarize
-from crnn_ctc.recipe import ROW_STEP, PlateViewsData, Recipe, RowsData, load_recipe
+from crnn_ctc.recipe import ROW_STEP, Recipe, RowsData, load_recipe
 from crnn_ctc.rectify import MARGIN
 from crnn_ctc.training.checkpoint import BEST, RECIPE, RECTIFIER, STATE, load_tensors, under
 from crnn_ctc.training.trained_rectifier import TrainedRectifier
@@ -112,7 +112,7 @@ def make_card(recipe: Recipe, network: Network, facts: dict[str, Any]) -> Card:
         gflops=round(summary.gflops, 4),
         description=describe(recipe),
         two_rows=recipe.data.two_rows,
-        rectifier=_RECTIFIER if isinstance(recipe.data, PlateViewsData) else None,
+        rectifier=_RECTIFIER if recipe.rectifier else None,
         width_step=ROW_STEP if isinstance(recipe.data, RowsData) else 0,
         grammar=recipe.grammar,
         plates=recipe.plates,

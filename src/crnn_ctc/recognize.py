@@ -7,7 +7,7 @@ A picture that cannot be read is an item like the others: its place in a stream 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -28,7 +28,15 @@ from crnn_ctc.image import (
 )
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import RectifierOutput
-from crnn_ctc.rectify import UNIT, Corners, homography, project, rectify, without_padding
+from crnn_ctc.rectify import (
+    UNIT,
+    Corners,
+    close_up,
+    homography,
+    project,
+    rectify,
+    without_padding,
+)
 
 TWO_ROW_ASPECT = 2.6
 """Width over height; in narrower pictures a model without a rectifier looks for two rows too.
@@ -36,6 +44,13 @@ TWO_ROW_ASPECT = 2.6
 A plate of two rows is 2 times as wide as high, one of one row 3.1 (GA36-2018); but the box round a
 plate that tilts may be any. So such a picture is read both ways."""
 
+
+AGAIN = 0.9
+"""Confidence below which the corners are found a second time, on the plate straightened by the
+first ones; the more confident of both readings counts."""
+
+_ROOM = 0.1
+"""Added round the plate for that second look, as a share of its size."""
 
 UNSURE = 0.3
 """Confidence below which a plate of one row is read a second time, turned by 180 degrees."""
@@ -171,7 +186,7 @@ def recognize_with_log_probs(
         return [one for one in ways if isinstance(one, InputError)]
     decoded = iter(_read(model, decode, fitted))
     found: list[tuple[Recognition, NDArray[np.float32]] | InputError] = []
-    unsure: list[tuple[int, RectifiedPlate, NDArray[np.uint8]]] = []
+    chosen: dict[int, _Way] = {}
     for one, warning in zip(ways, warnings, strict=True):
         if isinstance(one, InputError):
             found.append(one)
@@ -180,20 +195,72 @@ def recognize_with_log_probs(
             (Recognition(text, len(rows), way.two_rows, way.size, way.plate, warning), rows)
             for way, (text, rows) in zip(one, decoded, strict=False)
         ]
-        chosen = max(range(len(one)), key=lambda way: candidates[way][0].decoded.confidence)
-        best, image = candidates[chosen], one[chosen].image
-        plate = best[0].plate
-        if plate and not best[0].two_rows and best[0].decoded.confidence < UNSURE:
-            unsure.append((len(found), plate, image))
-        found.append(best)
-    upside_down = _read(model, decode, [np.rot90(image, 2) for *_, image in unsure])
-    for (place, plate, _), (text, rows) in zip(unsure, upside_down, strict=True):
-        if text.confidence >= SURE:
-            before = found[place]
-            assert not isinstance(before, InputError)
-            turned = replace(plate, corners=np.roll(plate.corners, 2, axis=0))
-            found[place] = (replace(before[0], decoded=text, plate=turned), rows)
+        best = max(range(len(one)), key=lambda way: candidates[way][0].decoded.confidence)
+        chosen[len(found)] = one[best]
+        found.append(candidates[best])
+    if model.card.rectifier:
+        _read_again(model, decode, found, chosen)
     return found
+
+
+def _read_again(
+    model: Recognizer,
+    decode: TextDecoder,
+    found: list[tuple[Recognition, NDArray[np.float32]] | InputError],
+    chosen: dict[int, _Way],
+) -> None:
+    """Read what was not read confidently from better corners, and then upside down.
+
+    Args:
+        model: to read with; it has a rectifier.
+        decode: how to read its output.
+        found: results, replaced where a second reading is better.
+        chosen: for the place of each, the way of looking that it was read in.
+    """
+
+    def below(threshold: float) -> list[tuple[int, Recognition, _Way]]:
+        results = ((place, found[place], way) for place, way in chosen.items())
+        return [
+            (place, result[0], way)
+            for place, result, way in results
+            if not isinstance(result, InputError) and result[0].decoded.confidence < threshold
+        ]
+
+    unsure = below(AGAIN)
+    ways = _from_better_corners(model, [way for *_, way in unsure])
+    second = _read(model, decode, [way.image for way in ways])
+    for (place, first, _), way, (text, rows) in zip(unsure, ways, second, strict=True):
+        if text.confidence > first.decoded.confidence:
+            found[place] = (replace(first, decoded=text, plate=way.plate), rows)
+            chosen[place] = way
+    unsure = [one for one in below(UNSURE) if not one[1].two_rows]
+    second = _read(model, decode, [np.rot90(way.image, 2) for *_, way in unsure])
+    for (place, first, way), (text, rows) in zip(unsure, second, strict=True):
+        if text.confidence >= SURE:
+            assert way.plate is not None
+            turned = replace(way.plate, corners=np.roll(way.plate.corners, 2, axis=0))
+            found[place] = (replace(first, decoded=text, plate=turned), rows)
+
+
+def _from_better_corners(model: Recognizer, ways: list[_Way]) -> list[_Way]:
+    """The same plates, their corners found once more where they stand nearly straight already."""
+    card, part = model.card, model.card.rectifier
+    if not ways or part is None:
+        return []
+    views = [rectify(way.close, way.corners, part.height, part.width, margin=_ROOM) for way in ways]
+    better = []
+    for way, shares in zip(ways, model.find_plates(np.stack(views)).corners, strict=True):
+        assert way.plate is not None
+        on_plate = shares.astype(np.float64) * (1 + 2 * _ROOM) - _ROOM
+        # both as they stand in the part at hand, and in the whole picture
+        close, whole = (
+            project(homography(UNIT, corners), on_plate).astype(np.float32)
+            for corners in (way.corners, way.plate.corners)
+        )
+        image = rectify(way.close, close, card.height, card.width, way.two_rows, part.margin)
+        plate = replace(way.plate, corners=whole)
+        better.append(replace(way, image=image, plate=plate, corners=close))
+    return better
 
 
 def _read(
@@ -216,12 +283,23 @@ def network_inputs(model: Recognizer, pictures: Iterable[Image.Image]) -> list[N
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """A picture as the network takes it: one way of looking at it."""
+    """A picture as the network takes it: one way of looking at it.
+
+    Attributes:
+        image: uint8 (height, width, C).
+        size: width and height of the picture, in pixels.
+        two_rows: whether two rows stand side by side in ``image``.
+        plate: where ``image`` comes from, for a model with a rectifier.
+        close: the part of the picture round the plate, in mode RGB; likewise.
+        corners: corners of the plate in ``close``, float32 (4, 2); likewise.
+    """
 
     image: NDArray[np.uint8]
     size: tuple[int, int]
     two_rows: bool = False
     plate: RectifiedPlate | None = None
+    close: Image.Image = field(default_factory=lambda: Image.new("RGB", (1, 1)))
+    corners: Corners = field(default_factory=lambda: np.zeros((4, 2), np.float32))
 
 
 def _fitted(
@@ -299,10 +377,13 @@ def _straighten(
             colour = part.colours[int(found.colours[place].argmax())]
             place += 1
             corners = shares * np.array(turned.size, np.float32)
-            straight = rectify(turned, corners, card.height, card.width, two_rows, part.margin)
+            size = (card.height, card.width)
+            close, quad = close_up(turned, corners, *size)
+            near = quad.astype(np.float32)
+            straight = rectify(close, near, *size, two_rows, part.margin)
             if back is not None:
                 shares = (shares - 0.5) @ np.array(back, np.float32) + np.float32(0.5)
                 corners = shares * np.array(ways[0][0].size, np.float32)
             plate = RectifiedPlate(corners + np.array(shift, np.float32), part.margin, colour)
-            ways_of_picture.append(_Way(straight, picture.size, two_rows, plate))
+            ways_of_picture.append(_Way(straight, picture.size, two_rows, plate, close, near))
         yield ways_of_picture

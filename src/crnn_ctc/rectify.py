@@ -78,7 +78,7 @@ def rectify(
         two_rows: whether the plate has two rows.
         margin: see :data:`MARGIN`.
     """
-    picture, quad = _near(picture, corners, height, width)
+    picture, quad = close_up(picture, corners, height, width)
     to_picture = homography(UNIT, quad)
     if not two_rows:
         return _sample(
@@ -124,12 +124,21 @@ def _uniform(lines: NDArray[np.uint8]) -> int:
     return len(lines) if uniform.all() else int(uniform.argmin())
 
 
-def _near(
+def close_up(
     picture: Image.Image, corners: Corners, height: int, width: int
 ) -> tuple[Image.Image, NDArray[np.float64]]:
     """The part of the picture round the plate, reduced to about twice the resolution of the result.
 
     Sampling is bilinear and would alias on a picture much larger than its result.
+
+    Args:
+        picture: in any mode.
+        corners: pixels of ``picture``; see :data:`Corners`.
+        height: height of the straightened plate, in pixels.
+        width: width of the straightened plate, in pixels.
+
+    Returns:
+        The part, and the plate's corners in it, float64 (4, 2).
     """
     w, h = picture.size
     quad = np.nan_to_num(corners.astype(np.float64), posinf=0, neginf=0)

@@ -120,7 +120,10 @@ def main() -> None:
     print(f"claims on {len(empty)} photographs without a readable plate: {claims}")
     facts = {
         "what": "whole photographs, right text among the answers; processor ms from file to text",
-        "command": f"python bench/scenes.py --data DIR --python VENV/bin/python {options.model}",
+        "command": " ".join(
+            ["python bench/scenes.py --data DIR --python VENV/bin/python"]
+            + [f"--model {name}" for name in options.model]
+        ),
         "data": {name: plates[name] for name in names},
         "readers": {
             who: {

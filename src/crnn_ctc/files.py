@@ -1,12 +1,14 @@
-"""Writing a file whole or not at all; strings that are given for a path and are none."""
+"""Writing a file whole or not at all; the bytes of what is given as a picture."""
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from pathlib import Path
+from typing import Any
 
-from crnn_ctc.errors import InputError
+from crnn_ctc.errors import InputError, NotAPictureError
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -57,3 +59,59 @@ def no_path(name: str) -> str:
     if scheme in {"http", "https", "ftp"}:
         return f"{shown}: an address, not a file; download it first, with curl say"
     return f"{shown}: an address, not a file; copy it here first, or read it with: crnn-ctc bulk"
+
+
+def content_of(source: object) -> tuple[str, bytes]:
+    """A picture's name for messages, and the bytes of its file.
+
+    Args:
+        source: a path, a file opened in binary mode, or the bytes.
+
+    Raises:
+        NotAPictureError: an object of another type, such as None.
+        InputError: no such file, or it cannot be read.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return "picture", bytes(source)
+    if isinstance(source, io.BytesIO):
+        return "picture", source.getvalue()
+    if hasattr(source, "read"):
+        return _content_of_file(source)
+    if not isinstance(source, (str, os.PathLike)):
+        kind = "None" if source is None else type(source).__name__
+        hint = "; cv2.imread gives None for a file that it cannot read" if source is None else ""
+        raise NotAPictureError(
+            f"{kind} is not a picture: give a path, a file opened in binary mode, "
+            f"its bytes, a PIL image or a uint8 array{hint}"
+        )
+    name = os.fspath(source)
+    name = os.fsdecode(name) if isinstance(name, bytes) else name
+    if NO_PATH.match(name):
+        raise InputError(no_path(name))
+    try:
+        return name, Path(name).read_bytes()
+    except FileNotFoundError:
+        if len(name) > LONG:
+            raise InputError(no_path(name)) from None
+        raise InputError(f"{name}: no such file; check the path") from None
+    except IsADirectoryError:
+        raise InputError(f"{name}: a folder, not a picture; name its pictures") from None
+    except (OSError, ValueError) as error:
+        if len(name) > LONG:
+            raise InputError(no_path(name)) from None
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{name}: cannot be read ({reason}); check the path") from None
+
+
+def _content_of_file(file: Any) -> tuple[str, bytes]:
+    name = getattr(file, "name", "picture")
+    name = name if isinstance(name, str) else "picture"
+    try:
+        if file.seekable():  # whoever wrote the file has left it at its end
+            file.seek(0)
+        content = file.read()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{name}: cannot be read ({error}); open it again") from None
+    if not isinstance(content, bytes):
+        raise NotAPictureError(f"{name}: a file opened as text; open it in binary mode, 'rb'")
+    return name, content

@@ -6,16 +6,16 @@ import io
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import IO, Any, Literal
+from functools import partial
+from typing import IO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from crnn_ctc.errors import InputError, NotAPictureError
-from crnn_ctc.files import LONG, NO_PATH, no_path
-from crnn_ctc.jpeg import open_cut_jpeg
+from crnn_ctc.errors import InputError
+from crnn_ctc.files import content_of
+from crnn_ctc.jpeg import open_cut_jpeg, reduce_decoding
 
 Source = (
     str
@@ -65,7 +65,10 @@ def names_picture(name: str) -> bool:
 
 
 def open_picture(
-    source: Source, max_pixels: int = MAX_PIXELS, channel_order: ChannelOrder = "rgb"
+    source: Source,
+    max_pixels: int = MAX_PIXELS,
+    channel_order: ChannelOrder = "rgb",
+    reduce: bool = False,
 ) -> Image.Image:
     """A picture in mode RGB, upright by its EXIF.
 
@@ -78,6 +81,8 @@ def open_picture(
         source: see :data:`Source`.
         max_pixels: width times height; larger pictures are refused before they are decoded.
         channel_order: channel order of arrays with 3 or 4 channels; other sources know their own.
+        reduce: decode a large JPEG file at a fraction of its size;
+            :func:`crnn_ctc.jpeg.full_size` then gives all of it.
 
     Raises:
         NotAPictureError: an object of another type, such as None.
@@ -87,7 +92,7 @@ def open_picture(
         return _from_array(source, max_pixels, channel_order)
     name, content = "picture", b""
     if not isinstance(source, Image.Image):
-        name, content = _content(source)
+        name, content = content_of(source)
         if not content:
             raise InputError(f"{name}: an empty file (0 bytes); copy it again")
     try:
@@ -97,6 +102,9 @@ def open_picture(
             # about odd files, and about sizes above Pillow's limit: ours is lower
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                _check_size(*image.size, name, max_pixels)
+                if reduce:
+                    reduce_decoding(image, partial(open_picture, content, max_pixels))
                 return _to_rgb(image, name, max_pixels)
     except UnidentifiedImageError:
         raise InputError(f"{name}: not a picture; give PNG, JPEG, WebP, BMP or TIFF") from None
@@ -125,6 +133,7 @@ def load_each(
     sources: Iterable[Source | InputError],
     max_pixels: int = MAX_PIXELS,
     channel_order: ChannelOrder = "rgb",
+    reduce: bool = False,
 ) -> Iterator[Image.Image | InputError]:
     """One item for each source, in order: its picture, or why it cannot be read.
 
@@ -136,7 +145,7 @@ def load_each(
             yield source
             continue
         try:
-            yield open_picture(source, max_pixels, channel_order)
+            yield open_picture(source, max_pixels, channel_order, reduce)
         except InputError as error:
             yield error
 
@@ -147,54 +156,6 @@ def is_source(value: object) -> bool:
         return value.ndim < 4
     kinds = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image)
     return isinstance(value, kinds) or hasattr(value, "read")
-
-
-def _content(source: object) -> tuple[str, bytes]:
-    """A name for messages, and the bytes of the file."""
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return "picture", bytes(source)
-    if isinstance(source, io.BytesIO):
-        return "picture", source.getvalue()
-    if hasattr(source, "read"):
-        return _content_of_file(source)
-    if not isinstance(source, (str, os.PathLike)):
-        kind = "None" if source is None else type(source).__name__
-        hint = "; cv2.imread gives None for a file that it cannot read" if source is None else ""
-        raise NotAPictureError(
-            f"{kind} is not a picture: give a path, a file opened in binary mode, "
-            f"its bytes, a PIL image or a uint8 array{hint}"
-        )
-    name = os.fspath(source)
-    name = os.fsdecode(name) if isinstance(name, bytes) else name
-    if NO_PATH.match(name):
-        raise InputError(no_path(name))
-    try:
-        return name, Path(name).read_bytes()
-    except FileNotFoundError:
-        if len(name) > LONG:
-            raise InputError(no_path(name)) from None
-        raise InputError(f"{name}: no such file; check the path") from None
-    except IsADirectoryError:
-        raise InputError(f"{name}: a folder, not a picture; name its pictures") from None
-    except (OSError, ValueError) as error:
-        if len(name) > LONG:
-            raise InputError(no_path(name)) from None
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{name}: cannot be read ({reason}); check the path") from None
-
-
-def _content_of_file(file: Any) -> tuple[str, bytes]:
-    name = getattr(file, "name", "picture")
-    name = name if isinstance(name, str) else "picture"
-    try:
-        if file.seekable():  # whoever wrote the file has left it at its end
-            file.seek(0)
-        content = file.read()
-    except (OSError, ValueError) as error:
-        raise InputError(f"{name}: cannot be read ({error}); open it again") from None
-    if not isinstance(content, bytes):
-        raise NotAPictureError(f"{name}: a file opened as text; open it in binary mode, 'rb'")
-    return name, content
 
 
 def _too_large(max_pixels: int) -> str:

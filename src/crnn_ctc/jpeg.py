@@ -1,9 +1,10 @@
-"""JPEG files that are cut short at their end, as cameras' snapshots often are."""
+"""JPEG files: large ones decoded at a fraction of their size, and those cut short at their end."""
 
 from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,46 @@ _BLURRED = 2  # pixels at a block's edge that take colour from the next one
 
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """Begins a segment; RST0 to RST7 stand inside a scan (ISO/IEC 10918-1, B.1.1)."""
+
+
+LEAST_REDUCED = 2_500_000
+"""Pixels that a picture decoded at a fraction of its size has at least."""
+
+
+_REDUCED = "crnn_ctc_reduced"
+"""Key in a Pillow image's ``info``: its divisor, and a function that decodes it at full size."""
+
+
+def reduce_decoding(image: Image.Image, whole: Callable[[], Image.Image]) -> None:
+    """Have a large JPEG decoded at a half, a quarter or an eighth of its width and height.
+
+    libjpeg scales in the frequency domain, which saves time and memory. At least
+    ``LEAST_REDUCED`` pixels are left. A small picture, or one of another format, is left alone.
+
+    Args:
+        image: opened, its pixels not yet loaded.
+        whole: opens it again, to be decoded at full size; see :func:`full_size`.
+    """
+    if not isinstance(image, JpegImageFile):
+        return
+    width, height = image.size
+    for divisor in (8, 4, 2):
+        if width * height >= LEAST_REDUCED * divisor**2:
+            image.draft(None, (width // divisor, height // divisor))
+            image.info[_REDUCED] = (divisor, whole)
+            return
+
+
+def divisor_of(picture: Image.Image) -> int:
+    """What the width and height of a picture were divided by when it was decoded."""
+    divisor, _ = picture.info.get(_REDUCED, (1, None))
+    return int(divisor)
+
+
+def full_size(picture: Image.Image) -> Image.Image:
+    """A picture with all of its pixels, decoded again if it was decoded at a fraction of them."""
+    _, whole = picture.info.get(_REDUCED, (1, None))
+    return whole() if whole else picture
 
 
 def open_cut_jpeg(content: bytes) -> tuple[Image.Image, str] | None:

@@ -19,9 +19,10 @@ from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.errors import InputError
 from crnn_ctc.find.cutout import Cutout, cut_out
 from crnn_ctc.find.decoding import LocatedPlate
-from crnn_ctc.find.photo import Find, PlateFinder
+from crnn_ctc.find.photo import FLOOR, Find, Photograph, PlateFinder
 from crnn_ctc.grammar import known_texts
 from crnn_ctc.image import MAX_PIXELS, WARNING, ChannelOrder, Source, load_each, open_picture
+from crnn_ctc.jpeg import divisor_of, full_size
 from crnn_ctc.model_file.opening import lasting_name, open_model, open_model_once
 from crnn_ctc.model_file.runtime import CPU, RectifierOutput
 from crnn_ctc.plates import scheme_of
@@ -156,7 +157,8 @@ class Reader:
             TypeError: an object of another type, such as None.
         """
         started = time.perf_counter()
-        picture = open_picture(source, self._max_pixels, self._order(channel_order))
+        searched = self._finder.find != "never"
+        picture = open_picture(source, self._max_pixels, self._order(channel_order), searched)
         (reading,) = self._read_pictures([picture], self._finder)
         assert isinstance(reading, Reading)
         return reading.with_ms((time.perf_counter() - started) * 1e3)
@@ -174,7 +176,7 @@ class Reader:
         Raises:
             InputError: the picture cannot be read, or the model reads no plates.
         """
-        picture = open_picture(source, self._max_pixels, self._order(channel_order))
+        picture = open_picture(source, self._max_pixels, self._order(channel_order), reduce=True)
         return self.find_and_read(picture)[1]
 
     def find_and_read(self, photo: Image.Image) -> tuple[list[LocatedPlate], list[Reading]]:
@@ -189,10 +191,11 @@ class Reader:
         if self._scheme is None:
             raise InputError(f"{self.card.name}: reads no plates; take plates-small or plates-nano")
         started = time.perf_counter()
-        found = self._finder.search(photo)
-        (reading,) = self._read_pictures([photo], lambda _: found)
+        searched = self._finder.search(photo)
+        (reading,) = self._read_pictures([photo], lambda _: searched)
         assert isinstance(reading, Reading)
         ms = (time.perf_counter() - started) * 1e3
+        found = [one.scaled(divisor_of(searched.picture)) for one in searched.plates]
         return found, [plate.with_ms(ms) for plate in reading.plates or ()]
 
     def read(
@@ -227,7 +230,8 @@ class Reader:
     ) -> Iterator[Reading]:
         for batch in waiting:
             started = time.perf_counter()
-            pictures = load_each(batch, self._max_pixels, channel_order)
+            searched = self._finder.find != "never"
+            pictures = load_each(batch, self._max_pixels, channel_order, searched)
             found = self._read_pictures(pictures, self._finder)
             ms = (time.perf_counter() - started) * 1e3 / len(batch)
             for one in found:
@@ -237,13 +241,13 @@ class Reader:
     def _read_pictures(
         self,
         pictures: Iterable[Image.Image | InputError],
-        finder: Callable[[Image.Image], list[LocatedPlate] | None],
+        finder: Callable[[Image.Image], Photograph | None],
     ) -> list[Reading | InputError]:
         """A reading of each crop and of each photograph, in order; its ``ms`` is not known yet.
 
         Args:
             pictures: in mode RGB, or errors, which are passed on. Each is let go when it is read.
-            finder: the plates of a picture; None for a crop.
+            finder: gives a picture with its plates; None for a crop.
         """
         # of each picture the ways in which each of its plates was cut out; None for a crop
         plates: list[list[list[Cutout]] | None] = []
@@ -251,14 +255,14 @@ class Reader:
 
         def cutouts() -> Iterator[Image.Image | InputError]:
             for picture in pictures:
-                found = None if isinstance(picture, InputError) else finder(picture)
-                if isinstance(picture, InputError) or found is None:
+                photo = None if isinstance(picture, InputError) else finder(picture)
+                if isinstance(picture, InputError) or photo is None:
                     plates.append(None)
                     warnings.append(None)  # a crop brings its own
-                    yield picture
+                    yield picture if isinstance(picture, InputError) else full_size(picture)
                     continue
                 warnings.append(picture.info.get(WARNING))
-                of_each = [cut_out(picture, one, self.card) for one in found]
+                of_each = [cut_out(photo.picture, one, self.card) for one in photo.plates]
                 # the pictures of the cut-outs are not needed twice
                 plates.append([[way._replace(picture=_NONE) for way in ways] for ways in of_each])
                 yield from (way.picture for ways in of_each for way in ways)
@@ -276,8 +280,7 @@ class Reader:
                 max((self._placed(next(results), way) for way in ways), key=lambda r: r.confidence)
                 for ways in of_each
             ]
-            # what was found but shows no text is no plate
-            photograph = Reading.of_photograph([plate for plate in read if plate.text])
+            photograph = Reading.of_photograph([p for p in read if p.confidence >= FLOOR])
             readings.append(replace(photograph, warning=warning))
         return readings
 

@@ -134,6 +134,16 @@ def test_plates_are_read_from_left_to_right() -> None:
     assert [p.text for p in Reader().find(photo)] == [p.text for p in reading.plates]
 
 
+def test_what_reads_below_the_floor_is_no_plate(monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = street(("blue", (150, 330), 160))
+    reader = Reader("plates-nano")
+    (plate,) = reader.find(photo)
+    monkeypatch.setattr("crnn_ctc.reader.FLOOR", plate.confidence + 1e-6)
+    assert reader.find(photo) == []
+    reading = reader(photo)
+    assert (reading.text, reading.plates, reading.confidence) == ("", (), 0)
+
+
 def test_a_photograph_without_plates_has_none() -> None:
     reading = Reader()(street())
     assert (reading.text, reading.plates, reading.error) == ("", (), None)

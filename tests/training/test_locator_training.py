@@ -87,6 +87,34 @@ def test_wrong_folders_are_told(photos: Path, tmp_path: Path) -> None:
         list(read_scenes(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("2 0.5 0.5 0.2 0.1", "class 2"),
+        ("0 320 240 90 30", "lies outside of the picture"),
+        ("0 0.5 -0.2 0.2 0.1", "lies outside of the picture"),
+    ],
+)
+def test_yolo_files_of_other_classes_or_pixels_are_told_by_line(
+    photos: Path, tmp_path: Path, line: str, said: str
+) -> None:
+    (tmp_path / "a.jpg").write_bytes((photos / "a.jpg").read_bytes())
+    (tmp_path / "a.txt").write_text(f"0 0.5 0.5 0.2 0.1\n{line}\n")
+    with pytest.raises(InputError, match=rf"a\.txt:2: .*{said}"):
+        list(read_scenes(tmp_path))
+
+
+def test_a_plate_outside_of_its_photograph_is_told(photos: Path, tmp_path: Path) -> None:
+    from crnn_ctc.synthesis.street import Street
+
+    (tmp_path / "a.jpg").write_bytes((photos / "a.jpg").read_bytes())
+    table = tmp_path / "set.csv"
+    table.write_text("file,bbox\na.jpg,880 580 990 650\na.jpg,1880 580 1990 650\n")
+    (scene,) = read_scenes(table)
+    with pytest.raises(InputError, match=r"a\.jpg: a plate at \[1880, 580\] lies outside"):
+        Street.open(scene)
+
+
 def test_views_depend_on_their_number_alone(photos: Path) -> None:
     from crnn_ctc.synthesis.street import Street, StreetSynthesizer
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer

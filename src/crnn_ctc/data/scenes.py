@@ -46,6 +46,24 @@ class Scene:
     plates: tuple[ScenePlate, ...]
     subset: str = ""
 
+    def check(self, width: int, height: int) -> None:
+        """Check that each plate is in the picture at least in part.
+
+        Args:
+            width: width of the picture in pixels.
+            height: height of the picture in pixels.
+
+        Raises:
+            InputError: a plate lies outside.
+        """
+        for plate in self.plates:
+            low, high = plate.corners.min(0), plate.corners.max(0)
+            if (high <= 0).any() or (low >= (width, height)).any():
+                raise InputError(
+                    f"{self.path}: a plate at {low.astype(int).tolist()} lies outside of the "
+                    f"picture, {width}x{height} pixels; correct its corners"
+                )
+
 
 def read_scenes(source: Path) -> Iterator[Scene]:
     """The photographs of a set, in order.
@@ -56,8 +74,8 @@ def read_scenes(source: Path) -> Iterator[Scene]:
     - A folder with CCPD2019 or CCPD2020: their training splits, corners from the file names.
     - Any other folder, at any depth: pictures with a labelme file (``NAME.json``, shapes of four or
       two points) or a YOLO file (``NAME.txt``, beside it or with ``labels`` in the place of
-      ``images``) of the same name. A line of YOLO's may go on with four points, as its pose
-      files do.
+      ``images``) of the same name, class 0 a plate. A line of YOLO's may go on with four points,
+      as its pose files do.
 
     Raises:
         InputError: no such file or folder, or a file with plates cannot be used; its name and line
@@ -188,6 +206,11 @@ def _from_yolo(path: Path, picture: Path) -> tuple[ScenePlate, ...]:
             values = [float("nan")]
         if not values:
             continue
+        if values[0] != 0:
+            raise InputError(
+                f"{where}: class {line.split()[0]}, and only class 0, a plate, is known; number "
+                "plates 0 and leave out the lines of other classes"
+            )
         if len(values) == 5:
             centre, half = np.array(values[1:3]), np.array(values[3:]) / 2
             corners, exact = _box(*(centre - half), *(centre + half)), False
@@ -199,6 +222,11 @@ def _from_yolo(path: Path, picture: Path) -> tuple[ScenePlate, ...]:
             raise InputError(
                 f"{where}: {len(values)} numbers; a line is: class cx cy w h, with four points or "
                 "none after it"
+            )
+        if (corners.max(0) <= 0).any() or (corners.min(0) >= 1).any():
+            raise InputError(
+                f"{where}: the plate lies outside of the picture; YOLO's numbers are shares of its "
+                "width and height"
             )
         plates.append(ScenePlate(_checked(corners * size, where), exact))
     return tuple(plates)

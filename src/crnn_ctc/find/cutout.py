@@ -10,6 +10,7 @@ from PIL import Image
 
 from crnn_ctc.find.decoding import LocatedPlate
 from crnn_ctc.image import MIN_SIDE
+from crnn_ctc.jpeg import divisor_of
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.rectify import UNIT, Corners, homography, rectify
 
@@ -43,13 +44,25 @@ def cut_out(photo: Image.Image, found: LocatedPlate, card: Card) -> list[Cutout]
     A model with a rectifier is shown the upright box. One without is shown that and the plate
     straightened, of which the more probable reading counts: the corners of a small or blurred plate
     may be off by more than its box.
+
+    Args:
+        photo: in mode RGB; perhaps decoded at a fraction of its size.
+        found: the plate, in pixels of ``photo``.
+        card: the model's card.
+
+    Returns:
+        The cut-outs; their places are in pixels of the whole photograph.
     """
     ways = [upright(photo, found)]
     if card.rectifier is None:
         tall = aspect(found.corners) < TWO_ROW_ASPECT
         height = card.width // 2 if tall else card.height
         ways.append(straighten(photo, found, height, card.width))
-    return ways
+    divisor = divisor_of(photo)
+    if divisor == 1:
+        return ways
+    to_whole = np.diag([divisor, divisor, 1.0])
+    return [Cutout(way.picture, to_whole @ way.to_photo, way.found.scaled(divisor)) for way in ways]
 
 
 def upright(photo: Image.Image, found: LocatedPlate, margin: float = BOX_MARGIN) -> Cutout:

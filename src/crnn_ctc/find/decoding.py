@@ -34,6 +34,10 @@ class LocatedPlate:
     corners: NDArray[np.float32]
     score: float
 
+    def scaled(self, factor: float) -> LocatedPlate:
+        """The same plate in a picture that is ``factor`` times as wide and high."""
+        return LocatedPlate(self.corners * np.float32(factor), self.score)
+
 
 def decode(
     heat: NDArray[np.float32], corners: NDArray[np.float32], threshold: float

@@ -36,7 +36,10 @@ _NEAR = 224
 """Longer side in pixels of a second reduced copy, in which plates that fill the photograph, larger
 than any that the network was trained on, are small enough."""
 
-_CANDIDATE = 0.2
+_NEARLY = 0.87
+"""Share of its width by which a picture is not worth reducing."""
+
+_CANDIDATE = 0.25
 """Score in the reduced photograph from which on a place is looked at again."""
 
 MOST_CANDIDATES = 200
@@ -119,6 +122,15 @@ class Locator:
         """Plates of a photograph, in mode RGB or uint8 RGB (H, W, 3), the surest first."""
         return search(self._maps, photo, self.threshold)
 
+    def refine(self, photo: Image.Image, plates: list[LocatedPlate]) -> list[LocatedPlate]:
+        """Plates that were found in a reduced copy of a photograph, looked at again in this one.
+
+        Args:
+            photo: in mode RGB.
+            plates: in pixels of ``photo``.
+        """
+        return refine(self._maps, photo, plates, self.threshold)
+
 
 def search(
     maps: Maps, photo: Image.Image | NDArray[np.uint8], threshold: float = THRESHOLD
@@ -131,11 +143,17 @@ def search(
     near = _NEAR / max(reduced.size)
     if near < 0.7:
         candidates = suppress([*candidates, *_coarse(maps, _reduced(reduced, near), image.size)])
-    candidates = candidates[:MOST_CANDIDATES]
+    return refine(maps, image, candidates[:MOST_CANDIDATES], threshold)
+
+
+def refine(
+    maps: Maps, photo: Image.Image, candidates: list[LocatedPlate], threshold: float = THRESHOLD
+) -> list[LocatedPlate]:
+    """As :meth:`Locator.refine`, with any network."""
     refined = [
         one
         for k in range(0, len(candidates), _BATCH)
-        for one in _again(maps, image, candidates[k : k + _BATCH])
+        for one in _again(maps, photo, candidates[k : k + _BATCH])
     ]
     return [one for one in suppress(refined) if one.score >= threshold]
 
@@ -147,10 +165,15 @@ def coarse_factor(height: int, width: int) -> float:
 
 
 def _reduced(picture: Image.Image, factor: float) -> Image.Image:
-    if factor >= 1:
+    """The picture at about ``factor`` of its width and height; never enlarged."""
+    # by a whole number first, which is several times faster; what is left may not be worth it
+    whole = max(1, int(1 / factor + 0.25))
+    if whole > 1:
+        picture, factor = picture.reduce(whole), factor * whole
+    if factor > _NEARLY:
         return picture
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
-    return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return picture.resize(size, Image.Resampling.BILINEAR)
 
 
 def _coarse(maps: Maps, picture: Image.Image, size: tuple[int, int]) -> list[LocatedPlate]:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from copy import copy
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from crnn_ctc.find.decoding import LocatedPlate
 from crnn_ctc.find.locator import Locator
+from crnn_ctc.jpeg import divisor_of, full_size
 from crnn_ctc.model_file.runtime import CPU
 
 Find = Literal["auto", "always", "never"]
@@ -26,6 +27,28 @@ CROP_SHARE = 0.25
 
 PHOTO_PIXELS = 250_000
 """A larger picture in which no plate is found is a photograph without one; a smaller one a crop."""
+
+
+ENOUGH = 100
+"""Width in pixels of a plate that is read as well as a larger one. Where a photograph was decoded
+at a fraction of its size and a plate in it is narrower, the photograph is decoded whole."""
+
+
+FLOOR = 0.01
+"""Least confidence of a plate; below it, what was found is a sign, a badge or a shadow. No plate
+that is read right in the development sets has less."""
+
+
+class Photograph(NamedTuple):
+    """A photograph and its plates.
+
+    Attributes:
+        picture: in mode RGB, to cut the plates from; perhaps decoded at a fraction of its size.
+        plates: in pixels of ``picture``, from left to right.
+    """
+
+    picture: Image.Image
+    plates: list[LocatedPlate]
 
 
 class _Shared:
@@ -75,22 +98,28 @@ class PlateFinder:
         other.find = find
         return other
 
-    def __call__(self, picture: Image.Image) -> list[LocatedPlate] | None:
-        """Plates of a picture in mode RGB, from left to right; None if it is a crop."""
-        if self.find == "never" or (self.find == "auto" and min(picture.size) < CROP_SIDE):
+    def __call__(self, picture: Image.Image) -> Photograph | None:
+        """A picture in mode RGB with its plates; None if it is a crop."""
+        divisor = divisor_of(picture)
+        width, height = picture.width * divisor, picture.height * divisor
+        if self.find == "never" or (self.find == "auto" and min(width, height) < CROP_SIDE):
             return None
         found = self.locator.find(picture)
-        if self.find == "auto" and is_crop(*picture.size, found):
+        whole = [one.scaled(divisor) for one in found]
+        if self.find == "auto" and is_crop(width, height, whole):
             return None
-        return _left_to_right(found)
+        return self._photograph(picture, found)
 
-    def search(self, picture: Image.Image) -> list[LocatedPlate]:
-        """Plates of any picture in mode RGB, from left to right."""
-        return _left_to_right(self.locator.find(picture))
+    def search(self, picture: Image.Image) -> Photograph:
+        """Any picture in mode RGB with its plates."""
+        return self._photograph(picture, self.locator.find(picture))
 
-
-def _left_to_right(found: Sequence[LocatedPlate]) -> list[LocatedPlate]:
-    return sorted(found, key=lambda one: float(one.corners[:, 0].mean()))
+    def _photograph(self, picture: Image.Image, found: list[LocatedPlate]) -> Photograph:
+        divisor = divisor_of(picture)
+        if divisor > 1 and any(np.ptp(one.corners[:, 0]) < ENOUGH for one in found):
+            picture = full_size(picture)
+            found = self.locator.refine(picture, [one.scaled(divisor) for one in found])
+        return Photograph(picture, sorted(found, key=lambda one: one.corners[:, 0].mean()))
 
 
 def is_crop(width: int, height: int, found: Sequence[LocatedPlate]) -> bool:

@@ -85,9 +85,10 @@ class Street:
         """Load a scene, at most 1280 pixels a side.
 
         Raises:
-            InputError: the picture cannot be read.
+            InputError: the picture cannot be read, or a plate lies outside of it.
         """
         image = load(scene.path)
+        scene.check(*image.shape[1::-1])
         factor = min(1.0, _MOST_SIDE / max(image.shape[:2]))
         if factor < 1:
             image = resize(image, factor)

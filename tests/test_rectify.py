@@ -325,3 +325,12 @@ def test_corners_of_own_crops_are_read_from_their_column(tmp_path: Path) -> None
     table.write_text('file,label,corners\na.png,12,"70,5 10,5 10,35 70,35"\n')
     with pytest.raises(InputError, match=r"set\.csv:2.*clockwise"):
         labelled_plates(table)
+
+
+@pytest.mark.parametrize("upright", [True, False])
+def test_a_picture_of_three_tones_is_no_padding(upright: bool) -> None:
+    picture = np.full((21, 21, 3), 100, np.uint8)
+    picture[7:], picture[14:] = 106, 112  # the middle is like the first line and like the last
+    shown = Image.fromarray(picture if upright else picture.swapaxes(0, 1).copy())
+    assert without_padding(shown) == (shown, (0, 0))
+    assert Reader("plates-nano")(shown).confidence < 0.5

@@ -105,11 +105,11 @@ def without_padding(picture: Image.Image) -> tuple[Image.Image, tuple[int, int]]
         return picture, (0, 0)
     rows = np.asarray(picture, np.uint8)
     top, bottom = _uniform(rows), _uniform(rows[::-1])
-    if top + bottom < PADDED * h or top == h:  # that is, nothing but one colour
+    if not PADDED * h <= top + bottom < h:  # h or more: nothing but one or two colours
         top = bottom = 0
     columns = rows[top : h - bottom].swapaxes(0, 1)
     left, right = _uniform(columns), _uniform(columns[::-1])
-    if left + right < PADDED * w or left == w:
+    if not PADDED * w <= left + right < w:
         left = right = 0
     if min(w - left - right, h - top - bottom) < MIN_SIDE:
         return picture, (0, 0)

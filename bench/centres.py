@@ -51,7 +51,7 @@ def measure(model: str, count: int) -> dict[str, Any]:
             reading.characters, character_centres(text, two_rows), strict=True
         ):
             found = np.asarray(np.mean(np.array(character.corners), axis=0), np.float64)
-            on_plate = project(np.linalg.inv(to_picture), found[None])[0]
+            on_plate = project(np.asarray(np.linalg.inv(to_picture), np.float64), found[None])[0]
             distances.append(abs(float(on_plate[0]) - centre[0]) / _WIDTH[two_rows])
     low, middle, high = np.percentile(distances, [50, 90, 95]).tolist()
     return {

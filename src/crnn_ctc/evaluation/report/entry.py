@@ -143,7 +143,7 @@ def _rows(read: Read, pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
 
 
 def _extent(read: Read, pair: Pair) -> tuple[int, float, float] | None:
-    """See :meth:`Seen.extent`; None where the character was read nowhere."""
+    """See :meth:`.Recognition.extent`; None where the character was read nowhere."""
     if read.recognition is None or pair.place is None:
         return None
     spans = read.recognition.decoded.spans

@@ -26,21 +26,31 @@ from numpy.typing import NDArray
 from crnn_ctc import Reader
 from crnn_ctc.benchmark.specimens import fitted_specimens
 from crnn_ctc.export.float32 import to_float32
+from crnn_ctc.image import fit
 
-MODELS = ("plates-nano", "plates-tiny", "digits-nano", "digits-tiny")
+MODELS = ("plates-nano", "plates-small", "plates-tiny", "digits-nano", "digits-tiny")
 PICTURES = 8
-Compute = Callable[[NDArray[np.float32]], Any]
-"""float32 (1, C, H, W) to log-probabilities."""
+Arrays = dict[str, NDArray[np.float32]]
+Compute = Callable[[Arrays], Arrays]
+"""Inputs of one picture, float32 (1, C, H, W), to outputs, both by name."""
+
+
+def signature(file: Path) -> tuple[dict[str, list[int]], list[str]]:
+    """Names and shapes of a graph's inputs, and names of its outputs."""
+    session = onnxruntime.InferenceSession(file)
+    return {i.name: i.shape for i in session.get_inputs()}, [o.name for o in session.get_outputs()]
 
 
 def opencv(file: Path, engine: str | None = None) -> Compute:
     import cv2
 
     net = cv2.dnn.readNetFromONNX(str(file), *([getattr(cv2.dnn, engine)] if engine else []))
+    names = signature(file)[1]
 
-    def compute(image: NDArray[np.float32]) -> Any:
-        net.setInput(image, "images")
-        return net.forward("log_probs")
+    def compute(inputs: Arrays) -> Arrays:
+        for name, value in inputs.items():
+            net.setInput(value, name)
+        return dict(zip(names, net.forward(names), strict=True))
 
     return compute
 
@@ -48,21 +58,25 @@ def opencv(file: Path, engine: str | None = None) -> Compute:
 def ncnn(file: Path) -> Compute:
     import ncnn as runtime
 
-    shape = onnxruntime.InferenceSession(file).get_inputs()[0].shape
+    takes, gives = signature(file)
     pnnx = Path(sys.executable).with_name("pnnx")
-    arguments = [pnnx, file, f"inputshape={shape}".replace(" ", ""), "fp16=0"]
+    shapes = ",".join(str(shape).replace(" ", "") for shape in takes.values())
+    arguments = [pnnx, file, f"inputshape={shapes}", "fp16=0"]
     subprocess.run(arguments, cwd=file.parent, check=True, capture_output=True)
     stem = file.stem.replace("-", "_")
     net = runtime.Net()
     net.opt.num_threads = 1
-    net.load_param(str(file.with_name(f"{stem}.ncnn.param")))
+    if net.load_param(str(file.with_name(f"{stem}.ncnn.param"))):
+        raise RuntimeError("ncnn takes no such param file")
     net.load_model(str(file.with_name(f"{stem}.ncnn.bin")))
 
-    def compute(image: NDArray[np.float32]) -> Any:
-        values = np.ascontiguousarray(image[0])  # ncnn.Mat does not keep it alive
+    def compute(inputs: Arrays) -> Arrays:
         extractor = net.create_extractor()
-        extractor.input("in0", runtime.Mat(values).clone())
-        return np.nan_to_num(np.array(extractor.extract("out0")[1]), nan=-np.inf)
+        for place, name in enumerate(takes):
+            values = np.ascontiguousarray(inputs[name][0])  # ncnn.Mat does not keep it alive
+            extractor.input(f"in{place}", runtime.Mat(values).clone())
+        outputs = [np.array(extractor.extract(f"out{i}")[1]) for i in range(len(gives))]
+        return {n: np.nan_to_num(o, nan=-np.inf) for n, o in zip(gives, outputs, strict=True)}
 
     return compute
 
@@ -74,12 +88,15 @@ def mnn(file: Path) -> Compute:
     convert = Path(sys.executable).with_name("mnnconvert")
     arguments = [convert, "-f", "ONNX", "--modelFile", file, "--MNNModel", target, "--bizCode", "c"]
     subprocess.run(arguments, check=True, capture_output=True)
-    net = MNN.nn.load_module_from_file(str(target), ["images"], ["log_probs"])
+    takes, gives = signature(file)
+    net = MNN.nn.load_module_from_file(str(target), list(takes), gives)
 
-    def compute(image: NDArray[np.float32]) -> Any:
-        placed = MNN.expr.placeholder(list(image.shape), MNN.expr.NCHW)
-        placed.write(image)
-        return np.array(MNN.expr.convert(net.onForward([placed])[0], MNN.expr.NCHW).read())
+    def compute(inputs: Arrays) -> Arrays:
+        placed = [MNN.expr.placeholder(list(inputs[name].shape), MNN.expr.NCHW) for name in takes]
+        for variable, name in zip(placed, takes, strict=True):
+            variable.write(inputs[name])
+        found = zip(gives, net.onForward(placed), strict=True)
+        return {n: np.array(MNN.expr.convert(o, MNN.expr.NCHW).read()) for n, o in found}
 
     return compute
 
@@ -102,22 +119,37 @@ def runtimes() -> dict[str, tuple[str, Callable[[Path], Compute]]]:
 
 
 def compare(model: str, opened: Callable[[Path], Compute], folder: Path) -> dict[str, Any]:
-    """The largest difference in any probability, and the share of time steps of the same class."""
+    """The largest difference in any probability, and the share of time steps of the same class.
+
+    Of a model with a rectifier, also the largest difference of a corner, in shares of the picture.
+    """
     file = folder / f"{model}.onnx"
     to_float32(model, file)
     reader = Reader(model)
     images = fitted_specimens(PICTURES, reader.card)
-    expected = reader.log_probs(images)
-    planes = images.transpose(0, 3, 1, 2).astype(np.float32)
+    expected = {"log_probs": reader.log_probs(images)}
+    inputs = {"images": images}
+    if part := reader.card.rectifier:
+        fitted = [fit(image, part.height, part.width, 3) for image in images]
+        inputs["views"] = np.stack(fitted)
+        expected["corners"] = reader.find_plates(inputs["views"]).corners
+    planes = {name: x.transpose(0, 3, 1, 2).astype(np.float32) for name, x in inputs.items()}
     try:
         compute = opened(file)
-        got = np.stack([np.asarray(compute(p[None])).reshape(expected[0].shape) for p in planes])
+        rows = [compute({n: x[i : i + 1] for n, x in planes.items()}) for i in range(PICTURES)]
+        got = {
+            n: np.stack([row[n].reshape(x[0].shape) for row in rows]) for n, x in expected.items()
+        }
     except Exception as error:  # each runtime has errors of its own
         return {"error": str(error).strip().splitlines()[0][:200]}
-    return {
-        "largest_difference": float(np.abs(np.exp(got) - np.exp(expected)).max()),
-        "same_class": float((got.argmax(-1) == expected.argmax(-1)).mean()),
+    log_probs, probable = expected["log_probs"], got["log_probs"]
+    found = {
+        "largest_difference": float(np.abs(np.exp(probable) - np.exp(log_probs)).max()),
+        "same_class": float((probable.argmax(-1) == log_probs.argmax(-1)).mean()),
     }
+    if "corners" in got:
+        found["corners"] = float(np.abs(got["corners"] - expected["corners"]).max())
+    return found
 
 
 def main() -> None:

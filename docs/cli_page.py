@@ -14,7 +14,7 @@ from crnn_ctc.cli.main import app
 
 HEAD = """# Command line
 
-Every command with its arguments and options; `crnn-ctc COMMAND --help` prints the same.
+Every command with its arguments and options; `--help` after a command prints the same.
 `docs/cli_page.py` generates this page.
 """
 

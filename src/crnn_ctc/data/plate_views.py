@@ -213,6 +213,7 @@ class ViewSource:
         synthetic: share of the views that show a synthetic plate.
         balance: 0 takes each real plate as often as any other, 1 each first character.
         seed: random seed of the run.
+        light: how often views are blurred, dark or over-exposed; 1 is the usual.
     """
 
     plates: Sequence[Plate]
@@ -221,6 +222,7 @@ class ViewSource:
     synthetic: float
     balance: float
     seed: int
+    light: float = 1.0
     _cumulative: NDArray[np.float64] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -258,9 +260,8 @@ class ViewSource:
         height = float(
             np.linalg.norm(points[3] - points[0]) + np.linalg.norm(points[2] - points[1])
         )
-        worse = degrade(
-            seen.image, height / 2, Draws(u[VIEW_DRAWS:-8]), strength=0.8 if real else 1.0
-        )
+        strength = self.light * (0.8 if real else 1.0)
+        worse = degrade(seen.image, height / 2, Draws(u[VIEW_DRAWS:-8]), strength)
         return View(worse, seen.corners), plate
 
     def views(self, indices: Iterable[int]) -> list[tuple[View, Plate]]:

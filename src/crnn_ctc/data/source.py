@@ -263,7 +263,13 @@ def _views(recipe: Recipe, data: PlateViewsData, folder: Path) -> tuple[Source, 
     plates = [plate for plate in plates if all(c in alphabet for c in plate.text)]
     # straight ones come from the synthesizer as they are, the others as views
     views = ViewSource(
-        plates, synthesizer, backgrounds(scenes), data.synthetic, data.balance, recipe.seed
+        plates,
+        synthesizer,
+        backgrounds(scenes),
+        data.synthetic,
+        data.balance,
+        recipe.seed,
+        data.light,
     )
     source = RectifiedSource(
         views, rectifier, synthesizer, data.straight, data.unreadable, size.height, size.width

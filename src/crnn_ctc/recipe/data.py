@@ -207,6 +207,8 @@ class PlateViewsData(Section):
     character."""
     unreadable: Share = 0.04
     """Share of samples without readable text, whose label is empty."""
+    light: Share = 1.0
+    """How often views are blurred, dark or over-exposed: 1 is the usual, 0 never."""
 
     @property
     def ink(self) -> Ink:

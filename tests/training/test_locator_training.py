@@ -146,6 +146,7 @@ def test_a_run_goes_on_as_if_nothing_had_been(photos: Path, tmp_path: Path) -> N
     from crnn_ctc.training import locator as training
     from crnn_ctc.training.checkpoint import STATE, load_tensors
     from crnn_ctc.training.loop import Interrupted
+    from crnn_ctc.training.run_start import ChangedRunError
 
     changes = [
         "data.train=train.csv", "data.validation=train.csv", "data.size=64",
@@ -175,6 +176,8 @@ def test_a_run_goes_on_as_if_nothing_had_been(photos: Path, tmp_path: Path) -> N
             training.train_locator(recipe, photos, broken)
     with pytest.raises(InputError, match="holds a run already"):
         training.train_locator(recipe, photos, broken)
+    with pytest.raises(ChangedRunError, match=r"another recipe \(seed differ\)"):
+        training.train_locator(recipe.model_copy(update={"seed": 9}), photos, broken, resume=True)
     training.train_locator(recipe, photos, broken, resume=True)
     one, other = (load_tensors(run / STATE)[0] for run in (whole, broken))
     assert one.keys() == other.keys()

@@ -31,7 +31,7 @@ Source = (
 or an array, uint8 (H, W) or (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) RGBA."""
 
 ChannelOrder = Literal["rgb", "bgr"]
-"""Of an array's channels: ``bgr`` is that of OpenCV. An alpha channel is always the last."""
+"""Channel order of an array: ``bgr`` is that of OpenCV. An alpha channel is always the last."""
 
 Ink = Literal["light", "any"]
 """``light``: light text on black, and other grounds are brought to that; ``any``: as it is."""
@@ -46,7 +46,7 @@ MIN_SIDE = 4
 """Pixels; smaller pictures hold no text."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-"""Of pictures. Pillow knows more, some of which start other programs (EPS) or are little tested."""
+"""File formats. Pillow knows more, some of which start other programs (EPS) or are untested."""
 
 MOST_SIDE = 8192
 """Pixels of a model's input, either way."""
@@ -210,7 +210,7 @@ def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 
 _BITS = (8, 10, 12, 14, 16)
-"""Of a channel, in the order in which they are tried."""
+"""Bits per channel, in the order in which they are tried."""
 
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -304,7 +304,7 @@ LOWER_ROW = (0.0, 0.33, 1.0, 1.0)
 """Where the lower row stands, likewise."""
 
 UPPER_SHARE = 1 / 3
-"""Of the width, for the upper row when both stand side by side."""
+"""Share of the width for the upper row when both stand side by side."""
 
 
 def fit_two_rows(

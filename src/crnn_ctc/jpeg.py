@@ -20,7 +20,7 @@ _SOF2, _SOS = 0xC2, 0xDA
 """Markers of a progressive frame and of a scan."""
 
 _COEFFICIENTS = 64
-"""Of a block."""
+"""DCT coefficients of a block."""
 
 _BLANK = 128  # what libjpeg gives each channel of a block whose coefficients are missing
 

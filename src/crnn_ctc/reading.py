@@ -129,7 +129,7 @@ class Reading:
 
     @classmethod
     def failed(cls, error: str, ms: float = 0.0) -> Reading:
-        """Of a picture that could not be read, for the reason ``error``."""
+        """The reading of a picture that could not be read, for the reason ``error``."""
         return cls("", 0.0, ms=ms, error=error)
 
 
@@ -197,7 +197,7 @@ def reading_json(reading: Reading, show: Callable[[str], str]) -> dict[str, Any]
     """The fields of a reading, rounded to what they mean.
 
     Args:
-        reading: to write.
+        reading: reading to write.
         show: a text as people write it, which is its ``display``.
     """
     return {

@@ -155,7 +155,7 @@ def recognize(
     picture that may have them both ways, and the way in which a text is the more probable counts.
 
     Args:
-        model: to read with.
+        model: model that reads them.
         decode: how to read its output.
         pictures: in mode RGB, of any size, or errors, which are passed on.
     """
@@ -212,7 +212,7 @@ def _read_again(
     """Read what was not read confidently from better corners, and then upside down.
 
     Args:
-        model: to read with; it has a rectifier.
+        model: model with a rectifier.
         decode: how to read its output.
         found: results, replaced where a second reading is better.
         chosen: for the place of each, the way of looking that it was read in.
@@ -318,7 +318,7 @@ def _fitted(
 
 
 _MOST_PIXELS = 16_000_000
-"""Of pictures that wait together for their corners."""
+"""Pixels of the pictures whose corners are found in one batch."""
 
 
 def _straightened(

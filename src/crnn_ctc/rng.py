@@ -20,7 +20,7 @@ def uniforms(seed: int, stream: int, shape: tuple[int, ...]) -> NDArray[np.float
 
     Args:
         seed: random seed of the run or of the protocol, 0 or more.
-        stream: which numbers of that seed: the step, say.
+        stream: number of the stream, such as the step.
         shape: shape of the result.
     """
     generator = np.random.Philox(key=np.array([seed, stream], np.uint64))

@@ -58,8 +58,8 @@ def measure_speed(
     Args:
         readers: by name.
         sources: pictures that can be read, taken again where there are too few.
-        batches: sizes.
-        rounds: that count.
+        batches: batch sizes.
+        rounds: number of measured rounds.
         watch: is shown the rounds as they go by.
 
     Returns:

@@ -20,8 +20,8 @@ class Place:
     """A file or folder.
 
     Attributes:
-        system: that it lies on.
-        path: on that system.
+        system: file system that holds it.
+        path: path on that system.
         shown: as the user writes it, without what opens it: credentials, options.
     """
 

@@ -31,12 +31,12 @@ class Shard:
 
     @property
     def name(self) -> str:
-        """Of the file that it is written to."""
+        """Name of the file that it is written to."""
         return f"part-{self.number:06d}.parquet"
 
     @property
     def digest(self) -> str:
-        """Of what is in it, by names: whether a file there is its own."""
+        """Hash of the names in it, by which an existing file is recognised as its own."""
         names = "\n".join(file.path for file in self.files)
         return hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()[:16]
 

@@ -43,7 +43,7 @@ where none was found, and for crops. ``corners`` are x and y of tl, tr, br, bl o
 pixels of the picture, null where they are not known."""
 
 _KEY = b"crnn_ctc"
-"""Of a part's metadata: which shard it holds, and read how."""
+"""Key of a part's metadata: which shard it holds, and how it was read."""
 
 _DONE = b"crnn_ctc.done"
 """And what became of it."""
@@ -136,7 +136,7 @@ class Done:
 
 
 def given_up(shard: Shard) -> Done:
-    """Of a shard over which ``TRIES`` workers died."""
+    """The report of a shard that killed ``TRIES`` workers."""
     said = f"{shard.name}, {shard.files[0].shown} and what follows: {TRIES} workers died over it"
     return Done(
         shard.number,

@@ -21,7 +21,7 @@ class Album:
     """Writes annotated pictures; what cannot be written is said once and stops no reading.
 
     Args:
-        folder: to write to; made where it is missing.
+        folder: folder of the pictures; made where it is missing.
         show: a text as people write it.
         places: whether the characters were read where they stand.
     """

@@ -192,7 +192,7 @@ def open_contenders(
         decode: how to read the output; see :func:`decoder_for`.
         against: a second way of reading that of one model.
         grammar: by name, of every way that obeys one.
-        device: that computes model files.
+        device: device of model files.
 
     Raises:
         InputError: there are not one or two, they are the same, or one cannot be used.

@@ -17,7 +17,7 @@ def print_result(result: Result, ms: float, batch_size: int) -> None:
     """One contender's measures.
 
     Args:
-        result: to print.
+        result: evaluation to print.
         ms: milliseconds a picture.
         batch_size: at which that was measured.
     """

@@ -44,8 +44,8 @@ def open_model(name: str, threads: int = 1, device: str = "cpu") -> Recognizer:
 
     Args:
         name: as a user gives it.
-        threads: that compute a model file.
-        device: that computes a model file; torch computes run folders.
+        threads: inference threads of a model file.
+        device: device of a model file; torch computes run folders.
 
     Raises:
         InputError: no such model, or not one of ours.

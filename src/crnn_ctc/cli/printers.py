@@ -38,7 +38,7 @@ def printer_for(form: OutputFormat, show: Callable[[str], str], show_verdict: bo
     """The printer of a form.
 
     Args:
-        form: which.
+        form: output format.
         show: a text as people write it.
         show_verdict: whether readings may be refused.
     """

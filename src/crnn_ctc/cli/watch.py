@@ -188,7 +188,7 @@ def as_row(
     """A vehicle as JSON.
 
     Args:
-        vehicle: to write.
+        vehicle: vehicle to print.
         live: whether its times are those of a clock, which are written by ISO 8601, in UTC; else
             they are seconds.
         show: a text as people write it, which is its ``display``.

@@ -173,7 +173,7 @@ class CcpdPicture:
 
     Attributes:
         path: path of the file.
-        dataset: which of the two.
+        dataset: CCPD2019 or CCPD2020.
         split: the official one; ``unlisted`` for folders that no split file names, as
             ``ccpd_weather`` in CCPD2019.
         subset: one of ``SUBSETS``, or what follows ``ccpd_`` in the folder's name; empty in a

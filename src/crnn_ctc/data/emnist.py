@@ -42,7 +42,7 @@ def fetch(
     Args:
         folder: for the four files.
         mirrors: addresses to try before NIST's.
-        sha256: of the archive.
+        sha256: SHA-256 of the archive.
         cache: where the archive is kept while it is incomplete; the user's cache by default.
 
     Returns:

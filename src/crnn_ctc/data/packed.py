@@ -55,7 +55,7 @@ def pack(samples: Iterable[Labelled], size: Size, cache: Path) -> Packed:
 
     Args:
         samples: labelled pictures.
-        size: to pack them as.
+        size: size of the packed pictures.
         cache: folder for the packed files.
 
     Raises:

@@ -52,7 +52,7 @@ class RowSource:
         return 0
 
     def width(self, index: int) -> int:
-        """Of the rows that are composed as batch ``index``, pixels."""
+        """Width of the rows that are composed as batch ``index``, pixels."""
         draws = Draws(uniforms(self.composer.seed, _WIDTHS + index, (4,)))
         width: float = _USUAL * 2.718281828 ** (_SPREAD * draws.bell())
         width = min(max(width, ROW_HEIGHT), self.widest)

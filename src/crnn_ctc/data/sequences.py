@@ -140,7 +140,7 @@ class SequenceSource:
     test has too: writers differ by more than the training digits show.
 
     Args:
-        digits: to draw from.
+        digits: digits that rows are composed of.
         per_sequence: digits a row, S.
         seed: random seed of the run.
         clean: share of the rows that are not distorted.

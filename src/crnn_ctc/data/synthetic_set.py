@@ -26,7 +26,7 @@ from crnn_ctc.synthesis.text import Kind
 Format = Literal["png", "jpg"]
 
 COLUMNS = ("file", "label", "colour", "width", "height", "kind")
-"""Of the manifest."""
+"""Columns of the manifest."""
 
 SETTINGS = "synth.json"
 """What the plates of a folder depend on, and how many of them were asked for."""
@@ -215,7 +215,7 @@ class SyntheticSet:
 
 
 def _digest(glyphs: Path) -> str:
-    """Of what a glyph folder holds, wherever it lies."""
+    """Hash of what a glyph folder holds, wherever it lies."""
     digest = hashlib.sha256()
     for name, path in sorted(folder_glyphs(glyphs).items()):
         digest.update(f"{name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())

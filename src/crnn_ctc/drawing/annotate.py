@@ -103,7 +103,7 @@ class Pen:
     """Writes lines of text.
 
     Args:
-        draw: to write with.
+        draw: drawing context of the picture.
         bundled: in the bundled typeface, but for what it lacks; else in the default one, which
             has no Chinese, but looks better with numbers and words.
     """

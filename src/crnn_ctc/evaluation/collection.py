@@ -29,7 +29,7 @@ class Collection:
     Attributes:
         title: what they are.
         unit: what to call them: pictures, or rows.
-        pictures: to read.
+        pictures: labelled pictures.
         fitted: whether they are arrays of the model's own size, to be shown to it as they are.
         facts: what else is to be written of them, by name.
         faults: lines that say which labels could not be used, and why.

@@ -30,7 +30,7 @@ class Paired:
 
     @property
     def n(self) -> int:
-        """Of pictures."""
+        """Number of pictures."""
         return self.both + self.only_a + self.only_b + self.neither
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 BINS = 15
-"""Of the calibration error, as in Guo et al. 2017."""
+"""Bins of the calibration error, as in Guo et al. 2017."""
 
 _LEAST = 1e-300  # of a probability whose logarithm is taken
 

@@ -77,8 +77,8 @@ def read_pictures(
     """Read pictures of any size, in order, no more than a batch in memory at once.
 
     Args:
-        model: to read with.
-        pictures: to read.
+        model: model that reads them.
+        pictures: labelled pictures.
         batch_size: pictures at once.
         decoder: how to read the output; None for the best path.
     """

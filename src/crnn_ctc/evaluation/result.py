@@ -39,7 +39,7 @@ class Result:
         name: name of the contender.
         card: card of its model.
         method: method of its decoder.
-        collection: that was read.
+        collection: pictures that were read.
         reads: the pictures that could be read, at least one.
         failed: those that could not.
         metrics: measures of the texts.

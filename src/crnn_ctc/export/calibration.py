@@ -88,7 +88,7 @@ def temperature(model: Recognizer, data: Path, negatives: Path | None = None) ->
     """The temperature that suits a model best.
 
     Args:
-        model: to calibrate.
+        model: model to calibrate.
         data: labelled pictures that it was not trained on, a folder or a manifest; or, for a model
             of digits, the files of EMNIST or MNIST: 5,000 distorted rows of the training digits
             that its recipe held out.
@@ -272,7 +272,7 @@ def rewritten(content: bytes, card: Card) -> bytes:
 
     Args:
         content: bytes of the file.
-        card: that it is to have.
+        card: card of the new file.
     """
     import onnx
 

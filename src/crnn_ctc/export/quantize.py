@@ -42,7 +42,7 @@ from crnn_ctc.recognize import network_inputs
 from crnn_ctc.training.from_onnx import rectifier_nodes
 
 MOST_LOST = 0.003
-"""Of the pictures: a model that misreads more of them than this, beyond what it did, is refused."""
+"""Largest loss of exact match; a quantised model that loses more is refused."""
 
 WEIGHT_BITS = 7
 """Bits of a quantised weight; see above."""

@@ -80,7 +80,7 @@ class Locator:
         model: name of a shipped locator, or a model file.
         threads: inference threads.
         threshold: least score of a plate, from 0 to 1.
-        device: that computes; see :func:`crnn_ctc.model_file.runtime.open_session`.
+        device: device that computes; see :func:`crnn_ctc.model_file.runtime.open_session`.
 
     Raises:
         InputError: no such model or device, or not a locator's model file.

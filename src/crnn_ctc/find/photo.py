@@ -70,10 +70,10 @@ class PlateFinder:
     """Finds the plates of photographs for a reader; the locator is loaded when it is first needed.
 
     Args:
-        find: which pictures are searched.
+        find: pictures that are searched.
         locator: name of a shipped locator, or its model file.
         threads: inference threads.
-        device: that computes; see :func:`crnn_ctc.model_file.runtime.open_session`.
+        device: device that computes; see :func:`crnn_ctc.model_file.runtime.open_session`.
     """
 
     def __init__(

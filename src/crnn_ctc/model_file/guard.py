@@ -18,7 +18,7 @@ import numpy as np
 from crnn_ctc.errors import InputError
 
 MOST_BYTES = 300_000_000
-"""Of a file. The largest network with 65,536 characters has some 170 MB."""
+"""Largest file, bytes. The largest network with 65,536 characters has some 170 MB."""
 
 MOST_CARD = 1_000_000
 """Bytes of an entry of the metadata."""

@@ -76,10 +76,10 @@ class Runtime:
     Args:
         model: the file.
         threads: intra-op threads on the CPU.
-        device: that computes; see :func:`open_session`.
+        device: device that computes; see :func:`open_session`.
 
     Attributes:
-        device: that computes, ``auto`` resolved.
+        device: device that computes, ``auto`` resolved.
         version: version of ONNX Runtime.
         inputs: inputs of the graph.
         outputs: outputs of the graph.

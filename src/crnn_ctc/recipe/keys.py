@@ -18,7 +18,7 @@ class Key:
         name: with its sections, as ``--set`` takes it.
         of: kind of training data that has the key; empty for keys that every recipe has.
         type: its type.
-        range: which values are allowed; empty for all of the type.
+        range: allowed values; empty for all of the type.
         default: its value where the recipe does not name it; empty where it must.
         meaning: what it does.
     """

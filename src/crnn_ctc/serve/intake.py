@@ -87,7 +87,7 @@ class _Form(MultiPartParser):
     """Refuses a form that is cut short, which would pass for a whole one; writes nothing to disk.
 
     Args:
-        request: that brings it.
+        request: request whose body holds the form.
         limits: limits of the service.
     """
 

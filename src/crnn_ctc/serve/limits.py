@@ -55,7 +55,7 @@ class Budget:
     """Bytes that all requests hold together.
 
     Args:
-        most: that they may.
+        most: limit in bytes.
     """
 
     def __init__(self, most: int) -> None:

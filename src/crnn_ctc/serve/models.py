@@ -18,7 +18,7 @@ from crnn_ctc.serve.limits import Limits
 from crnn_ctc.serve.prometheus import ServiceMetrics
 
 MOST_ALTERNATIVES = 10
-"""That a request can ask for."""
+"""Most alternatives that a request can ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class ServedModel:
     """One model, its queue and its thread.
 
     Args:
-        reader: that reads; its ``min_confidence`` counts where a request gives none.
+        reader: the model; its ``min_confidence`` counts where a request gives none.
         name: by which requests know it.
         limits: limits of the service.
         metrics: to count in.
@@ -63,12 +63,12 @@ class ServedModel:
 
     @property
     def card(self) -> Card:
-        """Of the model."""
+        """Card of the model."""
         return self._reader.card
 
     @property
     def min_confidence(self) -> float:
-        """Of what is accepted, where a request does not say."""
+        """Least confidence of an accepted reading, where a request sets none."""
         return self._reader.min_confidence
 
     def read(self, jobs: list[ReadRequest]) -> list[Reading]:
@@ -125,7 +125,7 @@ def open_models(
         limits: limits of the service.
         metrics: to count in.
         threads: see :class:`crnn_ctc.reader.Reader`, as for the others.
-        device: that computes them.
+        device: device that computes them.
         min_confidence: least confidence of what is accepted, where a request does not say.
         decode: name of the decoder.
 

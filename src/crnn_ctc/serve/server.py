@@ -54,9 +54,9 @@ def run_server(
     """Serve until SIGTERM or SIGINT; what was accepted is answered.
 
     Args:
-        app: to serve.
+        app: application to serve.
         listening: its socket.
-        seconds: that a request may take to arrive, and again to be answered.
+        seconds: time limit for a request to arrive, and again to be answered.
         access_log: whether each request is logged.
     """
     # uvicorn raises the signal again when it is done: being told to stop is no failure

@@ -12,7 +12,7 @@ from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.text import Draws
 
 HEIGHT, WIDTH = 72, 720
-"""Of a sheet, pixels; what is cut from it may not be larger."""
+"""Size of a sheet, pixels; what is cut from it may not be larger."""
 
 SHEETS = 768
 """How many different ones there are."""

@@ -337,7 +337,7 @@ def _draw_shape(
     """Draw a digit of EMNIST: its field moved into place, its outline shifted to the pen's width.
 
     Args:
-        mask: to draw on.
+        mask: mask that is drawn on.
         shape: shape of the digit.
         symbol: how large it is.
         place: middle of its foot, pixels of the mask.

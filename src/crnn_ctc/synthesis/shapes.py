@@ -56,7 +56,7 @@ class Shapes:
 
         Args:
             digit: 0 to 9.
-            share: which of them, from 0 up to 1, 1 excluded.
+            share: place among them, from 0 up to 1, 1 excluded.
 
         Raises:
             InputError: there is no usable picture of that digit.

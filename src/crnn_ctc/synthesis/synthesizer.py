@@ -137,7 +137,7 @@ class PlateSynthesizer:
         return image, _INSET * np.array([width, height], np.float32), plate.text, plate.kind
 
     def picture_height(self, kind: Kind) -> int:
-        """Of a :meth:`picture`, in pixels."""
+        """Height of a :meth:`picture`, in pixels."""
         return self.width // 2 if kind in TWO_ROW else self.height
 
     def sample(self, i: int) -> tuple[NDArray[np.uint8], str, Kind]:

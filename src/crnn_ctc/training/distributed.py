@@ -86,7 +86,7 @@ def train_together(count: int, arguments: Sequence[str]) -> int:
 
     Args:
         count: how many.
-        arguments: of the command line.
+        arguments: arguments of the command line.
 
     Returns:
         The exit code: that of the first process that failed; 130 after a signal.

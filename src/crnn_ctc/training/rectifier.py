@@ -30,7 +30,7 @@ from crnn_ctc.training.loop import train
 from crnn_ctc.training.run_start import RANDOM, start_run
 
 _ROWS_WEIGHT, _COLOURS_WEIGHT = 0.3, 0.2
-"""Of their losses, beside the corners'."""
+"""Weights of the losses of rows and of colours; that of corners is 1."""
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
 """Views uint8 (N, 48, 96, 3), corners float32 (N, 4, 2), two rows float32 (N,), colours (N,)."""

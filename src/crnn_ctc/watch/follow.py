@@ -50,12 +50,12 @@ class Sighting:
 
     @property
     def centre(self) -> NDArray[np.float32]:
-        """Of the plate, (2,)."""
+        """Centre of the plate, pixels, (2,)."""
         return np.asarray(self.corners.mean(0))
 
     @property
     def width(self) -> float:
-        """Of the upright box round the plate; above 0."""
+        """Width of the upright box round the plate, pixels; above 0."""
         return max(float(np.ptp(self.corners[:, 0])), 1e-3)
 
 

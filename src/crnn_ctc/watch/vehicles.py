@@ -70,7 +70,7 @@ class Watcher:
     few frames are kept, its plate cut out. Frames are given in the order of their times.
 
     Args:
-        reader: that reads plates.
+        reader: model that reads plates.
         gap: seconds for which a plate may be out of sight and still be the same vehicle's.
         photos: keep the frame that shows the plate best, for :meth:`Vehicle.photo`.
     """
@@ -133,7 +133,7 @@ class Watcher:
 
 
 def _quality(corners: NDArray[np.float32], confidence: float, size: tuple[int, int]) -> float:
-    """Of a view of a plate: how sure it reads, and of two that read alike, the larger one."""
+    """Quality of a frame: by the confidence of its reading, then by the width of its plate."""
     inside = bool((corners >= -1).all() and (corners <= np.array(size) + 1).all())
     width = float(np.ptp(corners[:, 0]))
     return (confidence + 0.05) * math.sqrt(math.sqrt(width)) * (1.0 if inside else 0.2)

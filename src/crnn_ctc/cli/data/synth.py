@@ -19,7 +19,7 @@ HELD_OUT_SEED = 1_000_003
 
 
 class PictureFormat(StrEnum):
-    """Of the pictures."""
+    """File format of the pictures."""
 
     PNG = "png"
     JPG = "jpg"

@@ -65,7 +65,7 @@ class Chart:
         y_title: title of the vertical axis.
         x_ticks: from left to right.
         y_ticks: from bottom to top.
-        curves: to draw.
+        curves: curves of the chart.
         dots: to draw over them.
         diagonal: where accuracy equals confidence; empty for none.
     """

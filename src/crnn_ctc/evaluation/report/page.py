@@ -26,7 +26,7 @@ def result_page(result: Result, gallery: int = GALLERY) -> str:
     """One contender's report, an HTML document.
 
     Args:
-        result: to show.
+        result: the evaluation that the page shows.
         gallery: the most pictures of errors.
     """
     show = _show(result)

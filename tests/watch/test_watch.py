@@ -145,7 +145,7 @@ def test_a_car_parked_for_an_hour_is_one_answer(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(reader, "find", find)
     watcher = Watcher(reader)
     frames = range(3 * 3600)  # every third of a second
-    found = [gone for n in frames for gone in watcher.see(Frame(n, n / 3, parked))]
+    found = [gone for n in frames for gone in watcher.update(Frame(n, n / 3, parked))]
     (only,) = found + watcher.finish()
     assert only.reading.text == BLUE
     assert only.last - only.first > 3590

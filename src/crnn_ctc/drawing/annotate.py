@@ -26,7 +26,7 @@ _GOOD, _FAIR, _POOR = "#0a7d33", "#b06a00", "#c01c28"
 
 
 def confidence_colour(confidence: float) -> str:
-    """Green where a reading is nearly sure, amber where it is likely, red below."""
+    """Green where a reading is almost certain, amber where it is likely, red below."""
     return _GOOD if confidence >= 0.95 else _FAIR if confidence >= 0.5 else _POOR
 
 
@@ -57,16 +57,16 @@ def annotate(
     draw = ImageDraw.Draw(sheet)
     words, numbers = Pen(draw, bundled=not reading.text.isascii()), Pen(draw, bundled=False)
 
-    sure = f"{100 * reading.confidence:.1f} %" if reading.text else ""
+    shown = f"{100 * reading.confidence:.1f} %" if reading.text else ""
     refused = reading.text != "" and not reading.accepted
     if refused:
-        sure = f"refused, {sure}"
-    room = _WIDTH - 4 * _EDGE - numbers.length(sure, _NUMBER)
+        shown = f"refused, {shown}"
+    room = _WIDTH - 4 * _EDGE - numbers.length(shown, _NUMBER)
     text = title or reading.text or "no text"
     fits = max(_LEAST, min(_LARGE, int(_LARGE * room / words.length(text, _LARGE))))
     words.write((_EDGE, _HEAD / 2), text, _POOR if refused else _INK, fits, 0)
     colour = _POOR if refused else confidence_colour(reading.confidence)
-    numbers.write((_WIDTH - _EDGE, _HEAD / 2), sure, colour, _NUMBER, 1)
+    numbers.write((_WIDTH - _EDGE, _HEAD / 2), shown, colour, _NUMBER, 1)
 
     if reading.corners:
         outline = [(left + x * scale, top + y * scale) for x, y in reading.corners]

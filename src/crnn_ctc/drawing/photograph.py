@@ -69,8 +69,8 @@ def annotate_photograph(
         ink = _INK if plate.accepted else _POOR
         words = Pen(draw, bundled=not text.isascii())
         words.write((size[0] + _EDGE, at), f"{number}  {text}", ink, _TYPE - 4, 0)
-        sure = f"{100 * plate.confidence:.0f} %"
-        numbers.write((sheet.width - _EDGE, at), sure, colour, _SMALL, 1)
+        shown = f"{100 * plate.confidence:.0f} %"
+        numbers.write((sheet.width - _EDGE, at), shown, colour, _SMALL, 1)
         top += tall + _TYPE + 2 * _EDGE
     if not plates:
         Pen(draw, bundled=False).write((size[0] + _EDGE, top + _TYPE), "no plate", _POOR, _TYPE, 0)

@@ -66,7 +66,7 @@ class Comparison:
 
     @property
     def differing(self) -> list[tuple[Read, Read]]:
-        """Pictures that the two read differently: those that one has right, the surest first."""
+        """Pictures that one reads right and the other wrong, the most confident first."""
         pairs = [
             (one, other)
             for one, other in zip(self.a.reads, self.b.reads, strict=True)

@@ -37,10 +37,10 @@ def reliability(confidences: ArrayLike, right: ArrayLike, bins: int = BINS) -> l
 
     What a reliability diagram shows (DeGroot and Fienberg 1983; Guo et al. 2017, section 2).
     """
-    sure, good = _arrays(confidences, right)
-    places = np.minimum((sure * bins).astype(np.int64), bins - 1)
+    scores, good = _arrays(confidences, right)
+    places = np.minimum((scores * bins).astype(np.int64), bins - 1)
     return [
-        Bin(int(here.sum()), float(sure[here].mean()), float(good[here].mean()))
+        Bin(int(here.sum()), float(scores[here].mean()), float(good[here].mean()))
         for here in (places == k for k in range(bins))
         if here.any()
     ]
@@ -56,21 +56,22 @@ def expected_calibration_error(confidences: ArrayLike, right: ArrayLike, bins: i
 def risk_coverage(
     confidences: ArrayLike, right: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What share is wrong when only the surest are answered (El-Yaniv and Wiener 2010).
+    """What share is wrong when only the most confident are answered (El-Yaniv and Wiener 2010).
 
     Returns:
-        coverage (N,), k / N for the k surest, and risk (N,), the wrong share of those k. Readings
-        of one confidence are answered together or not at all, and count with their mean.
+        coverage (N,), k / N for the k most confident, and risk (N,), the wrong share of those
+        k. Readings of one confidence are answered together or not at all, and count with their
+        mean.
     """
-    sure, good = _arrays(confidences, right)
-    order = np.argsort(-sure, kind="stable")
-    sure, wrong = sure[order], 1 - good[order]
+    scores, good = _arrays(confidences, right)
+    order = np.argsort(-scores, kind="stable")
+    scores, wrong = scores[order], 1 - good[order]
     # within a tie, any order is as good as another: spread its errors evenly
-    _, first, counts = np.unique(-sure, return_index=True, return_counts=True)
+    _, first, counts = np.unique(-scores, return_index=True, return_counts=True)
     for start, count in zip(first.tolist(), counts.tolist(), strict=True):
         wrong[start : start + count] = wrong[start : start + count].mean()
-    n = np.arange(1, len(sure) + 1)
-    return n / len(sure), np.cumsum(wrong) / n
+    n = np.arange(1, len(scores) + 1)
+    return n / len(scores), np.cumsum(wrong) / n
 
 
 def area_under_risk_coverage(confidences: ArrayLike, right: ArrayLike) -> float:
@@ -102,8 +103,8 @@ class OperatingPoint:
 
 def at_threshold(confidences: ArrayLike, right: ArrayLike, threshold: float) -> OperatingPoint:
     """What answering from ``threshold`` on gives."""
-    sure, good = _arrays(confidences, right)
-    answered = sure >= threshold
+    scores, good = _arrays(confidences, right)
+    answered = scores >= threshold
     risk = float(1 - good[answered].mean()) if answered.any() else 0.0
     n, wrong = int(answered.sum()), int((1 - good[answered]).sum())
     return OperatingPoint(threshold, float(answered.mean()), risk, n, wrong)
@@ -111,22 +112,22 @@ def at_threshold(confidences: ArrayLike, right: ArrayLike, threshold: float) -> 
 
 def threshold_for_coverage(confidences: ArrayLike, coverage: float) -> float:
     """The highest threshold that still answers ``coverage`` of the pictures."""
-    sure = np.sort(np.asarray(confidences, np.float64))[::-1]
-    return float(sure[max(0, math.ceil(coverage * len(sure)) - 1)])
+    scores = np.sort(np.asarray(confidences, np.float64))[::-1]
+    return float(scores[max(0, math.ceil(coverage * len(scores)) - 1)])
 
 
 def threshold_for_risk(confidences: ArrayLike, right: ArrayLike, most: float) -> float | None:
     """The lowest threshold at which at most the share ``most`` of what is answered is wrong.
 
-    None where even the surest readings have more.
+    None where even the most confident readings have more.
     """
-    sure, good = _arrays(confidences, right)
-    order = np.argsort(-sure, kind="stable")
-    sure, wrong = sure[order], np.cumsum(1 - good[order])
+    scores, good = _arrays(confidences, right)
+    order = np.argsort(-scores, kind="stable")
+    scores, wrong = scores[order], np.cumsum(1 - good[order])
     # readings of one confidence are answered together
-    ends = np.append(sure[1:] != sure[:-1], True)
-    held = np.flatnonzero(ends & (wrong / np.arange(1, len(sure) + 1) <= most))
-    return float(sure[held[-1]]) if held.size else None
+    ends = np.append(scores[1:] != scores[:-1], True)
+    held = np.flatnonzero(ends & (wrong / np.arange(1, len(scores) + 1) <= most))
+    return float(scores[held[-1]]) if held.size else None
 
 
 def auroc(accepted: ArrayLike, rejected: ArrayLike) -> float:
@@ -143,7 +144,7 @@ def auroc(accepted: ArrayLike, rejected: ArrayLike) -> float:
 def _arrays(
     confidences: ArrayLike, right: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    sure, good = np.asarray(confidences, np.float64), np.asarray(right, np.float64)
-    if sure.shape != good.shape or not sure.size:
+    scores, good = np.asarray(confidences, np.float64), np.asarray(right, np.float64)
+    if scores.shape != good.shape or not scores.size:
         raise ValueError("give one confidence, and whether it was right, for each of the readings")
-    return sure, good
+    return scores, good

@@ -97,7 +97,7 @@ class Result:
                 "n": self.rejection.n,
                 "auroc": self.rejection.auroc,
                 "accepted": self.rejection.accepted,
-                "highest": self.rejection.surest[0].confidence,
+                "highest": self.rejection.most_confident[0].confidence,
             }
         return values
 

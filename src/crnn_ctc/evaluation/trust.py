@@ -75,14 +75,14 @@ class Rejection:
         n: how many such pictures were read.
         auroc: chance that a picture with a text has a higher confidence than one without.
         accepted: the share of those without that each operating point lets through.
-        surest: those without, the most confident reading first.
+        most_confident: those without, the most confident reading first.
         failed: those that could not be read.
     """
 
     n: int
     auroc: float
     accepted: dict[str, float]
-    surest: tuple[Read, ...]
+    most_confident: tuple[Read, ...]
     failed: tuple[Read, ...]
 
 
@@ -139,6 +139,6 @@ def rejection(reads: Sequence[Read], negatives: Sequence[Read], measured: Trust)
             for named in measured.points
             if named.point is not None
         },
-        surest=tuple(sorted(seen, key=lambda read: -read.confidence)),
+        most_confident=tuple(sorted(seen, key=lambda read: -read.confidence)),
         failed=tuple(read for read in negatives if read.error is not None),
     )

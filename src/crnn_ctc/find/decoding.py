@@ -28,7 +28,7 @@ class LocatedPlate:
     Attributes:
         corners: float32 (4, 2), x and y of tl, tr, br, bl as the plate is read, in pixels of the
             picture; (0, 0) is the upper left corner of its first pixel. They may lie outside of it.
-        score: how sure the locator is, from 0 to 1.
+        score: confidence of the locator, from 0 to 1.
     """
 
     corners: NDArray[np.float32]
@@ -42,7 +42,7 @@ class LocatedPlate:
 def decode(
     heat: NDArray[np.float32], corners: NDArray[np.float32], threshold: float
 ) -> list[LocatedPlate]:
-    """Plates of one picture's maps, the surest first.
+    """Plates of one picture's maps, the most confident first.
 
     Args:
         heat: (h, w) in [0, 1].
@@ -87,7 +87,7 @@ def _corners(
 
 
 def suppress(found: list[LocatedPlate]) -> list[LocatedPlate]:
-    """The same plates without those that are another, surer one's: the surest first.
+    """The plates without those that repeat a more confident one; the most confident first.
 
     Two are the same where their boxes overlap by much, or one's centre lies well inside the other's
     box.

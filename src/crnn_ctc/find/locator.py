@@ -43,7 +43,7 @@ _CANDIDATE = 0.25
 """Score in the reduced photograph from which on a place is looked at again."""
 
 MOST_CANDIDATES = 200
-"""Places of a photograph that are looked at again, the surest ones; at most as many plates."""
+"""Most places of a photograph that are searched again, by confidence; also the most plates."""
 
 _PATCH = (128, 224)
 """Height and width in pixels of a second look, the plate in its middle."""
@@ -119,7 +119,7 @@ class Locator:
         self._maps: Maps = maps
 
     def find(self, photo: Image.Image | NDArray[np.uint8]) -> list[LocatedPlate]:
-        """Plates of a photograph, in mode RGB or uint8 RGB (H, W, 3), the surest first."""
+        """Plates of a photograph, in mode RGB or uint8 RGB (H, W, 3), the most confident first."""
         return search(self._maps, photo, self.threshold)
 
     def refine(self, photo: Image.Image, plates: list[LocatedPlate]) -> list[LocatedPlate]:

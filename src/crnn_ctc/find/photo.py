@@ -23,7 +23,7 @@ CROP_SIDE = 128
 """Pixels: a picture with a shorter side below is a crop."""
 
 CROP_SHARE = 0.25
-"""A picture is a crop where the upright box of its surest plate covers more of it than this."""
+"""A picture is a crop where the box of its most confident plate covers more of it than this."""
 
 PHOTO_PIXELS = 250_000
 """A larger picture in which no plate is found is a photograph without one; a smaller one a crop."""
@@ -128,7 +128,7 @@ def is_crop(width: int, height: int, found: Sequence[LocatedPlate]) -> bool:
     Args:
         width: width of the picture in pixels.
         height: height of the picture in pixels.
-        found: its plates, the surest first.
+        found: its plates, the most confident first.
     """
     if min(height, width) < CROP_SIDE:
         return True

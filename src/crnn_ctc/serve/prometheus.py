@@ -38,7 +38,7 @@ class ServiceMetrics:
         )
         self.pictures = Counter(
             "crnn_ctc_pictures",
-            "Pictures; outcome is read, refused (not sure enough), empty (no text) or error.",
+            "Pictures; outcome is read, refused (below the threshold), empty (no text) or error.",
             ("model", "outcome"),
             registry=registry,
         )

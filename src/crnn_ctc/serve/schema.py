@@ -111,7 +111,7 @@ class PlateAnswer(BaseModel):
 
 
 class ReadingAnswer(PlateAnswer):
-    """What was read in a picture, or why nothing could be; of a photograph, its surest plate."""
+    """What was read in a picture, or why nothing was; of a photograph, its most confident plate."""
 
     name: str = Field(description="Of the file as it was sent, cut to 200 characters.")
     plates: list[PlateAnswer] | None = Field(

@@ -19,7 +19,7 @@ VIEWS = 12
 MOST_OPEN = 64
 """Vehicles that are followed at once; of more, the one not seen for the longest time has ended."""
 
-_SURE = 0.7
+_CONFIDENT = 0.7
 """Confidence from which two texts that differ by ``_DIFFERENT`` are of two vehicles."""
 _DIFFERENT = 3
 _SAME = 1
@@ -102,7 +102,7 @@ class Track:
     views: list[KeptFrame] = field(default_factory=list)
     _velocity: NDArray[np.float32] = field(default_factory=lambda: np.zeros(2, np.float32))
     _texts: dict[str, float] = field(default_factory=dict)
-    _surest: float = 0.0
+    _best_confidence: float = 0.0
 
     def add(self, time: float, sighting: Sighting) -> None:
         """See it again."""
@@ -120,7 +120,7 @@ class Track:
             self._texts[sighting.text] = total
             if len(self._texts) > _TEXTS:
                 del self._texts[min(self._texts, key=self._texts.__getitem__)]
-            self._surest = max(self._surest, sighting.confidence)
+            self._best_confidence = max(self._best_confidence, sighting.confidence)
 
     @property
     def text(self) -> str:
@@ -150,7 +150,10 @@ class Track:
             edits = Levenshtein.distance(text, sighting.text)
             if edits <= _SAME and longest >= _LONG:
                 return off - 1000.0  # the text tells, wherever the plate is
-            if edits >= _DIFFERENT and min(self._surest, sighting.confidence) >= _SURE:
+            if (
+                edits >= _DIFFERENT
+                and min(self._best_confidence, sighting.confidence) >= _CONFIDENT
+            ):
                 return None
         if not 0.5 < sighting.width / self.sighting.width < 2:
             return None
@@ -164,7 +167,7 @@ class Tracker:
 
     A plate is expected where its last velocity takes it; the nearest sighting is its next one, the
     best pairs first. Readings overrule places: a plate that reads the same is the same, and two
-    sure readings that differ are two vehicles.
+    confident readings that differ are two vehicles.
 
     Args:
         gap: seconds for which a plate may be out of sight.

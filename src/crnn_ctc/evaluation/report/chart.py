@@ -117,7 +117,7 @@ def reliability_chart(results: Sequence[Result]) -> Chart:
 
 
 def risk_chart(results: Sequence[Result]) -> Chart:
-    """The share that is wrong against the share that is answered, the surest first."""
+    """The share that is wrong against the share that is answered, the most confident first."""
     found = [
         risk_coverage(
             [read.confidence for read in result.reads], [read.right for read in result.reads]
@@ -137,7 +137,7 @@ def risk_chart(results: Sequence[Result]) -> Chart:
                 text += f"{point.threshold:.4f} up, {100 * point.risk:.2f} % of them wrong"
                 dots.append(Dot(x, y, 4.5, y, y, series, text))
     return Chart(
-        "answered, % (the surest first)",
+        "answered, % (the most confident first)",
         "wrong among them, %",
         tuple(Tick(_x(k / 5), f"{20 * k}") for k in range(6)),
         tuple(

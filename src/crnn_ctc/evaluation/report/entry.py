@@ -1,4 +1,4 @@
-"""A picture of the gallery: what was read in it, where, and how sure each character is."""
+"""A picture of the gallery: what was read in it, where, and the confidence of each character."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _panel(read: Read, pairs: Sequence[Pair]) -> Panel:
             cells.append(Cell(pair, None, None, 0.0, centre))
             continue
         _, start, end = extent
-        sure = read.recognition.decoded.spans[pair.place].confidence
+        confidence = read.recognition.decoded.spans[pair.place].confidence
         left, width = round(100 * start, 2), round(100 * (end - start), 2)
-        cells.append(Cell(pair, sure, left, width, centre))
+        cells.append(Cell(pair, confidence, left, width, centre))
     return Panel(tuple(cells))

@@ -31,7 +31,7 @@ def result_page(result: Result, gallery: int = GALLERY) -> str:
     """
     show = _show(result)
     wrong = sorted((read for read in result.reads if not read.right), key=lambda r: -r.confidence)
-    negatives = result.rejection.surest[:_NEGATIVES] if result.rejection else ()
+    negatives = result.rejection.most_confident[:_NEGATIVES] if result.rejection else ()
     return _render(
         "result.html",
         r=result,

@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=24_000)
     options = parser.parse_args()
     command = [sys.executable, "-W", "ignore", "-m", "crnn_ctc"]
-    sets = {
+    sets: dict[str, list[tuple[Any, str]]] = {
         "hard views": hard_views(options.data, options.rectifier),
         "ccpd_subsets/dev": [
             (sample.path, sample.text)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from crnn_ctc.benchmark.machine import processor
 from crnn_ctc.cli.model_options import open_model
-from crnn_ctc.data.labelled import normaliser, read_labelled
+from crnn_ctc.data.labelled import read_labelled
 from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.confidence import (
@@ -29,6 +29,7 @@ from crnn_ctc.evaluation.confidence import (
 from crnn_ctc.evaluation.metrics import text_metrics
 from crnn_ctc.export.calibration import CalibrationReading, fit_temperature
 from crnn_ctc.image import load_each
+from crnn_ctc.plates.schemes import normaliser
 from crnn_ctc.recognize import recognize_with_log_probs
 
 COVERAGE = 0.95

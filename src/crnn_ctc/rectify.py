@@ -57,6 +57,12 @@ def project(h: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.f
     return np.asarray(mapped[:, :2] / mapped[:, 2:], np.float64)
 
 
+def aspect(corners: Corners) -> float:
+    """Width over height of a quadrilateral, by the lengths of its sides."""
+    top, right, bottom, left = np.linalg.norm(np.roll(corners, -1, 0) - corners, axis=1).tolist()
+    return float((top + bottom) / max(right + left, 1e-6))
+
+
 def rectify(
     picture: Image.Image,
     corners: Corners,

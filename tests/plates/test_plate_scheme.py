@@ -11,11 +11,11 @@ import pytest
 
 from crnn_ctc import DIGITS, PLATES, InputError, Reader
 from crnn_ctc.alphabet import Alphabet
-from crnn_ctc.data.labelled import normaliser
 from crnn_ctc.data.lint import Linter
 from crnn_ctc.grammar import open_grammar
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.plates import SCHEMES, scheme_of
+from crnn_ctc.plates.schemes import normaliser
 
 CHINA, SPAIN = SCHEMES["cn"], SCHEMES["es"]
 SPANISH = Alphabet.of(SPAIN.characters)

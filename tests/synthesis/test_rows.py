@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crnn_ctc.data.digits import Digits, enlarge
+from crnn_ctc.data.digits import enlarge
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import batches_by_width, free_width
 from crnn_ctc.recipe import load_recipe
@@ -25,13 +25,13 @@ from crnn_ctc.synthesis.shapes import Shapes
 @pytest.fixture(scope="module")
 def shapes() -> Shapes:
     images, labels = printed_digits(200)
-    return Shapes(Digits(enlarge(images), labels))
+    return Shapes(enlarge(images), labels)
 
 
 def test_a_row_depends_on_seed_and_number_alone(shapes: Shapes) -> None:
     forward = [RowComposer(3, shapes).row(i, 144) for i in range(20)]
     images, labels = printed_digits(200)
-    other = RowComposer(3, Shapes(Digits(enlarge(images), labels)))
+    other = RowComposer(3, Shapes(enlarge(images), labels))
     for i in reversed(range(20)):
         image, text = other.row(i, 144)
         np.testing.assert_array_equal(image, forward[i][0])
@@ -110,14 +110,14 @@ def test_a_digit_that_nobody_wrote_is_named() -> None:
     images, labels = printed_digits(50)
     some = labels != 4
     with pytest.raises(InputError, match="no usable 4"):
-        Shapes(Digits(enlarge(images[some]), labels[some])).pick(4, 0.5)
+        Shapes(enlarge(images[some]), labels[some]).pick(4, 0.5)
 
 
 def test_blank_pictures_are_passed_over() -> None:
     images, labels = printed_digits(50)
     images[labels == 3] = 0
     images[np.flatnonzero(labels == 3)[-1]] = printed_digits(50)[0][labels == 3][0]
-    shape = Shapes(Digits(enlarge(images), labels)).pick(3, 0.0)
+    shape = Shapes(enlarge(images), labels).pick(3, 0.0)
     assert shape.field.max() > 128
 
 

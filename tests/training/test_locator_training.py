@@ -105,21 +105,22 @@ def test_yolo_files_of_other_classes_or_pixels_are_told_by_line(
 
 
 def test_a_plate_outside_of_its_photograph_is_told(photos: Path, tmp_path: Path) -> None:
-    from crnn_ctc.synthesis.street import Street
+    from crnn_ctc.training.locator import open_street
 
     (tmp_path / "a.jpg").write_bytes((photos / "a.jpg").read_bytes())
     table = tmp_path / "set.csv"
     table.write_text("file,bbox\na.jpg,880 580 990 650\na.jpg,1880 580 1990 650\n")
     (scene,) = read_scenes(table)
     with pytest.raises(InputError, match=r"a\.jpg: a plate at \[1880, 580\] lies outside"):
-        Street.open(scene)
+        open_street(scene)
 
 
 def test_views_depend_on_their_number_alone(photos: Path) -> None:
-    from crnn_ctc.synthesis.street import Street, StreetSynthesizer
+    from crnn_ctc.synthesis.street import StreetSynthesizer
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
+    from crnn_ctc.training.locator import open_street
 
-    streets = [Street.open(scene) for scene in read_scenes(photos / "train.csv")]
+    streets = [open_street(scene) for scene in read_scenes(photos / "train.csv")]
 
     def made() -> StreetSynthesizer:
         plates = PlateSynthesizer(3, 64, 224, cut="corners", perspective=0.0)

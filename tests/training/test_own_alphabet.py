@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from crnn_ctc import DIGITS, PLATES, Alphabet, InputError, Reader
-from crnn_ctc.data.labelled import normaliser
+from crnn_ctc.plates.schemes import normaliser
 from helpers.cli import run_cli, sets
 from helpers.data import write_lines
 

@@ -14,10 +14,11 @@ pytest.importorskip("cv2", reason="synthesis comes with the extra [train]")
 
 from dataclasses import replace
 
-from crnn_ctc.data.labelled import normaliser, read_labelled
+from crnn_ctc.data.labelled import read_labelled
 from crnn_ctc.errors import InputError
 from crnn_ctc.export.to_onnx import export
 from crnn_ctc.model_file.card import KEY, Card
+from crnn_ctc.plates.schemes import normaliser
 from crnn_ctc.reader import Reader
 from crnn_ctc.recipe import load_recipe
 from crnn_ctc.training.reader import train_reader

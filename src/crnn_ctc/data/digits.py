@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 
 from crnn_ctc.data.idx import read_idx
 from crnn_ctc.errors import InputError
+from crnn_ctc.synthesis.distortion import SIZE
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = ("train", "test")
-
-SIZE = 32
-"""Height and width of a digit, in pixels, after :func:`enlarge`."""
 
 _FOLDERS = (".", "gzip", "EMNIST/raw", "MNIST/raw")
 """Where the files lie: loose, as NIST's archive unpacks, as torchvision keeps them."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import csv
 import os
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.errors import InputError, printable_name
 from crnn_ctc.image import names_picture
-from crnn_ctc.plates.schemes import scheme_of
 
 MANIFEST = "manifest.csv"
 """The table that goes before all others in its folder."""
@@ -76,22 +73,6 @@ class LabelError(InputError):
 def fail(error: LabelError) -> None:
     """Raise the first fault: for those who want all labels or none."""
     raise error
-
-
-def text_label(text: str) -> str:
-    """A line of text in its composed form (NFC), without white space around it."""
-    return unicodedata.normalize("NFC", text).strip()
-
-
-def normaliser(alphabet: Alphabet | None, plates: str | None = None) -> Callable[[str], str]:
-    """What mends the labels of an alphabet.
-
-    Args:
-        alphabet: alphabet of the model or recipe; None where it is not known yet.
-        plates: the plate scheme that the card or recipe names, if any.
-    """
-    scheme = scheme_of(alphabet, plates)
-    return scheme.normalise if scheme else text_label
 
 
 def read_labelled(

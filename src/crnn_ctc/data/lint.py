@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from crnn_ctc.alphabet import Alphabet, steps_needed
 from crnn_ctc.data.label_tally import RARE, LabelTally
-from crnn_ctc.data.labelled import LabelError, Labelled, normaliser, read_labelled
+from crnn_ctc.data.labelled import LabelError, Labelled, read_labelled
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import WARNING, open_picture
-from crnn_ctc.plates.schemes import scheme_of
+from crnn_ctc.plates.schemes import normaliser, scheme_of
 
 Kind = Literal[
     "bad row", "cut picture", "no text", "rare character", "unreadable picture",

@@ -12,11 +12,12 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from crnn_ctc.data.label_tally import LabelTally
-from crnn_ctc.data.labelled import LabelError, read_labelled, text_label
+from crnn_ctc.data.labelled import LabelError, read_labelled
 from crnn_ctc.data.near_duplicates import NEAR, difference_hash, near_pairs
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import SUFFIXES, load
 from crnn_ctc.plates.china import CHINA
+from crnn_ctc.plates.schemes import text_label
 
 _SHOWN = 20
 

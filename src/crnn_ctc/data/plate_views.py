@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crnn_ctc.data.ccpd import parse_name
-from crnn_ctc.data.labelled import Labelled, read_labelled, text_label
+from crnn_ctc.data.labelled import Labelled, read_labelled
 from crnn_ctc.data.views import (
     LIGHT_DRAWS,
     VIEW_DRAWS,
@@ -29,7 +29,8 @@ from crnn_ctc.image import UPPER_ROW, UPPER_SHARE, fit, load
 from crnn_ctc.model_file.runtime import RectifierOutput
 from crnn_ctc.net.rectifier import COLOURS, VIEW_HEIGHT, VIEW_WIDTH
 from crnn_ctc.plates.scheme import plate_label
-from crnn_ctc.rectify import MARGIN, UNIT, rectify
+from crnn_ctc.plates.schemes import text_label
+from crnn_ctc.rectify import MARGIN, UNIT, aspect, rectify
 from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.face import character_centres
 from crnn_ctc.synthesis.scene import COLOURS as KIND_COLOURS
@@ -115,14 +116,8 @@ def labelled_plates(source: Path) -> list[Plate]:
             corners = read_corners(known, sample.where)
         else:
             corners = UNIT.astype(np.float32) * np.array(image.shape[1::-1], np.float32)
-        plates.append(Plate(levels(image), corners, sample.text, aspect=_aspect(corners)))
+        plates.append(Plate(levels(image), corners, sample.text, aspect=aspect(corners)))
     return plates
-
-
-def _aspect(corners: NDArray[np.float32]) -> float:
-    """Width over height of a quadrilateral, by the lengths of its sides."""
-    top, right, bottom, left = np.linalg.norm(corners - np.roll(corners, -1, 0), axis=1).tolist()
-    return float((top + bottom) / max(left + right, 1.0))
 
 
 def ccpd_plates(folder: Path) -> list[Plate]:
@@ -169,8 +164,8 @@ def crop_plates(
         found = rectifier.find(np.stack([fit(i, VIEW_HEIGHT, VIEW_WIDTH, 3) for i in images]))
         for sample, image, corners in zip(part, images, found.corners, strict=True):
             pixels = corners * np.array(image.shape[1::-1], np.float32)
-            aspect = _aspect(pixels) if own_aspect else 0.0
-            plates.append(Plate(levels(image), pixels, sample.text, aspect=aspect))
+            own = aspect(pixels) if own_aspect else 0.0
+            plates.append(Plate(levels(image), pixels, sample.text, aspect=own))
     return plates
 
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.data.digits import hold_out, load_digits
 from crnn_ctc.data.label_tally import LabelTally, alphabet_line, rare_line
-from crnn_ctc.data.labelled import Labelled, normaliser, read_labelled
+from crnn_ctc.data.labelled import Labelled, read_labelled
 from crnn_ctc.data.sequences import SequenceSource, protocol
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import batches_by_width, fit, free_width, load
+from crnn_ctc.plates.schemes import normaliser
 from crnn_ctc.recipe import (
     ROW_STEP,
     DigitsData,
@@ -157,12 +158,16 @@ def _rows(recipe: Recipe, data: RowsData, folder: Path) -> tuple[Source, Validat
     from crnn_ctc.synthesis.shapes import Shapes
 
     train, held = hold_out(load_digits(folder / data.digits, "train"), data.held_out)
-    composer = RowComposer(recipe.seed, Shapes(train), data.pens, data.no_text, data.squares)
+    composer = RowComposer(
+        recipe.seed, Shapes(train.images, train.labels), data.pens, data.no_text, data.squares
+    )
     source = RowSource(composer, recipe.input.width, data.uses)
     images: list[NDArray[np.uint8]] = []
     texts: list[str] = []
     if data.validation_drawn:
-        other = replace(composer, seed=recipe.seed + _VALIDATION_SEED, shapes=Shapes(held))
+        other = replace(
+            composer, seed=recipe.seed + _VALIDATION_SEED, shapes=Shapes(held.images, held.labels)
+        )
         images, texts = source.held_out(other, data.validation_drawn)
     form = normaliser(recipe.characters)
     for name in _names(data.validation) if data.validation else []:

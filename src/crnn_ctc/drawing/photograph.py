@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from crnn_ctc.drawing.annotate import Pen, confidence_colour
-from crnn_ctc.find.cutout import aspect
 from crnn_ctc.reading import Reading
-from crnn_ctc.rectify import rectify
+from crnn_ctc.rectify import aspect, rectify
 
 _LONGEST = 1280
 """Pixels, the longer side of the photograph in the sheet."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from crnn_ctc.data.digits import SIZE, SPLITS, has_digits, load_digits
+from crnn_ctc.data.digits import SPLITS, has_digits, load_digits
 from crnn_ctc.data.label_tally import LabelTally
-from crnn_ctc.data.labelled import LabelError, normaliser, read_labelled
+from crnn_ctc.data.labelled import LabelError, read_labelled
 from crnn_ctc.data.sequences import PROTOCOL_DIGITS, Protocol, protocol
 from crnn_ctc.decode.decoder import TextDecoder
 from crnn_ctc.errors import InputError, printable_name
@@ -19,7 +19,9 @@ from crnn_ctc.evaluation.read import EvaluationPicture, Read, read_fitted, read_
 from crnn_ctc.image import names_picture
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.plates import scheme_of
+from crnn_ctc.plates.schemes import normaliser
 from crnn_ctc.recognize import Recognizer
+from crnn_ctc.synthesis.distortion import SIZE
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.data.digits import has_digits, hold_out, load_digits
-from crnn_ctc.data.labelled import normaliser, read_labelled
+from crnn_ctc.data.labelled import read_labelled
 from crnn_ctc.data.sequences import protocol
 from crnn_ctc.decode import label_probabilities
 from crnn_ctc.decode.decoder import TextDecoder, decoder_for, tempered
@@ -22,6 +22,7 @@ from crnn_ctc.evaluation.collection import pictures_without_text
 from crnn_ctc.grammar import open_grammar
 from crnn_ctc.image import batches_by_width, load_each
 from crnn_ctc.model_file.card import Card
+from crnn_ctc.plates.schemes import normaliser
 from crnn_ctc.recognize import Recognizer, recognize_with_log_probs
 
 _BATCH = 64

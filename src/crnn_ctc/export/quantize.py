@@ -26,7 +26,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from crnn_ctc.data.labelled import Labelled, normaliser, read_labelled
+from crnn_ctc.data.labelled import Labelled, read_labelled
 from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.metrics import text_metrics
@@ -37,6 +37,7 @@ from crnn_ctc.image import fit, load, open_picture
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.opening import model_path
 from crnn_ctc.model_file.runtime import open_session
+from crnn_ctc.plates.schemes import normaliser
 from crnn_ctc.reader import Reader
 from crnn_ctc.recognize import network_inputs
 from crnn_ctc.training.from_onnx import rectifier_nodes

@@ -12,7 +12,7 @@ from crnn_ctc.find.decoding import LocatedPlate
 from crnn_ctc.image import MIN_SIDE
 from crnn_ctc.jpeg import divisor_of
 from crnn_ctc.model_file.card import Card
-from crnn_ctc.rectify import UNIT, Corners, homography, rectify
+from crnn_ctc.rectify import UNIT, aspect, homography, rectify
 
 BOX_MARGIN = 0.1
 """Kept round the upright box of a plate, in parts of its width and height."""
@@ -87,9 +87,3 @@ def straighten(
     to_plate = np.array([[share / width, 0, -margin], [0, share / height, -margin], [0, 0, 1]])
     to_photo = homography(UNIT, found.corners) @ to_plate
     return Cutout(Image.fromarray(picture), to_photo, found)
-
-
-def aspect(corners: Corners) -> float:
-    """Width over height of a plate in the photograph."""
-    sides = np.linalg.norm(np.roll(corners, -1, 0) - corners, axis=1)
-    return float((sides[0] + sides[2]) / max(float(sides[1] + sides[3]), 1e-6))

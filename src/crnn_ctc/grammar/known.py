@@ -33,7 +33,7 @@ def known_texts(
         InputError: the file cannot be read, a text holds a character that the alphabet lacks, there
             is no text, or there are more than :data:`MOST_KNOWN`.
     """
-    from crnn_ctc.data.labelled import normaliser
+    from crnn_ctc.plates.schemes import normaliser
 
     if isinstance(source, str | Path):
         name, lines = str(source), _lines(Path(source))

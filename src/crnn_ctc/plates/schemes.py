@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Callable
+
 from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.plates.china import CHINA
 from crnn_ctc.plates.scheme import PlateScheme
@@ -24,3 +27,19 @@ def scheme_of(alphabet: Alphabet | None, name: str | None = None) -> PlateScheme
     if alphabet is None or not CHINA.spelt_by(alphabet):
         return None
     return CHINA if all(CHINA.normalise(c) == c for c in alphabet.characters) else None
+
+
+def text_label(text: str) -> str:
+    """A line of text in its composed form (NFC), without white space around it."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def normaliser(alphabet: Alphabet | None, plates: str | None = None) -> Callable[[str], str]:
+    """What mends the labels of an alphabet.
+
+    Args:
+        alphabet: alphabet of the model or recipe; None where it is not known yet.
+        plates: the plate scheme that the card or recipe names, if any.
+    """
+    scheme = scheme_of(alphabet, plates)
+    return scheme.normalise if scheme else text_label

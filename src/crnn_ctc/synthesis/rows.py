@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.data.sequences import distort
 from crnn_ctc.recipe import ROW_HEIGHT as HEIGHT
 from crnn_ctc.rng import uniforms
+from crnn_ctc.synthesis.distortion import distort
 from crnn_ctc.synthesis.pens import DIGIT_FORMS, MARK_FORMS, POINTS, Form
 from crnn_ctc.synthesis.row_picture import PICTURE_DRAWS, photograph
 from crnn_ctc.synthesis.shapes import BODY, LEVELS, SIDE, Shape, Shapes
@@ -114,16 +114,16 @@ class RowComposer:
         """Digits as EMNIST has them, light on black, in squares as high as the row."""
         count = min(max(round(width / HEIGHT), 1), MOST)
         distorted, inverted = draws.chance(0.7), draws.chance(0.15)
-        digits = self.shapes.digits
-        chosen = [draws.below(len(digits)) for _ in range(count)]
-        images = digits.images[chosen]
+        shapes = self.shapes
+        chosen = [draws.below(len(shapes.labels)) for _ in range(count)]
+        images = shapes.images[chosen]
         if distorted:
             images = distort(images, np.array([[draws.next() for _ in range(5)] for _ in chosen]))
         row = np.hstack(list(images))
         picture = np.asarray(cv2.resize(row, (width, HEIGHT)), np.uint8)
         if inverted:
             picture = 255 - picture
-        return picture[..., None], "".join(str(digits.labels[k]) for k in chosen)
+        return picture[..., None], "".join(str(shapes.labels[k]) for k in chosen)
 
     def _write(
         self, written: str, width: int, draws: Draws, jitter: NDArray[np.float32]

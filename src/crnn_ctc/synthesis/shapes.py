@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.data.digits import Digits
 from crnn_ctc.errors import InputError
 
 SIDE = 40
@@ -42,13 +41,13 @@ class Shapes:
     """Digits upright, as high as one another, each computed when it is first asked for.
 
     Args:
-        digits: digits of EMNIST or MNIST.
+        images: digits of EMNIST or MNIST, uint8 (N, 32, 32), light ink on black.
+        labels: uint8 (N,), 0 to 9.
     """
 
-    def __init__(self, digits: Digits) -> None:
-        self.digits = digits
-        self._images = digits.images
-        self._of_digit = [np.flatnonzero(digits.labels == digit) for digit in range(10)]
+    def __init__(self, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
+        self.images, self.labels = images, labels
+        self._of_digit = [np.flatnonzero(labels == digit) for digit in range(10)]
         self._known: dict[int, Shape | None] = {}
 
     def pick(self, digit: int, share: float) -> Shape:
@@ -66,7 +65,7 @@ class Shapes:
         for k in range(len(places)):  # the next one, where a picture shows nothing
             place = int(places[(first + k) % len(places)])
             if place not in self._known:
-                self._known[place] = _shape(self._images[place])
+                self._known[place] = _shape(self.images[place])
             shape = self._known[place]
             if shape is not None:
                 return shape

@@ -11,8 +11,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.data.scenes import Scene
-from crnn_ctc.image import load
 from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.quads import (
     Quad,
@@ -81,25 +79,25 @@ class Street:
     patches: tuple[tuple[NDArray[np.uint8], int, int], ...]
 
     @classmethod
-    def open(cls, scene: Scene) -> Street:
-        """Load a scene, at most 1280 pixels a side.
+    def of(cls, image: NDArray[np.uint8], plates: Sequence[Quad], exact: Sequence[bool]) -> Street:
+        """A photograph with plates, at most 1280 pixels a side.
 
-        Raises:
-            InputError: the picture cannot be read, or a plate lies outside of it.
+        Args:
+            image: RGB, uint8 (H, W, 3).
+            plates: the corners of each plate, pixels of ``image``.
+            exact: whether each plate's corners are its own, not those of an upright box.
         """
-        image = load(scene.path)
-        scene.check(*image.shape[1::-1])
         factor = min(1.0, _MOST_SIDE / max(image.shape[:2]))
         if factor < 1:
             image = resize(image, factor)
         levels = [image]
         for _ in range(_LEVELS - 1):
             levels.append(resize(levels[-1], 0.5))
-        quads = tuple(plate.corners * np.float32(factor) for plate in scene.plates)
+        quads = tuple(plate * np.float32(factor) for plate in plates)
         return cls(
             tuple(levels),
             quads,
-            tuple(plate.exact for plate in scene.plates),
+            tuple(exact),
             tuple(plate_painted_over(levels[0], levels[2], quad) for quad in quads),
         )
 

@@ -143,7 +143,7 @@ def targets(view: StreetView) -> _Targets:
 
 def _open(recipe: LocatorRecipe, data: Path) -> tuple[StreetSynthesizer, _Validation, int]:
     settings = recipe.data
-    streets = [Street.open(scene) for scene in _scenes(data, settings.train)]
+    streets = [open_street(scene) for scene in _scenes(data, settings.train)]
     foreign = [
         load_picture(path)
         for name in _several(settings.distractors)
@@ -163,6 +163,17 @@ def _open(recipe: LocatorRecipe, data: Path) -> tuple[StreetSynthesizer, _Valida
 
 def _several(names: Names | None) -> list[str]:
     return [] if names is None else [names] if isinstance(names, str) else names
+
+
+def open_street(scene: Scene) -> Street:
+    """A scene in memory.
+
+    Raises:
+        InputError: the picture cannot be read, or a plate lies outside of it.
+    """
+    image = load_picture(scene.path)
+    scene.check(*image.shape[1::-1])
+    return Street.of(image, [p.corners for p in scene.plates], [p.exact for p in scene.plates])
 
 
 def _scenes(data: Path, names: Names) -> list[Scene]:

@@ -35,9 +35,9 @@ def stats(
     """
     from crnn_ctc.cli.extras import needs
     from crnn_ctc.cli.progress import track
-    from crnn_ctc.data.labelled import normaliser
     from crnn_ctc.data.plate_stats import Statistics
     from crnn_ctc.errors import InputError
+    from crnn_ctc.plates.schemes import normaliser
 
     if save:
         with needs("train", "data stats --save"):

@@ -156,7 +156,8 @@ def fit_temperature(
     so that a few wrong labels, of which real data has some, do not decide it: the negative log
     likelihood counts one confident answer with a wrong label as much as a hundred others. A
     prior keeps the temperature near 1 where the answers say little: the square of its logarithm,
-    times ``_PRIOR``, is added to the sum. The logarithm is searched for by golden section, to within 1 %.
+    times ``_PRIOR``, is added to the sum. The logarithm is searched for by golden section, to
+    within 1 %.
 
     Args:
         answers: answers on pictures that the model was not trained on.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from crnn_ctc.data.labelled import LabelError, normaliser, read_labelled
+from crnn_ctc.data.labelled import LabelError, read_labelled
 from crnn_ctc.plates.scheme import plate_label
+from crnn_ctc.plates.schemes import normaliser
 from promise import Target, kept
 
 _FOLDER = Path(tempfile.mkdtemp())

@@ -76,7 +76,7 @@ class Finding:
 class Linter:
     """Looks through labelled pictures, once. It keeps a hash of each: some 700 bytes a picture.
 
-    Labels are judged as training reads them: see :func:`~crnn_ctc.data.labelled.normaliser`.
+    Labels are checked as training reads them: see :func:`crnn_ctc.plates.schemes.normaliser`.
 
     Args:
         alphabet: the labels must be spelled in it; None for that of the labels themselves, in which

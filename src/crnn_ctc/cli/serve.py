@@ -21,7 +21,7 @@ def serve(
         typer.Option(
             metavar="NAME|FILE",
             help="A shipped model or a model file; may be repeated, the first is the "
-            "default. Without it: plates-small and digits-tiny.",
+            "default. Without it: plates-small and digits-rows.",
         ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
@@ -96,7 +96,7 @@ def serve(
     keys = keys_of(api_key_file, os.environ.get(ENVIRONMENT))
     metrics = ServiceMetrics()
     models = open_models(
-        model or ["plates-small", "digits-tiny"],
+        model or ["plates-small", "digits-rows"],
         limits,
         metrics,
         threads,

@@ -27,7 +27,7 @@ def replica() -> FastAPI:
     Raises:
         InputError: no such model.
     """
-    names = [name for name in os.environ.get(MODELS, "plates-small,digits-tiny").split(",") if name]
+    names = [name for name in os.environ.get(MODELS, "plates-small,digits-rows").split(",") if name]
     limits, metrics = Limits(), ServiceMetrics()
     models = open_models(names, limits, metrics)
     return make_app(Service(models, limits, keys_of(None, os.environ.get(ENVIRONMENT)), metrics))

@@ -19,6 +19,9 @@ _MOST = 40
 _ENLARGED = 2
 """Times as large as the input: to be shrunk, as crops mostly are."""
 
+_NOISE = 4
+"""Standard deviation of the noise, of 255 levels."""
+
 
 def specimens(count: int, card: Card) -> list[NDArray[np.uint8]]:
     """Pictures to read, the same each time; random noise would keep a grammar's search busy.
@@ -26,8 +29,11 @@ def specimens(count: int, card: Card) -> list[NDArray[np.uint8]]:
     Returns:
         RGB, uint8 (2H, 2W, 3), all of one width.
     """
-    random = np.random.default_rng(0)
-    return [_drawn(_text(card, random), card, random) for _ in range(count)]
+    random, noise = np.random.default_rng(0), np.random.default_rng(1)
+    pictures = [_drawn(_text(card, random), card, random) for _ in range(count)]
+    # as of a camera: a perfectly flat ground would be taken for padding
+    noisy = (picture + noise.normal(0, _NOISE, picture.shape) for picture in pictures)
+    return [np.clip(picture, 0, 255).astype(np.uint8) for picture in noisy]
 
 
 def fitted_specimens(count: int, card: Card) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ import os
 import pickle
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_06_the_colour_order_of_opencv(reader: Reader) -> None:
     for path in sorted((EXAMPLES / "plates").iterdir()):
         rgb = np.asarray(Image.open(path).convert("RGB"))
         as_opencv = reader(rgb[..., ::-1], channel_order="bgr")
-        assert as_opencv.text == path.stem.partition("_")[0]
+        assert as_opencv == replace(reader(rgb), ms=as_opencv.ms)
 
 
 @pytest.mark.parametrize(
@@ -157,4 +158,4 @@ def test_19_cut_plates_cost_a_bounded_search(cases: Path, monkeypatch: pytest.Mo
     )
     plate = Image.open(cases / "plate.png").convert("RGB")
     reader(plate.crop((0, 0, int(0.6 * plate.width), plate.height)))
-    assert sum(asked) <= 2
+    assert sum(asked) <= 3  # straightened again, and upside down

@@ -57,8 +57,8 @@ def far(scene: Scene, rng: np.random.Generator) -> Image.Image:
 
 
 def noisy(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    noise = rng.normal(0, 3, (picture.height, picture.width, 1))
-    return Image.fromarray(np.clip(np.asarray(picture) + noise, 0, 255).astype(np.uint8))
+    noise = rng.integers(-5, 6, (picture.height, picture.width, 1), np.int8)
+    return Image.fromarray(np.clip(np.asarray(picture, np.int16) + noise, 0, 255).astype(np.uint8))
 
 
 def texts(reader: Reader, path: Path, whole: bool) -> tuple[list[str], float]:

@@ -36,8 +36,8 @@ _NEAR = 224
 """Longer side in pixels of a second reduced copy, in which plates that fill the photograph, larger
 than any that the network was trained on, are small enough."""
 
-_NEARLY = 0.87
-"""Share of its width by which a picture is not worth reducing."""
+_LARGE = 2_500_000
+"""Pixels of a picture of which the first reduction takes most of the time."""
 
 _CANDIDATE = 0.25
 """Score in the reduced photograph from which on a place is looked at again."""
@@ -165,15 +165,12 @@ def coarse_factor(height: int, width: int) -> float:
 
 
 def _reduced(picture: Image.Image, factor: float) -> Image.Image:
-    """The picture at about ``factor`` of its width and height; never enlarged."""
-    # by a whole number first, which is several times faster; what is left may not be worth it
-    whole = max(1, int(1 / factor + 0.25))
-    if whole > 1:
-        picture, factor = picture.reduce(whole), factor * whole
-    if factor > _NEARLY:
+    if factor >= 1:
         return picture
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
-    return picture.resize(size, Image.Resampling.BILINEAR)
+    # a large picture is reduced by a whole number first: three times faster, nearly as exact
+    gap = 1.0 if picture.width * picture.height > _LARGE else 2.0
+    return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=gap)
 
 
 def _coarse(maps: Maps, picture: Image.Image, size: tuple[int, int]) -> list[LocatedPlate]:

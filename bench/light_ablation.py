@@ -31,7 +31,6 @@ VARIANTS = {
     "both": [],
     "without own_light": ["network.own_light=false"],
     "sharp, well-lit views": ["data.light=0"],
-    "neither": ["network.own_light=false", "data.light=0"],
 }
 SEEDS = (31, 32, 33)
 VIEWS = 800

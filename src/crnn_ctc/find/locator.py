@@ -39,7 +39,7 @@ than any that the network was trained on, are small enough."""
 _LARGE = 2_500_000
 """Pixels of a picture of which the first reduction takes most of the time."""
 
-_CANDIDATE = 0.25
+_CANDIDATE = 0.2
 """Score in the reduced photograph from which on a place is looked at again."""
 
 MOST_CANDIDATES = 200

@@ -297,6 +297,7 @@ def test_own_text_gets_a_rectifier_by_one_key(tmp_path: Path) -> None:
                 tmp_path / split / f"{name}.png"
             )
     sizes = ["training.images=16", "training.batch_size=8", "training.validations=2"]
+    sizes += ["training.log_steps=1"]  # each loss must be a number
     sets = [word for value in sizes for word in ("--set", value)]
     data = ("--data", tmp_path)
     done = run_cli("train", "text-rectify", *data, "--run", tmp_path / "rect", *sets)
@@ -325,6 +326,17 @@ def test_corners_of_own_crops_are_read_from_their_column(tmp_path: Path) -> None
     table.write_text('file,label,corners\na.png,12,"70,5 10,5 10,35 70,35"\n')
     with pytest.raises(InputError, match=r"set\.csv:2.*clockwise"):
         labelled_plates(table)
+    for wrong in ("500,5 560,5 560,35 500,35", "0.1,0.1 0.9,0.1 0.9,0.9 0.1,0.9"):
+        table.write_text(f'file,label,corners\na.png,12,"{wrong}"\n')
+        with pytest.raises(InputError, match=r"set\.csv:2.*in pixels"):
+            labelled_plates(table)
+
+
+def test_a_folder_without_a_rectifier_is_told(tmp_path: Path) -> None:
+    from crnn_ctc.training.trained_rectifier import open_rectifier
+
+    with pytest.raises(InputError, match=r"data\.rectifier .*crnn-ctc train plates-rectify"):
+        open_rectifier(tmp_path)
 
 
 @pytest.mark.parametrize("upright", [True, False])

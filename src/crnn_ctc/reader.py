@@ -90,7 +90,9 @@ class Reader:
     ) -> None:
         if not 0 <= min_confidence <= 1:
             raise InputError(f"least confidence {min_confidence}: give one from 0 to 1")
-        self.min_confidence = min_confidence
+        if alternatives < 0 or threads < 1:
+            raise InputError("give 0 or more alternatives, and 1 or more threads")
+        self.min_confidence, self._alternatives = min_confidence, alternatives
         self._opened = (lasting_name(model), threads, device)
         self.runtime, self.card = open_model(model, threads, device)
         if known is not None and grammar is not None:
@@ -103,7 +105,6 @@ class Reader:
             grammar if known is None else known_texts(known, self.card.alphabet, self.card.plates)
         )
         self._decode = decoder_for(self.card, decode, allowed, alternatives, rule)
-        self._alternatives = alternatives
         self._channel_order = _checked(channel_order)
         self._max_pixels = max_pixels
         self._scheme = scheme_of(self.card.alphabet, self.card.plates)

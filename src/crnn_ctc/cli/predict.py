@@ -15,6 +15,7 @@ from crnn_ctc.cli.output import REFUSED, counted
 from crnn_ctc.cli.printers import OutputFormat, printer_for
 from crnn_ctc.cli.progress import track as progress
 from crnn_ctc.errors import InputError, is_utf8
+from crnn_ctc.reading import TrackReading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,7 +123,7 @@ def predict(
     scheme = scheme_of(reader.card.alphabet, reader.card.plates)
     show = scheme.display if scheme else str
     album = Album(save, show, places=scheme is None) if save else None
-    read = failed = refused = escaped = 0
+    read = failed = refused = escaped = skipped = 0
     ms = 0.0
     printer = printer_for(output, show, show_verdict=min_confidence > 0)
     keep = album is not None
@@ -138,6 +139,7 @@ def predict(
         escaped += not is_utf8(named.name)
         if reading.error is None:
             read += 1
+            skipped += isinstance(reading, TrackReading) and len(reading.skipped)
             if reading.warning:
                 print(f"warning: {reading.warning}", file=sys.stderr)
             refused += min_confidence > 0 and not all(one.accepted for one in reading.each())
@@ -163,7 +165,7 @@ def predict(
         )
     if album:
         print(album.summary(), file=sys.stderr)
-    if failed or (album and album.error):
+    if failed or skipped or (album and album.error):
         raise typer.Exit(2)
     if refused:
         raise typer.Exit(REFUSED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ from crnn_ctc.synthesis.scene import COLOURS as KIND_COLOURS
 from crnn_ctc.synthesis.scene import scenery
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import TWO_ROW, Draws
+
+_LOG = logging.getLogger(__name__)
 
 
 class Rectify(Protocol):
@@ -106,18 +109,53 @@ def labelled_plates(source: Path) -> list[Plate]:
     Args:
         source: manifest or folder; see :func:`crnn_ctc.data.labelled.read_labelled`.
 
+    Pictures that cannot be decoded are named and left out.
+
     Raises:
-        InputError: no such file or folder, or corners that cannot be used.
+        InputError: no such file or folder, corners that cannot be used, or no picture is left.
     """
     plates = []
     for sample in read_labelled(source, normalise=text_label):
-        image = np.ascontiguousarray(load(sample.path))
+        try:
+            image = np.ascontiguousarray(load(sample.path))
+        except InputError as error:
+            _LOG.warning("left out: %s", error)
+            continue
         if known := sample.attributes.get("corners"):
             corners = read_corners(known, sample.where)
+            _check_corners(corners, image.shape[1], image.shape[0], sample.where)
         else:
             corners = UNIT.astype(np.float32) * np.array(image.shape[1::-1], np.float32)
         plates.append(Plate(levels(image), corners, sample.text, aspect=aspect(corners)))
+    if not plates:
+        raise InputError(f"{source}: no picture can be used; give labelled pictures")
     return plates
+
+
+_BEYOND = 0.2
+"""How far corners may lie beyond their picture, as a share of its longer side: cut edges."""
+
+
+def _check_corners(corners: NDArray[np.float32], width: int, height: int, where: str) -> None:
+    """Whether corners are those of a plate in a picture of that size.
+
+    Raises:
+        InputError: they lie outside, or are no larger than a few pixels.
+    """
+    beyond = _BEYOND * max(width, height)
+    low, high = corners.min(0), corners.max(0)
+    outside = (low < -beyond).any() or (high > (width + beyond, height + beyond)).any()
+    sides = np.linalg.norm(corners - np.roll(corners, -1, 0), axis=1)
+    if outside or sides.min() < _LEAST_SIDE:
+        shown = " ".join(f"{x:g},{y:g}" for x, y in corners.tolist())
+        raise InputError(
+            f"{where}: corners {shown} are not those of a text in a picture of {width}x{height}; "
+            "give them in pixels of the picture"
+        )
+
+
+_LEAST_SIDE = 4.0
+"""Pixels of a quadrilateral's shortest side."""
 
 
 def ccpd_plates(folder: Path) -> list[Plate]:

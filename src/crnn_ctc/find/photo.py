@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from copy import copy
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from PIL import Image
 
+from crnn_ctc.errors import InputError
 from crnn_ctc.find.decoding import LocatedPlate
 from crnn_ctc.find.locator import Locator
 from crnn_ctc.jpeg import divisor_of, full_size
@@ -83,6 +84,8 @@ class PlateFinder:
         threads: int = 1,
         device: str = CPU,
     ) -> None:
+        if find not in get_args(Find):
+            raise InputError(f"find {find!r}: give one of {', '.join(get_args(Find))}")
         self.find = find
         # one for all copies, whichever needs it first
         self._shared = _Shared(locator, threads, device)

@@ -256,5 +256,5 @@ class LabelledData(Section):
         return False
 
     def steps_needed(self) -> int:
-        """T for the hardest label is known when the labels are read; see ``open_source``."""
+        """T for the hardest label is known when the labels are read; see ``open_training_data``."""
         return 1

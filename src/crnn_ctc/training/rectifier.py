@@ -116,7 +116,9 @@ class RectifierTask:
         found, two, named = model(scale_pixels(images))
         loss = corner_errors(found, corners).mean()
         loss = loss + _ROWS_WEIGHT * nn.functional.binary_cross_entropy_with_logits(two, rows)
-        return loss + _COLOURS_WEIGHT * nn.functional.cross_entropy(named, colours, ignore_index=-1)
+        # not the mean of torch, which is 0 / 0 where no colour of the batch is known
+        named_loss = nn.functional.cross_entropy(named, colours, ignore_index=-1, reduction="sum")
+        return loss + _COLOURS_WEIGHT * named_loss / (colours >= 0).sum().clamp(min=1)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """See :func:`validate`."""
@@ -129,16 +131,18 @@ class RectifierTask:
 
 @torch.inference_mode()
 def validate(network: nn.Module, held_out: Batch, device: torch.device) -> dict[str, float]:
-    """Mean corner error, and the shares of rows and of colours that are right."""
+    """Mean corner error, and the shares of rows and of known colours that are right."""
     images, corners, rows, colours = held_out
     outputs = network.eval()(scale_pixels(torch.from_numpy(images).to(device)))
     found, two, named = (output.cpu() for output in outputs)
     known = colours >= 0
-    return {
+    numbers = {
         "corner_error": float(corner_errors(found, torch.from_numpy(corners)).mean()),
         "rows": float(((two.numpy() > 0) == (rows > 0.5)).mean()),
-        "colours": float((named.numpy().argmax(1) == colours)[known].mean()),
     }
+    if known.any():
+        numbers["colours"] = float((named.numpy().argmax(1) == colours)[known].mean())
+    return numbers
 
 
 def _open(recipe: RectifierRecipe, folder: Path) -> tuple[ViewSource, Batch]:
@@ -161,8 +165,11 @@ def _open(recipe: RectifierRecipe, folder: Path) -> tuple[ViewSource, Batch]:
     grounds = grounds or imagined_backgrounds(recipe.seed)
     source = ViewSource(plates, synthesizer, grounds, data.synthetic, data.balance, recipe.seed)
     held = (scene_plates if data.scenes else labelled_plates)(folder / data.validation)
-    other = ViewSource(held, synthesizer, source.grounds, 0.5, 0.0, recipe.seed + _HELD_SEED)
-    return source, _batch(other, range(2 * data.validation_views * len(held)))
+    # half of them synthetic, for their kinds, where training has such
+    share = 0.5 if data.synthetic else 0.0
+    other = ViewSource(held, synthesizer, source.grounds, share, 0.0, recipe.seed + _HELD_SEED)
+    views = round(data.validation_views * len(held) / (1 - share))
+    return source, _batch(other, range(views))
 
 
 _HELD_SEED = 2_000_003

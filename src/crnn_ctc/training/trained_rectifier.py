@@ -49,4 +49,9 @@ def open_rectifier(run: str | Path) -> TrainedRectifier:
     """
     folder = Path(run)
     file = RECTIFIER if (folder / RECTIFIER).is_file() else BEST
+    if not (folder / file).is_file():
+        raise InputError(
+            f"data.rectifier {run}: no run folder with a trained rectifier; train one with "
+            "crnn-ctc train plates-rectify or text-rectify, and name its run folder"
+        )
     return TrainedRectifier(load_tensors(folder / file)[0])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from crnn_ctc import InputError, Reader
 from crnn_ctc.data.plate_views import labelled_plates
@@ -346,3 +346,9 @@ def test_a_picture_of_three_tones_is_no_padding(upright: bool) -> None:
     shown = Image.fromarray(picture if upright else picture.swapaxes(0, 1).copy())
     assert without_padding(shown) == (shown, (0, 0))
     assert Reader("plates-nano")(shown).confidence < 0.5
+
+
+def test_the_margin_of_text_on_plain_paper_is_no_padding() -> None:
+    paper = Image.new("RGB", (200, 60), "wheat")
+    ImageDraw.Draw(paper).text((100, 30), "B7-4093", "navy", ImageFont.load_default(20), "mm")
+    assert without_padding(paper) == (paper, (0, 0))

@@ -119,7 +119,25 @@ def without_padding(picture: Image.Image) -> tuple[Image.Image, tuple[int, int]]
         left = right = 0
     if min(w - left - right, h - top - bottom) < MIN_SIDE:
         return picture, (0, 0)
+    inner = rows[top : h - bottom, left : w - right]
+    sides = (
+        (top, rows[0, 0]),
+        (bottom, rows[-1, 0]),
+        (left, columns[0, 0]),
+        (right, columns[-1, 0]),
+    )
+    if any(width and _share_like(inner, ground) > _PAPER for width, ground in sides):
+        return picture, (0, 0)  # text on plain paper, whose margin belongs to it
     return picture.crop((left, top, w - right, h - bottom)), (left, top)
+
+
+_PAPER = 0.3
+"""Share of pixels with the colour of the margin from which a picture is ink on that ground."""
+
+
+def _share_like(pixels: NDArray[np.uint8], ground: NDArray[np.uint8]) -> float:
+    """Share of pixels (H, W, 3) that have the colour of ``ground``."""
+    return float((np.abs(pixels.astype(np.int16) - ground) <= NOISE).all(axis=2).mean())
 
 
 def _uniform(lines: NDArray[np.uint8]) -> int:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from crnn_ctc import Reader, __version__
 from crnn_ctc.benchmark.machine import processor
 from crnn_ctc.data.labelled import read_labelled
-from crnn_ctc.data.plate_views import read_corners
+from crnn_ctc.data.plate_pictures import read_corners
 from crnn_ctc.image import load
 from crnn_ctc.plates.scheme import plate_label
 

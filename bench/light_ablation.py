@@ -23,7 +23,8 @@ from PIL import Image
 from crnn_ctc import Reader, __version__
 from crnn_ctc.benchmark.machine import processor
 from crnn_ctc.data.labelled import read_labelled
-from crnn_ctc.data.plate_views import ViewSource, backgrounds, crop_plates, scene_plates
+from crnn_ctc.data.plate_pictures import backgrounds, crop_plates, scene_plates
+from crnn_ctc.data.plate_views import ViewSource
 from crnn_ctc.plates.scheme import plate_label
 from crnn_ctc.training.trained_rectifier import open_rectifier
 

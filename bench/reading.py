@@ -34,7 +34,7 @@ def main() -> None:
     network = (CRNN_Tiny(3, 48, 78) if plates else CRNN_Tiny(1, 32, 11)).eval()
     path = str(PLATE if plates else DIGITS)
     contenders = {
-        "model project, torch eager, its threads": lambda: milliseconds(
+        "upstream crnn-ctc, torch eager, its threads": lambda: milliseconds(
             lambda: read(network, path, plates), options.repeats
         )
     }

@@ -1,4 +1,4 @@
-"""Pictures a second in training CRNN_Tiny on digits: ours against the model project's way.
+"""Pictures a second in training CRNN_Tiny on digits: ours against upstream crnn-ctc's way.
 
 python bench/training.py --data DIR [--threads 2]
 """
@@ -112,7 +112,7 @@ def main() -> None:
         composing.append(time.perf_counter() - started)
     rows = in_turn(
         {
-            "model project: float32, Pillow, 4 workers": theirs(small, digits.labels),
+            "upstream crnn-ctc: float32, Pillow, 4 workers": theirs(small, digits.labels),
             "crnn-ctc, float32": ours(source, None),
             "crnn-ctc, bf16 (auto where the CPU has it)": ours(source, torch.bfloat16),
         },

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from crnn_ctc import InputError, Reader
-from crnn_ctc.data.plate_views import labelled_plates
+from crnn_ctc.data.plate_pictures import labelled_plates
 from crnn_ctc.rectify import UNIT, homography, project, rectify, without_padding
 from helpers.cli import run_cli
 from helpers.data import EXAMPLES
@@ -202,7 +202,7 @@ torch = pytest.importorskip("torch")
 
 
 def test_corners_of_a_manifest_are_checked() -> None:
-    from crnn_ctc.data.plate_views import read_corners
+    from crnn_ctc.data.plate_pictures import read_corners
 
     good = "10,20 110,22 108,52 9,50"
     np.testing.assert_array_equal(read_corners(good, "x.csv:2")[2], [108, 52])

@@ -35,6 +35,7 @@ from crnn_ctc.rectify import (
     homography,
     project,
     rectify,
+    straighten,
     without_padding,
 )
 
@@ -380,7 +381,7 @@ def _straighten(
             size = (card.height, card.width)
             close, quad = close_up(turned, corners, *size)
             near = quad.astype(np.float32)
-            straight = rectify(close, near, *size, two_rows, part.margin)
+            straight = straighten(close, near.astype(np.float64), *size, two_rows, part.margin)
             if back is not None:
                 shares = (shares - 0.5) @ np.array(back, np.float32) + np.float32(0.5)
                 corners = shares * np.array(ways[0][0].size, np.float32)

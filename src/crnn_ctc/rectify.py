@@ -57,6 +57,13 @@ def project(h: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.f
     return np.asarray(mapped[:, :2] / mapped[:, 2:], np.float64)
 
 
+def goes_round(corners: NDArray[np.floating]) -> bool:
+    """Whether corners (4, 2) go round clockwise and enclose a convex area; False for NaN."""
+    sides = np.roll(corners, -1, 0) - corners
+    after = np.roll(sides, -1, 0)
+    return bool((sides[:, 0] * after[:, 1] - sides[:, 1] * after[:, 0] > 0).all())
+
+
 def aspect(corners: Corners) -> float:
     """Width over height of a quadrilateral, by the lengths of its sides."""
     top, right, bottom, left = np.linalg.norm(np.roll(corners, -1, 0) - corners, axis=1).tolist()
@@ -84,7 +91,19 @@ def rectify(
         two_rows: whether the plate has two rows.
         margin: see :data:`MARGIN`.
     """
-    picture, quad = close_up(picture, corners, height, width)
+    close, quad = close_up(picture, corners, height, width)
+    return straighten(close, quad, height, width, two_rows, margin)
+
+
+def straighten(
+    picture: Image.Image,
+    quad: NDArray[np.float64],
+    height: int,
+    width: int,
+    two_rows: bool = False,
+    margin: float = MARGIN,
+) -> NDArray[np.uint8]:
+    """As :func:`rectify`, of a picture that :func:`close_up` made, with the corners in it."""
     to_picture = homography(UNIT, quad)
     if not two_rows:
         return _sample(

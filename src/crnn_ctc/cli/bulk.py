@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crnn_ctc.cli.extras import needs
-from crnn_ctc.cli.model_options import Device, Find, FindOption
+from crnn_ctc.cli.model_options import Device, Find, FindOption, Known, MinConfidence
 from crnn_ctc.cli.output import REFUSED, counted
 from crnn_ctc.cli.progress import track
 from crnn_ctc.cli.str_enum import StrEnum
@@ -63,16 +63,8 @@ def bulk(
             "by default those of the model.",
         ),
     ] = None,
-    known: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Answer only texts of this list, one per line."),
-    ] = None,
-    min_confidence: Annotated[
-        float,
-        typer.Option(
-            metavar="P", help="Refuse readings with a confidence below this, from 0 to 1."
-        ),
-    ] = 0.0,
+    known: Known = None,
+    min_confidence: MinConfidence = 0.0,
     find: Find = FindOption.AUTO,
 ) -> None:
     """Read very many pictures into Parquet files.

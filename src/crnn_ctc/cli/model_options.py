@@ -23,6 +23,17 @@ Device = Annotated[
 ]
 
 
+Known = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Answer only texts of this list, one per line."),
+]
+
+MinConfidence = Annotated[
+    float,
+    typer.Option(metavar="P", help="Refuse readings with a confidence below this, from 0 to 1."),
+]
+
+
 class FindOption(StrEnum):
     """Which pictures are searched for plates; see :data:`crnn_ctc.find.photo.Find`."""
 

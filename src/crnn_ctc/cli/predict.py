@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crnn_ctc.cli.model_options import Device, Find, FindOption
+from crnn_ctc.cli.model_options import Device, Find, FindOption, MinConfidence
 from crnn_ctc.cli.output import REFUSED, counted
 from crnn_ctc.cli.printers import OutputFormat, printer_for
 from crnn_ctc.cli.progress import track as progress
@@ -84,12 +84,7 @@ def predict(
             help="Number of next most probable texts in the JSON output.",
         ),
     ] = 0,
-    min_confidence: Annotated[
-        float,
-        typer.Option(
-            metavar="P", help="Refuse readings with a confidence below this, from 0 to 1."
-        ),
-    ] = 0.0,
+    min_confidence: MinConfidence = 0.0,
     find: Find = FindOption.AUTO,
     track: Annotated[
         bool,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crnn_ctc.cli.extras import needs
-from crnn_ctc.cli.model_options import Device
+from crnn_ctc.cli.model_options import Device, Known, MinConfidence
 from crnn_ctc.cli.output import counted
 from crnn_ctc.cli.str_enum import StrEnum
 from crnn_ctc.errors import InputError
@@ -61,16 +61,8 @@ def watch(
         Path | None,
         typer.Option(metavar="DIR", help="Folder for the best frame of each vehicle."),
     ] = None,
-    known: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Answer only texts of this list, one per line."),
-    ] = None,
-    min_confidence: Annotated[
-        float,
-        typer.Option(
-            metavar="P", help="Refuse readings with a confidence below this, from 0 to 1."
-        ),
-    ] = 0.0,
+    known: Known = None,
+    min_confidence: MinConfidence = 0.0,
     webhook: Annotated[
         str | None,
         typer.Option(metavar="URL", help="URL that each accepted vehicle is posted to, as JSON."),

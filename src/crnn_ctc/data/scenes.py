@@ -15,6 +15,7 @@ from PIL import Image
 from crnn_ctc.data.ccpd import find_pictures, parse_name
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import names_picture
+from crnn_ctc.rectify import goes_round
 
 
 @dataclass(frozen=True)
@@ -138,10 +139,7 @@ def _box(left: float, top: float, right: float, bottom: float) -> NDArray[np.flo
 
 def _checked(corners: NDArray[np.float32], where: str) -> NDArray[np.float32]:
     """The corners, if they go round clockwise and enclose something."""
-    sides = np.roll(corners, -1, 0) - corners
-    following = np.roll(sides, -1, 0)
-    turns = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
-    if not np.isfinite(corners).all() or turns.min() <= 0:
+    if not goes_round(corners):
         raise InputError(
             f"{where}: the corners are no convex quadrilateral in the order tl, tr, br, bl; "
             "correct them or leave them out"

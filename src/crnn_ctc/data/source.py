@@ -189,13 +189,20 @@ def _crops(
         weighted = [([name], weight) for name, weight in sorted(data.train.items())]
     else:
         weighted = [(_names(data.train), 1.0)]
+    behind_rectifier = recipe.rectifier is not None  # which wants pictures as they are, not packed
     pools = []
-    trained = LabelTally()
+    trained, trained_samples = LabelTally(), []
     for names, weight in weighted:
-        crops = _read(recipe, [folder / name for name in names], trained)
-        pools.append(Pool(np.asarray(crops.images), crops.texts, weight))
-    held_labels = LabelTally()
-    held = _read(recipe, [folder / name for name in _names(data.validation)], held_labels)
+        paths = [folder / name for name in names]
+        samples = _samples(recipe, paths, trained)
+        trained_samples += samples
+        if not behind_rectifier:
+            crops = _packed(recipe, samples, paths)
+            pools.append(Pool(np.asarray(crops.images), crops.texts, weight))
+    held_labels, paths = LabelTally(), [folder / name for name in _names(data.validation)]
+    held_samples = _samples(recipe, paths, held_labels)
+    if not behind_rectifier:
+        held = _packed(recipe, held_samples, paths)
     for tally, what in ((trained, "training"), (held_labels, "validation")):
         for line in tally.sources():
             _LOG.info("%s %s", what, line)
@@ -206,7 +213,7 @@ def _crops(
         if rare := rare_line(trained):
             _LOG.warning("warning: %s", rare)
         if data.rectifier:
-            return _rectified_crops(recipe, data, folder)
+            return _rectified_crops(recipe, data, trained_samples, held_samples)
         return PlateSource(pools, None, 0.0, data.balance, data.augment, recipe.seed), held
 
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
@@ -236,15 +243,14 @@ def _crops(
 
 
 def _views(recipe: Recipe, data: PlateViewsData, folder: Path) -> tuple[Source, Validation]:
-    from crnn_ctc.data.plate_views import (
-        RectifiedSource,
-        ViewSource,
+    from crnn_ctc.data.plate_pictures import (
         backgrounds,
         ccpd_plates,
         crop_plates,
         rectified_set,
         scene_plates,
     )
+    from crnn_ctc.data.plate_views import RectifiedSource, ViewSource
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
     from crnn_ctc.training.trained_rectifier import open_rectifier
 
@@ -288,24 +294,16 @@ def _views(recipe: Recipe, data: PlateViewsData, folder: Path) -> tuple[Source, 
     return source, Validation(images, texts)
 
 
-def _rectified_crops(recipe: Recipe, data: LabelledData, folder: Path) -> tuple[Source, Validation]:
+def _rectified_crops(
+    recipe: Recipe, data: LabelledData, trained: list[Labelled], held: list[Labelled]
+) -> tuple[Source, Validation]:
     """Random views of labelled pictures, straightened by a rectifier."""
-    from crnn_ctc.data.plate_views import (
-        RectifiedSource,
-        ViewSource,
-        crop_plates,
-        imagined_backgrounds,
-        rectified_set,
-    )
+    from crnn_ctc.data.plate_pictures import crop_plates, imagined_backgrounds, rectified_set
+    from crnn_ctc.data.plate_views import RectifiedSource, ViewSource
     from crnn_ctc.training.trained_rectifier import open_rectifier
 
     assert data.rectifier is not None
     rectifier, size = open_rectifier(data.rectifier), recipe.input
-    form = normaliser(recipe.characters, recipe.plates)
-    trained, held = (
-        [s for name in _names(names) for s in read_labelled(folder / name, normalise=form)]
-        for names in (data.train, data.validation)
-    )
     plates = crop_plates(trained, rectifier, own_aspect=True)
     grounds = imagined_backgrounds(recipe.seed)
     views = ViewSource(plates, None, grounds, 0.0, data.balance, recipe.seed)
@@ -337,13 +335,8 @@ def _names(sources: Names | Sources) -> list[str]:
     return [sources] if isinstance(sources, str) else list(sources)
 
 
-def _read(recipe: Recipe, paths: list[Path], tally: LabelTally) -> Validation:
-    """The labelled crops of manifests and folders, as the recipe's network takes them."""
-    import platformdirs
-
-    from crnn_ctc.data.packed import Size, pack
-
-    size = recipe.input
+def _samples(recipe: Recipe, paths: list[Path], tally: LabelTally) -> list[Labelled]:
+    """The labelled crops of manifests and folders, whose labels the recipe's network can spell."""
     form = normaliser(recipe.characters, recipe.plates)
     samples = [
         sample
@@ -351,6 +344,16 @@ def _read(recipe: Recipe, paths: list[Path], tally: LabelTally) -> Validation:
         for sample in tally.watch(path, read_labelled(path, normalise=form))
     ]
     _check(samples, recipe)
+    return samples
+
+
+def _packed(recipe: Recipe, samples: list[Labelled], paths: list[Path]) -> Validation:
+    """Labelled crops as the recipe's network takes them."""
+    import platformdirs
+
+    from crnn_ctc.data.packed import Size, pack
+
+    size = recipe.input
     packed = pack(
         samples,
         Size(size.height, size.width, size.channels, recipe.data.ink),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class CornersData(Section):
-    """Plates with corners; see :mod:`crnn_ctc.data.plate_views`."""
+    """Plates with corners; see :mod:`crnn_ctc.data.plate_pictures`."""
 
     scenes: str | None = None
     """Manifest of whole photographs with a column ``corners``, relative to the data folder."""

@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from crnn_ctc.data.plate_views import (
-    ViewSource,
+from crnn_ctc.data.plate_pictures import (
     backgrounds,
     ccpd_plates,
     imagined_backgrounds,
     labelled_plates,
     scene_plates,
 )
+from crnn_ctc.data.plate_views import ViewSource
 from crnn_ctc.data.views import Plate
 from crnn_ctc.image import fit as fit_picture
 from crnn_ctc.net.network import scale_pixels

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from crnn_ctc.data.digits import Digits, enlarge, load_digits
-from crnn_ctc.data.sequences import Protocol, SequenceSource, protocol
+from crnn_ctc.data.sequences import Protocol, SequenceSource, protocol, thicken
 from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.distortion import distort, warp
 from helpers.data import printed_digits
@@ -110,6 +111,27 @@ def test_processes_share_a_batch(digits: Digits) -> None:
     parts = [source.batch(0, 16, slice(start, start + 4)) for start in range(0, 16, 4)]
     np.testing.assert_array_equal(np.concatenate([p[0] for p in parts]), whole)
     assert [text for p in parts for text in p[1]] == texts
+
+
+def test_pens_change_strokes_and_nothing_else_of_a_batch(digits: Digits) -> None:
+    plain = SequenceSource(digits, 5, 7, clean=0.2, elastic=1.5, shear=0.2)
+    other = replace(plain, bent=1.0, stretch=0.2, stroke=0.8)
+    images, texts = plain.batch(3, 16)
+    redrawn, same = other.batch(3, 16)
+    assert same == texts
+    assert not np.array_equal(redrawn, images)
+    parts = [other.batch(3, 16, slice(start, start + 8))[0] for start in (0, 8)]
+    np.testing.assert_array_equal(np.concatenate(parts), redrawn)
+
+
+def test_strokes_become_thicker_and_thinner(digits: Digits) -> None:
+    still, thick, thin = (
+        thicken(digits.images, np.full(len(digits), amount, np.float32)) for amount in (0, 1, -1)
+    )
+    np.testing.assert_array_equal(still, digits.images)
+    assert (thick >= still).all()
+    assert (thin <= still).all()
+    assert thin.sum() < still.sum() < thick.sum()
 
 
 def test_labels_are_those_of_the_pictures(digits: Digits) -> None:

@@ -60,8 +60,9 @@ def texts(labels: NDArray[np.uint8]) -> list[str]:
 class SequenceSource:
     """Training batches: a function of seed and step, of nothing else.
 
-    Half of the distorted rows have their digits slanted and bent before the distortion that the
-    test has too: writers differ by more than the training digits show.
+    A share of the distorted rows have their digits slanted, stretched, bent, and drawn with another
+    stroke before the distortion that the test has too: writers differ by more than the training
+    digits show.
 
     Args:
         digits: digits that rows are composed of.
@@ -70,6 +71,9 @@ class SequenceSource:
         clean: share of the rows that are not distorted.
         elastic: pixels of smooth local displacement, at most, either way (Simard et al. 2003).
         shear: slant, pixels in x per pixel in y, at most, either way.
+        bent: share of the distorted rows that these change.
+        stretch: change of width and of height, each by itself, at most, either way.
+        stroke: how thick or thin a stroke may become: 1 is a pixel on either side.
     """
 
     digits: Digits
@@ -78,6 +82,9 @@ class SequenceSource:
     clean: float = 0.0
     elastic: float = 0.0
     shear: float = 0.0
+    bent: float = 0.5
+    stretch: float = 0.0
+    stroke: float = 0.0
 
     @property
     def pictures(self) -> int:
@@ -97,17 +104,29 @@ class SequenceSource:
         chosen = (u[..., 0] * len(self.digits)).astype(np.int64)
         single = self.digits.images[chosen].reshape(-1, SIZE, SIZE)
         distorted = np.repeat(u[:, 0, 6] >= self.clean, s)  # a row as a whole
-        bent = distorted & np.repeat(u[:, 0, 7] < 0.5, s)
+        bent = distorted & np.repeat(u[:, 0, 7] < self.bent, s)
         flat = u.reshape(n * s, -1)
         if self.elastic or self.shear:
-            single[bent] = self._bend(single[bent], flat[bent, 8:])
+            # a stream of their own: what recipes without them draw stays as it was
+            pen = uniforms(self.seed, _PENS + step, (size, self.per_sequence, 3))[part]
+            single[bent] = self._bend(single[bent], flat[bent, 8:], pen.reshape(n * s, 3)[bent])
         single[distorted] = distort(single[distorted], flat[distorted, 1:6])
         return rows(single.reshape(n, s, SIZE, SIZE)), texts(self.digits.labels[chosen])
 
-    def _bend(self, images: NDArray[np.uint8], u: NDArray[np.float64]) -> NDArray[np.uint8]:
+    def _bend(
+        self, images: NDArray[np.uint8], u: NDArray[np.float64], pen: NDArray[np.float64]
+    ) -> NDArray[np.uint8]:
         either = (2 * u - 1).astype(np.float32)
+        pen = (2 * pen - 1).astype(np.float32)
+        if self.stroke:
+            images = thicken(images, (pen[:, 2] * self.stroke).astype(np.float32))
         pushes = either[:, 1:].reshape(-1, 2, _KNOTS, _KNOTS) * np.float32(self.elastic)
-        displacement = (_SMOOTH @ pushes @ _SMOOTH.T * ONE).astype(np.int32)
+        moved = _SMOOTH @ pushes @ _SMOOTH.T
+        if self.stretch:
+            stretched = pen[:, :2, None] * np.float32(self.stretch) * _FROM_CENTRE
+            moved[:, 0] += stretched[:, 0, None, :]
+            moved[:, 1] += stretched[:, 1, :, None]
+        displacement = (moved * ONE).astype(np.int32)
         return warp(
             images,
             np.zeros(len(images)),
@@ -116,8 +135,32 @@ class SequenceSource:
         )
 
 
+def thicken(images: NDArray[np.uint8], amount: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Light strokes made thicker or thinner.
+
+    Args:
+        images: uint8 (M, 32, 32).
+        amount: float32 (M,), -1 to 1: the share of the way to the brightest of each pixel and its
+            four neighbours, or, below 0, to the darkest.
+    """
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    around = (padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:])
+    end = images.copy()
+    more = amount > 0
+    for neighbours in around:
+        end[more] = np.maximum(end[more], neighbours[more])
+        end[~more] = np.minimum(end[~more], neighbours[~more])
+    share = np.abs(amount)[:, None, None]
+    return np.asarray(images + share * (end.astype(np.float32) - images), np.uint8)
+
+
+_PENS = 2**40
+"""Stream of stretch and stroke, beyond the steps of any run."""
+
 _KNOTS = 4
 """Random pushes along each side of a digit, spread smoothly over the pixels between."""
 
 _places = np.linspace(0, _KNOTS - 1, SIZE, dtype=np.float32)
 _SMOOTH = np.maximum(0, 1 - np.abs(_places[:, None] - np.arange(_KNOTS, dtype=np.float32)))
+
+_FROM_CENTRE = np.arange(SIZE, dtype=np.float32) - np.float32((SIZE - 1) / 2)

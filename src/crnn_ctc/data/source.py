@@ -146,7 +146,15 @@ def with_images(recipe: Recipe, folder: Path) -> Recipe:
 def _digits(recipe: Recipe, data: DigitsData, folder: Path) -> tuple[Source, Validation]:
     train, held = hold_out(load_digits(folder, "train"), data.validation)
     source = SequenceSource(
-        train, data.per_sequence, recipe.seed, data.clean, data.elastic, data.shear
+        train,
+        data.per_sequence,
+        recipe.seed,
+        data.clean,
+        data.elastic,
+        data.shear,
+        data.bent,
+        data.stretch,
+        data.stroke,
     )
     images, texts = protocol(held, "distorted", data.validation_sequences, data.per_sequence)
     return source, Validation(images, texts)

@@ -51,6 +51,12 @@ class DigitsData(Section):
     """Largest local displacement of elastic distortion, in pixels."""
     shear: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Largest slant, in pixels of x per pixel of y."""
+    bent: Share = 0.5
+    """Share of the distorted rows whose digits are also slanted, bent, stretched and redrawn."""
+    stretch: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Largest change of a digit's width, and of its height, as a share of it."""
+    stroke: Share = 0.0
+    """Largest change of a stroke's thickness: 1 is a pixel on either side."""
     validation: Annotated[float, Field(gt=0, le=0.5)] = 0.03
     """Share of the digits that is held out for validation."""
     validation_sequences: Positive = 2_000

@@ -51,7 +51,9 @@ def test_a_scheme_agrees_with_itself(scheme: object) -> None:
 def test_regions_and_look_alikes() -> None:
     assert CHINA.region("皖AY0D83") == "皖"
     assert CHINA.region("使014578") == CHINA.region("") == "other"
-    assert CHINA.suspicion("危险品") is None
+    assert CHINA.suspicion("危险品") is CHINA.suspicion("WJ07X0230") is None
+    assert CHINA.suspicion("WJ07X023") is None  # eight characters, as 2012's have
+    assert CHINA.suspicion("皖A12345678") == "10 characters, plates have 7 or 8"
     assert CHINA.mistaken({"I", "O", "x"}) == "plates have no I and O: 1 and 0?"
     assert SPAIN.mistaken({"Q"}) == "plates have no Q: 0?"
     assert SPAIN.mistaken({"é"}) == ""

@@ -23,7 +23,7 @@ from PIL import Image
 from crnn_ctc.drawing.typeface import HAN_FACES, LATIN_FACES
 from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.contact_sheet import contact_sheet
-from crnn_ctc.synthesis.face import MARGIN, draw_face
+from crnn_ctc.synthesis.face import MARGIN, character_centres, draw_face
 from crnn_ctc.synthesis.glyphs import (
     HAN,
     LATIN,
@@ -37,10 +37,11 @@ from crnn_ctc.synthesis.scene import Cut, _view
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import ISSUERS, KIND_WEIGHTS, NEWER, PROVINCES, Draws, PlateText
 
-TEXTS = "1392ef150c7326c932f69f8a9e9925818f1e4b50c48e65d27301a8b75a58d33e"
+TEXTS = "e8069b6f4252debe2301af63945086a1c2226120572cc4dab0e87b37ba52534f"
 
 LENGTHS = dict.fromkeys(KIND_WEIGHTS, 7) | {
     **dict.fromkeys(("green", "green_large", "emergency", "armed_police", "farm"), 8),
+    "armed_police_old": 9,
     "hazard": 3,
 }
 LAST = {
@@ -113,6 +114,9 @@ def test_every_text_obeys_its_kind(seed: int, i: int) -> None:
     elif kind == "armed_police":
         assert text[:2] == "WJ"
         assert text[2] in PROVINCES
+    elif kind == "armed_police_old":
+        assert text[:2] == "WJ"
+        assert (text[2:4] + text[5:]).isdigit()
     elif kind == "army":
         assert set(text[:2]) <= set(LATIN[10:])
         assert text[2:].isdigit()
@@ -163,7 +167,8 @@ def test_evenly_means_each_kind_of_each_province_in_turn() -> None:
         plates = [source.text(i) for i in range(start, start + cells)]
         assert set(Counter(plate.kind for plate in plates).values()) == {len(PROVINCES)}
         for kind in KIND_WEIGHTS.keys() - {
-            *("cross_border", "embassy", "airport", "hazard", "army", "armed_police")
+            *("cross_border", "embassy", "airport", "hazard", "army"),
+            *("armed_police", "armed_police_old"),
         }:
             provinces = [plate.text[0] for plate in plates if plate.kind == kind]
             assert sorted(provinces) == sorted(PROVINCES)
@@ -336,3 +341,32 @@ def test_what_cannot_be_read_is_the_wrong_way_round_or_no_plate() -> None:
     scenery = one_row.unreadable(3)
     assert (scenery.shape, scenery.dtype) == ((48, 168, 3), np.uint8)
     assert not np.array_equal(scenery, one_row.unreadable(6))
+
+
+def test_small_characters_of_old_armed_police_plates_stand_low() -> None:
+    centres = character_centres("WJ07X0230")
+    x, y = zip(*centres, strict=True)
+    assert list(x) == sorted(x)
+    assert x[0] > 0.04
+    assert x[-1] < 0.96
+    assert [round(row - y[0], 2) for row in y] == [0, 0, 0.16, 0.16, 0, 0, 0, 0, 0]
+
+
+def test_the_upper_row_of_agricultural_plates_varies_about_its_centres() -> None:
+    centres = np.array(character_centres("皖1946673", two_rows=True))
+    assert (centres[:3, 1] < 0.38).all()
+    assert (centres[3:, 1] > 0.5).all()
+    faces = [
+        draw_face(PlateText("皖1946673", "farm"), Style(), Draws(uniforms(1, i, (60,))))
+        for i in range(12)
+    ]
+    gaps = set()
+    for face in faces:
+        left, top = MARGIN * SCALE, MARGIN * SCALE
+        upper = face.layers[round(top) + 8 : round(top + 78 * SCALE), :, 0].max(0) > 200
+        inside = np.flatnonzero(upper[round(left) + 20 : -round(left) - 20]) + 20
+        at = inside / (face.width * SCALE)
+        gaps.add(round(float(np.diff(inside).max())))
+        for centre in centres[:3, 0]:
+            assert np.abs(at - centre).min() < 0.06
+    assert len(gaps) > 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crnn_ctc.alphabet import PLATES
-from crnn_ctc.plates.rules import PARTS, named_kind, plate_pattern
+from crnn_ctc.plates.rules import PARTS, named_kind, pattern, plate_pattern
 from crnn_ctc.plates.scheme import PlateScheme
 from crnn_ctc.plates.text import with_dot
 
@@ -13,7 +13,7 @@ CHINA = PlateScheme(
     characters=PLATES.characters,
     pattern=plate_pattern,
     lengths=frozenset({7, 8}),
-    irregular=frozenset({"危险品"}),  # on a board of its own, without a number
+    irregular="|".join(pattern(kind) for kind in ("hazard", "armed_police_old")),
     lookalikes=(("I", "1"), ("O", "0")),
     regions=PARTS["province"].strip("[]"),
     region_name="province",

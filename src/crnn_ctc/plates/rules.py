@@ -46,11 +46,12 @@ KINDS: Mapping[str, str] = {
     "police_o": "<province>O<four>警",
     "emergency": "<province><letter><digit>{4}应急",
     "armed_police": "WJ<province><digit>{4}(<digit>|<letter>)",
+    "armed_police_old": "WJ<digit>{2}(<digit>|<letter>)<digit>{4}",
     "army": "<letter>{2}<digit>{5}",
     "farm": "<province><digit>{2}<four>(<digit>|<letter>)",
 }
 
-_NEWER = ("letter_o", "police_o", "emergency", "armed_police", "army", "farm")
+_NEWER = ("letter_o", "police_o", "emergency", "armed_police", "armed_police_old", "army", "farm")
 """Kinds that models of the alphabet PLATES, 0.1's among them, were not trained on."""
 
 

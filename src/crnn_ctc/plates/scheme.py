@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class PlateScheme:
             which may lack characters of rare kinds. It should match the empty text too: a picture
             need not show a plate.
         lengths: usual lengths of a plate's text, in characters.
-        irregular: plates of other lengths.
+        irregular: regular expression of plates of other lengths; empty where there are none.
         lookalikes: letters that no plate has, and the characters they are mistaken for.
         regions: first characters that name a region; empty where plates name none.
         region_name: what such a region is called, such as ``province``.
@@ -58,7 +59,7 @@ class PlateScheme:
     characters: str
     pattern: Callable[[Alphabet], str]
     lengths: frozenset[int]
-    irregular: frozenset[str] = frozenset()
+    irregular: str = ""
     lookalikes: tuple[tuple[str, str], ...] = ()
     regions: str = ""
     region_name: str = "region"
@@ -76,7 +77,7 @@ class PlateScheme:
 
     def suspicion(self, text: str) -> str | None:
         """Why a label is hardly a plate, in words; None where it may be one."""
-        if not text or len(text) in self.lengths or text in self.irregular:
+        if not text or len(text) in self.lengths or re.fullmatch(self.irregular, text):
             return None
         usual = " or ".join(map(str, sorted(self.lengths)))
         return f"{len(text)} characters, plates have {usual}"

@@ -28,7 +28,7 @@ _GREEN: tuple[Kind, ...] = ("green", "green_large")
 _WIDE: tuple[Kind, ...] = (*_GREEN, "emergency", "armed_police")
 """Kinds of eight characters: 480 mm wide."""
 #: After which character the dot stands, where it is not the second.
-_DOT_AFTER: dict[Kind, int] = {"police": 1}
+_DOT_AFTER: dict[Kind, int] = {"police": 1, "armed_police": 3}
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ def draw_face(plate: PlateText, style: Style, draws: Draws) -> Face:
 
     accent: tuple[float, float] | None = None
     placed, dot = _places(plate)
+    if kind == "farm":
+        placed = _varied_farm(placed, draws)
     lift = draws.between(-1, 1)
     for place, character in zip(placed, plate.text, strict=True):
         mask = glyph(style, character, place.slot)
@@ -75,7 +77,9 @@ def draw_face(plate: PlateText, style: Style, draws: Draws) -> Face:
             accent = (accent[0] if accent else x - 2.0, x + w + 2.0)
     if dot is not None and draws.chance(0.93):
         at = (round(_pixel(dot[0])), round(_pixel(dot[1])))
-        if kind in _GREEN:  # an emblem, pale and of several colours
+        if kind == "armed_police_old":
+            cv2.circle(detail, at, round(9 * SCALE), 70, -1, cv2.LINE_AA)
+        elif kind in _GREEN:  # an emblem, pale and of several colours
             cv2.ellipse(ink, at, (round(9 * SCALE), round(12 * SCALE)), 0, 0, 300, 130, 3)
             cv2.circle(detail, at, round(7 * SCALE), 170, -1, cv2.LINE_AA)
         else:
@@ -98,10 +102,16 @@ class _Place:
 def _places(plate: PlateText) -> tuple[list[_Place], tuple[float, float] | None]:
     """Where the characters stand, and the dot."""
     kind, text = plate.kind, plate.text
-    if kind == "farm":
-        upper = [_Place(80 + 100 * k, 15, "upper") for k in range(3)]
+    if kind == "farm":  # NY 345.1: a province, then the two digits of the place that issued it
+        upper = [
+            _Place(x, 15, slot) for x, slot in ((80, "upper"), (229, "number"), (307, "number"))
+        ]
         pitch = (440 - 2 * 27.5 - SLOTS["lower"][0]) / 4
         return upper + [_Place(27.5 + pitch * k, 90, "lower") for k in range(5)], None
+    if kind == "armed_police_old":  # 2004 and 2007: the place is two small digits below an emblem
+        initials = [_Place(9, 25, "initial"), _Place(52, 25, "initial")]
+        small = [_Place(98, 70, "small"), _Place(132, 70, "small")]
+        return initials + small + [_Place(170 + 53 * k, 25, "row") for k in range(5)], (129, 46)
     if kind in TWO_ROW:
         pitch = (440 - 2 * 27.5 - SLOTS["lower"][0]) / (len(text) - 3)
         upper = [_Place(107.5, 15, "upper"), _Place(252.5, 15, "upper")]
@@ -112,8 +122,6 @@ def _places(plate: PlateText) -> tuple[list[_Place], tuple[float, float] | None]
     slot: Slot = "green" if kind in _WIDE else "row"
     gap, dot_gap, width = (9, 49, 480) if kind in _WIDE else (12, 34, 440)
     dot_after = _DOT_AFTER.get(kind, 2)
-    if kind == "armed_police":
-        dot_after = 3
     if kind == "embassy":
         dot_after = 4 if text[0] == "使" else 3
     step = SLOTS[slot][0]
@@ -131,12 +139,24 @@ def _places(plate: PlateText) -> tuple[list[_Place], tuple[float, float] | None]
     return places, dot
 
 
+def _varied_farm(places: list[_Place], draws: Draws) -> list[_Place]:
+    """The upper row as provinces make it: its digits narrow or wide, further apart or closer."""
+    province, *digits = places[:3]
+    shift = draws.between(-12, 12)
+    wide = draws.chance(0.3)
+    slot: Slot = "upper" if wide else "number"
+    x = digits[0].x + shift - (8 if wide else 0)
+    step = SLOTS["upper"][0] + 8 if wide else digits[1].x - digits[0].x
+    row = [_Place(x + step * k, digits[0].y, slot) for k in range(2)]
+    return [_Place(province.x - shift, province.y, province.slot), *row, *places[3:]]
+
+
 def kind_of(text: str, two_rows: bool = False) -> Kind:
     """The kind whose characters stand as those of ``text`` do: by its length and its marks."""
     if two_rows:
         return "farm" if len(text) == 8 else "yellow_two_row"
     if text.startswith("WJ"):
-        return "armed_police"
+        return "armed_police" if len(text) == 8 else "armed_police_old"
     if text == "危险品":
         return "hazard"
     if "使" in text:
@@ -159,7 +179,7 @@ def character_centres(text: str, two_rows: bool = False) -> tuple[tuple[float, f
     kind = kind_of(text, two_rows)
     width = 480 if kind in _WIDE else 440
     height = 220 if kind in TWO_ROW else 140
-    if not 3 <= len(text) <= 8 or (two_rows and len(text) < 5):
+    if not 3 <= len(text) <= 9 or (two_rows and len(text) < 5):
         return tuple(((k + 0.5) / len(text), 0.5) for k in range(len(text)))
     places, _ = _places(PlateText(text, kind))
     return tuple(
@@ -174,6 +194,7 @@ _ACCENTS: dict[Kind, str] = {
     "consulate": "领",
     "emergency": "应急",
     "armed_police": "WJ",
+    "armed_police_old": "WJ",
 }
 
 

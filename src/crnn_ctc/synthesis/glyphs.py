@@ -22,8 +22,9 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.image import FORMATS
 from crnn_ctc.synthesis.strokes import draw_strokes
 
-Slot = Literal["row", "green", "upper", "lower"]
-"""Where a character stands: a one-row plate, a new-energy one, a row of a two-row plate."""
+Slot = Literal["row", "green", "upper", "lower", "number", "initial", "small"]
+"""Where a character stands: a one-row plate, a new-energy one, a row of a two-row plate, a digit of
+an agricultural plate's upper row, large and small characters of an old armed-police plate."""
 
 #: Width and height of a character, millimetres (GA36-2018).
 SLOTS: dict[Slot, tuple[float, float]] = {
@@ -31,6 +32,9 @@ SLOTS: dict[Slot, tuple[float, float]] = {
     "green": (43, 90),
     "upper": (80, 60),
     "lower": (65, 110),
+    "number": (45, 60),
+    "initial": (40, 90),
+    "small": (30, 45),
 }
 SCALE = 0.6
 """Pixels a millimetre of a plate's face, before it is seen from anywhere."""
@@ -48,6 +52,9 @@ _PREFIXES: dict[Slot, tuple[str, ...]] = {
     "green": ("green", "140"),
     "upper": ("220_up", "220", "140"),
     "lower": ("220_down", "220", "140"),
+    "number": ("140",),
+    "initial": ("140",),
+    "small": ("140",),
 }
 
 
@@ -88,7 +95,8 @@ def glyph(style: Style, character: str, slot: Slot) -> NDArray[np.uint8]:
     elif style.latin is not None:
         mask = _boxed(_typeset(style.latin, character), width, height)
     else:
-        mask = draw_strokes(character, SLOTS[slot], (width, height), style.weight, slot == "green")
+        pen = style.weight * (0.6 if slot == "small" else 1.0)
+        mask = draw_strokes(character, SLOTS[slot], (width, height), pen, slot == "green")
     mask.setflags(write=False)  # it is shared
     return mask
 

@@ -44,6 +44,7 @@ _PAINTS: dict[Kind, tuple[_Colour, _Colour]] = {
     "airport": ((0.05, 0.42, 0.25), (0.95, 0.95, 0.95)),
     "emergency": ((0.95, 0.95, 0.95), (0.08, 0.08, 0.09)),
     "armed_police": ((0.95, 0.95, 0.95), (0.08, 0.08, 0.09)),
+    "armed_police_old": ((0.95, 0.95, 0.95), (0.08, 0.08, 0.09)),
     "army": ((0.95, 0.95, 0.95), (0.08, 0.08, 0.09)),
     "farm": ((0.05, 0.42, 0.25), (0.95, 0.95, 0.95)),
 }
@@ -53,7 +54,7 @@ COLOURS: dict[Kind, str] = {
     **dict.fromkeys(("yellow", "yellow_two_row", "trailer", "coach", "hazard"), "yellow"),
     **dict.fromkeys(("green", "green_large", "airport", "farm"), "green"),
     "blue": "blue",
-    **dict.fromkeys(("police", "emergency", "armed_police", "army"), "white"),
+    **dict.fromkeys(("police", "emergency", "armed_police", "armed_police_old", "army"), "white"),
 }
 _RED = (0.92, 0.13, 0.14)
 _YELLOW = (0.97, 0.80, 0.25)

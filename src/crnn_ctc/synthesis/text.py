@@ -18,7 +18,7 @@ from crnn_ctc.errors import InputError
 Kind = Literal[
     "blue", "yellow", "yellow_two_row", "trailer", "green", "green_large", "police",
     "coach", "cross_border", "consulate", "embassy", "foreign", "airport", "hazard",
-    "emergency", "armed_police", "army", "farm",
+    "emergency", "armed_police", "armed_police_old", "army", "farm",
 ]  # fmt: skip
 
 TWO_ROW: tuple[Kind, ...] = ("yellow_two_row", "trailer", "farm")
@@ -42,6 +42,7 @@ KIND_WEIGHTS: Mapping[Kind, float] = {
     "hazard": 0.005,
     "emergency": 0.01,
     "armed_police": 0.01,
+    "armed_police_old": 0.005,
     "army": 0.01,
     "farm": 0.015,
 }
@@ -97,6 +98,8 @@ _ANY_LETTER = 0.1  # issuing letters beyond the table: new ones appear
 
 _MAY_HAVE_O: tuple[Kind, ...] = ("blue", "yellow", "yellow_two_row", "police")
 _ARMY = "VZHKEBSLNGCJP"
+_CORPS = "XBTSHJD"
+"""Letters of the armed police's branches: fire brigade, border guard, traffic, and so on."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,13 @@ def pick(cumulative: Sequence[float], u: float) -> int:
     return min(bisect_right(cumulative, u), len(cumulative) - 1)
 
 
-NEWER: tuple[Kind, ...] = ("emergency", "armed_police", "army", "farm")
+NEWER: tuple[Kind, ...] = (
+    "emergency",
+    "armed_police",
+    "armed_police_old",
+    "army",
+    "farm",
+)
 """Kinds that models of the alphabet ``PLATES``, those of 0.1, were not trained on."""
 
 
@@ -207,8 +216,12 @@ def draw_text(draws: Draws, kind: Kind, province: str, letter_o: bool = True) ->
     elif kind == "emergency":
         text = province + draws.one_of("SX") + _serial(draws, 4, 0) + "应急"
     elif kind == "armed_police":
-        last = draws.one_of("XBTSHJD") if draws.chance(0.4) else draws.one_of(_DIGITS)
+        last = draws.one_of(_CORPS) if draws.chance(0.4) else draws.one_of(_DIGITS)
         text = "WJ" + province + _serial(draws, 4, 0) + last
+    elif kind == "armed_police_old":
+        corps = _CORPS if draws.chance(0.6) else _DIGITS
+        place = draws.one_of("0123") + draws.one_of(_DIGITS)
+        text = "WJ" + place + draws.one_of(corps) + _serial(draws, 4, 0)
     elif kind == "army":
         text = draws.one_of(_ARMY) + draws.one_of(_A_TO_Z) + _serial(draws, 5, 0)
     elif kind == "farm":

@@ -103,9 +103,7 @@ def _places(plate: PlateText) -> tuple[list[_Place], tuple[float, float] | None]
     """Where the characters stand, and the dot."""
     kind, text = plate.kind, plate.text
     if kind == "farm":  # NY 345.1: a province, then the two digits of the place that issued it
-        upper = [
-            _Place(x, 15, slot) for x, slot in ((80, "upper"), (229, "number"), (307, "number"))
-        ]
+        upper = [_Place(80, 15, "upper"), _Place(229, 15, "number"), _Place(307, 15, "number")]
         pitch = (440 - 2 * 27.5 - SLOTS["lower"][0]) / 4
         return upper + [_Place(27.5 + pitch * k, 90, "lower") for k in range(5)], None
     if kind == "armed_police_old":  # 2004 and 2007: the place is two small digits below an emblem

@@ -309,10 +309,10 @@ def test_a_set_goes_straight_into_check_stats_and_evaluate(tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr.decode()
     values = json.loads(file.read_text())
     assert {kind: m["n"] for kind, m in values["by_kind"].items()} == dict.fromkeys(KIND_WEIGHTS, 4)
-    # embassy, airport, hazard, armed police and army plates have no province, cross-border ones
-    # are all of 粤
+    # embassy, airport, hazard, armed police (old and new) and army plates have no province,
+    # cross-border ones are all of 粤
     assert {name: m["n"] for name, m in values["by_province"].items()} == {
-        "京": 24, "藏": 24, "other": 20, "粤": 4
+        "京": 24, "藏": 24, "other": 24, "粤": 4
     }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Real pictures of rare kinds of plates, one by one: label, reading, confidence.
 
-python bench/kinds.py --data DIR [--model NAME] writes docs/results/kinds.md.
+python bench/kinds.py --data DIR [--model NAME] writes bench/results/kinds.json;
+python docs/tables.py then writes the table of docs/results/kinds.md.
 
 DIR holds ``ccpd_subsets``, whose test split has such pictures, in the subsets ``kinds_*``.
 """
@@ -8,15 +9,16 @@ DIR holds ``ccpd_subsets``, whose test split has such pictures, in the subsets `
 from __future__ import annotations
 
 import argparse
+import json
 from datetime import date
 from pathlib import Path
 
-from crnn_ctc import Reader
+from crnn_ctc import Reader, __version__
 from crnn_ctc.benchmark.machine import processor
 from crnn_ctc.data.labelled import read_labelled
 from crnn_ctc.plates.scheme import plate_label
 
-OUT = Path(__file__).parents[1] / "docs" / "results" / "kinds.md"
+OUT = Path(__file__).parent / "results" / "kinds.json"
 
 
 def main() -> None:
@@ -32,25 +34,27 @@ def main() -> None:
     ]
     readings = list(Reader(options.model, find="never").read([sample.path for sample in samples]))
     right = sum(a.text == b.text for a, b in zip(readings, samples, strict=True))
-    lines = [
-        "# Real pictures of rare kinds",
-        "",
-        f"`python bench/kinds.py --data DIR`, `{options.model}`, {date.today().isoformat()}, "
-        f"{processor()}: {right} of {len(samples)} read right. Subset `kinds_*` of "
-        "`ccpd_subsets/test`, which nothing was trained on or chosen by.",
-        "",
-        "| kind | label | read | kind read | confidence | |",
-        "| --- | --- | --- | --- | ---: | --- |",
-    ]
-    for sample, reading in zip(samples, readings, strict=True):
-        kind = sample.attributes["subset"].removeprefix("kinds_").replace("_", " ")
-        wrong = "" if reading.text == sample.text else "wrong"
-        lines.append(
-            f"| {kind} | {sample.text} | {reading.text} | {reading.kind} | "
-            f"{100 * reading.confidence:.1f} % | {wrong} |"
-        )
-    OUT.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print("\n".join(lines))
+    report = {
+        "command": f"python bench/kinds.py --data DIR --model {options.model}",
+        "version": __version__,
+        "date": date.today().isoformat(),
+        "processor": processor(),
+        "model": options.model,
+        "right": right,
+        "readings": [
+            {
+                "kind": sample.attributes["subset"].removeprefix("kinds_").replace("_", " "),
+                "label": sample.text,
+                "read": reading.text,
+                "kind read": reading.kind,
+                "confidence": round(reading.confidence, 4),
+            }
+            for sample, reading in zip(samples, readings, strict=True)
+        ],
+    }
+    text = json.dumps(report, ensure_ascii=False, indent=1)
+    OUT.write_text(text + "\n", encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":

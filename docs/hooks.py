@@ -1,9 +1,8 @@
-"""What the site shows beside docs/: mkdocs calls these functions while it builds.
+"""Hooks of the mkdocs build.
 
-- A link to a file of the repository leads to a page under ``repository/`` that shows it: the site
-  works wherever it lies, and without a network.
-- ``<!-- from README.md: Results -->`` is replaced by that section, so that a figure stands once.
-- Pages that ``mkdocs.yml`` does not name are listed under "More": none is lost.
+- A link to a file of the repository leads to a page under ``repository/`` that shows it, so the
+  site works offline.
+- Pages that ``mkdocs.yml`` does not name are listed under "More".
 """
 
 from __future__ import annotations
@@ -15,17 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 #: Shown whether a page links to them or not.
-SHOWN = ("README.zh-CN.md",)
+SHOWN = ("README.zh-CN.md", "CONTRIBUTING.md")
 FOLDER = "repository/"
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)")
 FENCE = re.compile(r"^ *(```|~~~)")
-SECTION = re.compile(r"^<!-- from (\S+): (.+) -->$", re.MULTILINE)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -63,37 +60,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
-    """Insert sections of other files, and lead links to the pages that show their targets."""
+    """Point links to files of the repository at the pages that show them."""
     here = page.file.src_uri
     origin = here.removeprefix(FOLDER) if here.startswith(FOLDER) else f"docs/{here}"
-
-    def section(found: re.Match[str]) -> str:
-        name, heading = found.groups()
-        return _relinked(section_of(ROOT / name, heading), name, here)
-
-    return SECTION.sub(section, _relinked(markdown, origin, here))
-
-
-def section_of(file: Path, heading: str) -> str:
-    """What stands below a heading of a file, up to the next of its level; it becomes level 2.
-
-    Raises:
-        PluginError: there is no such heading.
-    """
-    level, kept = 0, list[str]()
-    for line, code in _lines(file.read_text(encoding="utf-8")):
-        title = None if code else re.match(r"(#+) (.+)", line)
-        if not level and title and title[2] == heading:
-            level = len(title[1])
-        elif level and title:
-            if len(title[1]) <= level:
-                break
-            kept.append(line[level - 1 :])
-        elif level:
-            kept.append(line)
-    if not level:
-        raise PluginError(f"{file.name} has no heading {heading!r}")
-    return "\n".join(kept).strip()
+    return _relinked(markdown, origin, here)
 
 
 def _named(nav: Any) -> Iterator[str]:

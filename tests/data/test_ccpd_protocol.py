@@ -1,4 +1,4 @@
-"""The commands of docs/ccpd.md, on the part of CCPD that is here."""
+"""The commands of docs/plates-data.md, on the part of CCPD that is here."""
 
 from __future__ import annotations
 

@@ -1,18 +1,21 @@
 """Figures and outputs that pages show are those of the result files and of the code.
 
-A comment above a table names the files that its figures come from:
-``<!-- figures: FILE ... -->``; ``<!-- figures by row: FILE -->`` where each row of the table is a
-record of the file; ``<!-- figures of COLUMN; COLUMN: FILE ... -->`` for some of its columns.
+``<!-- generated: NAME -->`` stands above a block that ``docs/tables.py`` generates from result
+files. ``<!-- figures: FILE[#KEY/KEY] ... -->`` stands above a table or paragraph that is written by
+hand: each of its figures must be a number of these files, or of the part of a file that the keys
+name.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
+import importlib
 import io
 import json
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,33 +26,144 @@ from helpers.pages import Page, pages
 #: Confidences differ from machine to machine.
 DECIMAL = re.compile(r"\d\.\d+")
 
-SOURCE = re.compile(r"<!-- figures(?: of (?P<columns>.+?))?(?P<row> by row)?: (?P<files>.+) -->")
+SOURCE = re.compile(r"<!-- figures: (.+) -->")
+MARKED = re.compile(r"<!-- (?:generated|figures|no measurements): .+ -->")
 FIGURE = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?!\w)")
 NO_FIGURES = re.compile(r"`[^`]*`|\]\([^)]*\)")
 """Code and the targets of links."""
 
-SCALES = (1, 100, 1e-3, 1e-6)
-"""What a figure is of the number in the file: the same, a percentage, thousands, millions."""
-
-PUBLISHED = "as published"
-"""In the first cell of a row whose figures others have published."""
-
-MOST = 60
-"""Numbers of a record; an object with more is not one."""
+MEASURED = re.compile(r"(?<![\w.])(?!0\.\d\b)\d+\.\d+(?![\w.])|± ?\d|\d ?%|\d ms\b")
+"""What a table of measurements holds; plain counts, versions such as 0.1 and thresholds do not."""
 
 
-def _tables() -> Any:
-    spec = importlib.util.spec_from_file_location("tables", ROOT / "docs" / "tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    return importlib.import_module("tables")
 
 
-@pytest.mark.parametrize(("page", "language"), [("README.md", 0), ("README.zh-CN.md", 1)])
-def test_the_table_of_subsets_is_that_of_the_results(page: str, language: int) -> None:
-    assert _tables().subsets(language) in Page(page).text, "paste: python docs/tables.py"
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.path)
+def test_generated_blocks_are_those_of_the_result_files(page: Page, tables: Any) -> None:
+    assert tables.refreshed(page.text) == page.text, "python docs/tables.py"
+
+
+def test_every_generated_block_is_on_a_page(tables: Any) -> None:
+    used = [found[2] for page in pages() for found in tables.MARK.finditer(page.text)]
+    assert sorted(used) == sorted(tables.BLOCKS)
+
+
+def test_another_number_in_a_result_file_changes_a_page(
+    tables: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("bench/results", "docs/results"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("*.png"))
+    before = {name: make() for name, make in tables.BLOCKS.items()}
+    for file in tmp_path.rglob("*.json"):
+        file.write_text(json.dumps(changed(json.loads(file.read_text()))))
+    monkeypatch.setattr(importlib.import_module("figures"), "ROOT", tmp_path)
+    same = [name for name, make in tables.BLOCKS.items() if make() == before[name]]
+    assert same == ["folder memory"]  # whose figures are text in the file
+
+
+def changed(node: Any) -> Any:
+    """The JSON value with all numbers changed, except those that name a row."""
+    if isinstance(node, dict):
+        names = ("batch", "frames", "processes")
+        return {k: v if k in names else changed(v) for k, v in node.items()}
+    if isinstance(node, list):
+        return [changed(value) for value in node]
+    if isinstance(node, float):
+        return 0.9 * node
+    return node + 1 if isinstance(node, int) and not isinstance(node, bool) else node
+
+
+def tokens_with_comment(page: Page) -> Iterator[tuple[Any, str]]:
+    """Each table and paragraph of a page with the comment directly above it, or with none."""
+    top = [t for t in page.tokens if t.level == 0 and not t.type.endswith("_close")]
+    blocks = [t for t in top if t.type not in {"inline"}]
+    for before, token in zip([None, *blocks], blocks, strict=False):
+        if token.type in {"table_open", "paragraph_open"}:
+            is_comment = before is not None and before.type == "html_block"
+            yield token, before.content.strip() if is_comment else ""
+
+
+def text_of(page: Page, token: Any) -> str:
+    first, last = token.map
+    return "\n".join(page.text.splitlines()[first:last])
+
+
+def test_tables_of_measurements_name_their_source() -> None:
+    """Generated, compared, or said to hold no measurements."""
+    bare = [
+        f"{page.path}:{token.map[0] + 1}"
+        for page in pages()
+        if page.path not in {"docs/cli.md", "docs/recipe-keys.md", "CHANGELOG.md"}
+        for token, comment in tokens_with_comment(page)
+        if token.type == "table_open"
+        and MEASURED.search(NO_FIGURES.sub("", text_of(page, token)))
+        and not MARKED.fullmatch(comment)
+    ]
+    assert not bare
+
+
+def compared() -> Iterator[Any]:
+    for page in pages():
+        for token, comment in tokens_with_comment(page):
+            if said := SOURCE.fullmatch(comment):
+                name = f"{page.path}:{token.map[0] + 1}"
+                yield pytest.param(text_of(page, token), said[1].split(), id=name)
+
+
+@pytest.mark.parametrize(("text", "sources"), list(compared()))
+def test_figures_written_by_hand_are_those_of_their_files(text: str, sources: list[str]) -> None:
+    known = [number for source in sources for number in numbers(part(source))]
+    assert unfounded(text, known) == []
+
+
+def part(source: str) -> Any:
+    """The part of a result file that ``FILE#KEY/KEY`` names."""
+    file, _, keys = source.partition("#")
+    value = json.loads((ROOT / file).read_text(encoding="utf-8"))
+    for key in filter(None, keys.split("/")):
+        value = value[int(key) if isinstance(value, list) else key]
+    return value
+
+
+def numbers(node: Any) -> Iterator[float]:
+    """All numbers of a JSON value, also within its strings."""
+    if isinstance(node, dict):
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            yield from numbers(each)
+    elif isinstance(node, str):
+        yield from (float(figure.replace(",", "")) for figure in FIGURE.findall(node))
+    elif node is not None and not isinstance(node, bool):
+        yield float(node)
+
+
+def stands_for(figure: str, number: float) -> bool:
+    """Whether a figure is a number, or a share as a percentage, rounded to the places shown."""
+    half = 0.500001 * 10.0 ** -len(figure.partition(".")[2])
+    shown = float(figure.replace(",", ""))
+    return any(
+        abs(value - shown) <= half for value in (number, 100 * number if number <= 1 else number)
+    )
+
+
+def unfounded(text: str, known: list[float]) -> list[str]:
+    """The figures of a text that are none of the known numbers."""
+    return [
+        figure
+        for figure in FIGURE.findall(NO_FIGURES.sub("", text))
+        if not any(stands_for(figure, number) for number in known)
+    ]
+
+
+def test_a_wrong_figure_is_found() -> None:
+    known = list(numbers({"ms": 0.5953, "right": 0.979, "of": "1,250 pictures", "ok": True}))
+    assert unfounded("0.60 ms, 97.9 % of 1,250 (`7 of 8`)", known) == []
+    assert unfounded("0.61 ms, 97.8 % of 1,251", known) == ["0.61", "97.8", "1,251"]
 
 
 def test_readme_is_short() -> None:
@@ -67,86 +181,3 @@ def test_the_first_example_prints_what_the_readme_shows(monkeypatch: pytest.Monk
     with contextlib.redirect_stdout(printed):
         exec(compile(blocks[first].code, "README.md", "exec"), {})
     assert DECIMAL.sub("N", printed.getvalue()) == DECIMAL.sub("N", shown.code)
-
-
-def numbers(node: Any) -> Iterator[float]:
-    """All numbers of a JSON value, also within its strings."""
-    if isinstance(node, dict):
-        node = list(node.values())
-    if isinstance(node, list):
-        for each in node:
-            yield from numbers(each)
-    elif isinstance(node, str):
-        yield from (float(figure.replace(",", "")) for figure in FIGURE.findall(node))
-    elif node is not None and not isinstance(node, bool):
-        yield float(node)
-
-
-def records(node: Any, whole: bool = True) -> Iterator[list[float]]:
-    """The numbers of each object within a JSON value that is small enough to be a record."""
-    if isinstance(node, dict) and not whole and len(inside := list(numbers(node))) <= MOST:
-        yield inside
-    if isinstance(node, dict | list):
-        for each in node.values() if isinstance(node, dict) else node:
-            yield from records(each, whole=False)
-
-
-def figures(row: list[str]) -> list[str]:
-    """Those of a table's row, but for the name in its first cell."""
-    return [figure for cell in row[1:] for figure in FIGURE.findall(NO_FIGURES.sub("", cell))]
-
-
-def stands_for(figure: str, number: float) -> bool:
-    """Whether a figure is a number, rounded to the places that are shown."""
-    half = 0.500001 * 10.0 ** -len(figure.partition(".")[2])
-    shown = float(figure.replace(",", ""))
-    return any(abs(number * scale - shown) <= half for scale in SCALES)
-
-
-def unfounded(table: list[list[str]], by_row: bool, values: list[Any]) -> list[str]:
-    """The rows of a table with figures that do not stand in the files."""
-    known = [list(numbers(values))] if not by_row else [r for v in values for r in records(v)]
-    return [
-        row[0]
-        for row in table[1:]
-        if PUBLISHED not in row[0]
-        and not any(all(any(stands_for(f, n) for n in r) for f in figures(row)) for r in known)
-    ]
-
-
-def tables_with_a_source() -> Iterator[Any]:
-    for page in pages():
-        comments = [t for t in page.tokens if t.type in {"html_block", "table_open"}]
-        tables = iter(page.tables)
-        for before, token in zip([None, *comments], comments, strict=False):
-            if token.type == "table_open":
-                table = next(tables)
-                said = SOURCE.fullmatch(before.content.strip()) if before else None
-                if said:
-                    if said["columns"]:
-                        chosen = [0, *map(table[0].index, said["columns"].split("; "))]
-                        table = [[row[place] for place in chosen] for row in table]
-                    name = f"{page.path}:{(token.map or [0])[0] + 1}"
-                    yield pytest.param(table, bool(said["row"]), said["files"].split(), id=name)
-
-
-@pytest.mark.parametrize(("table", "by_row", "files"), list(tables_with_a_source()))
-def test_figures_of_tables_are_those_of_their_files(
-    table: list[list[str]], by_row: bool, files: list[str]
-) -> None:
-    values = [json.loads((ROOT / file).read_text(encoding="utf-8")) for file in files]
-    assert unfounded(table, by_row, values) == []
-
-
-def test_every_source_of_figures_stands_above_a_table() -> None:
-    named = sum(len(re.findall("^<!-- figures", page.text, re.MULTILINE)) for page in pages())
-    assert named == len(list(tables_with_a_source())) >= 8
-
-
-def test_a_wrong_figure_is_found() -> None:
-    value = {"rows": [{"name": "a", "ms": 0.5953, "right": 0.979}, {"ms": 3.75, "right": 0.989}]}
-    table = [["", "ms", "right, %"], ["a", "0.60", "97.9"], ["b", "**3.75** (7.0)", "98.9"]]
-    assert unfounded(table[:2], True, [value]) == []
-    assert unfounded([table[0], ["a", "0.60", "98.9"]], True, [value]) == ["a"]
-    assert unfounded([table[0], ["a", "0.60", "98.9"]], False, [value]) == []
-    assert unfounded(table, False, [value]) == ["b"]

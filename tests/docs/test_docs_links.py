@@ -138,13 +138,6 @@ def test_the_api_page_has_every_public_name(shown: dict[str, Html]) -> None:
     assert public <= shown["api.html"].ids
 
 
-def test_sections_of_the_readme_are_shown(site: Path) -> None:
-    text = (site / "benchmarks.html").read_text(encoding="utf-8")
-    row = next(r for t in Page("README.md").tables for r in t if "weighted" in r[0])
-    for cell in row:
-        assert f">{cell}<" in text or f"<strong>{cell.strip('*')}</strong>" in text
-
-
 def test_a_browser_shows_the_pages_from_their_folder(
     site: Path, chromium: str, tmp_path: Path
 ) -> None:

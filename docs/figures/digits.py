@@ -1,0 +1,121 @@
+"""Blocks about rows of digits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from figures import ROOT, bench, block, load, percent, table, with_interval
+
+NETWORKS = {
+    "digits-tiny": ("CRNN_Tiny, GRU", "427,467", "1,935,000", "1.7 MB"),
+    "digits-nano": ("CNN_Nano", "261,179", "1,000,000", "1.0 MB"),
+    "digits": ("CRNN, GRU", "7,924,363", "250,000", "no"),
+    "digits-tiny-lstm": ("CRNN_Tiny, LSTM", "538,827", "128,000", "no, a short run"),
+    "digits-lstm": ("CRNN, LSTM", "8,712,843", "16,000", "no, a short run"),
+}
+"""Network, parameters, rows trained on, and whether the model is shipped."""
+
+PUBLISHED = (
+    ("upstream Tiny, as published", "CRNN_Tiny, GRU", "427,467", "10,000,000", "98.278", "", ""),
+    ("upstream large, as published", "CRNN, GRU", "7,924,363", "10,000,000", "98.718", "", ""),
+)
+
+
+def protocol(model: str, name: str) -> str:
+    """Exact match with its interval, empty where the model was not measured so."""
+    file = Path("docs/results") / model / f"{name}.json"
+    return with_interval(load(str(file))) if (ROOT / file).is_file() else ""
+
+
+@block("five digits")
+def five_digits() -> str:
+    head = ["model", "network", "parameters", "rows", "distorted, %", "clean, %", "shipped"]
+    rows = []
+    for name, (network, parameters, trained, shipped) in NETWORKS.items():
+        measured = protocol(name, "distorted"), protocol(name, "clean")
+        rows.append([f"`{name}`", network, parameters, trained, *measured, shipped])
+    return table(head, [*rows, *PUBLISHED], left=2)
+
+
+@block("rows")
+def rows() -> str:
+    found = bench("real-rows")
+    models = ("digits-rows", "digits-tiny", "digits-nano")
+    return table(
+        ["exact match, % (95 % interval)", *(f"`{name}`" for name in models)],
+        [
+            [
+                found["data"].replace("orand_car/dev.csv", "ORAND-CAR `dev`"),
+                with_interval(found, 1),
+                "",
+                "",
+            ],
+            *(
+                [f"five digits in equal squares, {name}", *(protocol(m, name) for m in models)]
+                for name in ("distorted", "clean")
+            ),
+        ],
+    )
+
+
+@block("rows by length")
+def rows_by_length() -> str:
+    found = bench("real-rows")
+    lengths = {length: row for length, row in found["by_length"].items() if row["n"] >= 3}
+    return table(
+        ["digits in the row", *lengths],
+        [
+            ["rows", *(str(row["n"]) for row in lengths.values())],
+            ["exact match, %", *(percent(row["exact_match"]) for row in lengths.values())],
+        ],
+    )
+
+
+@block("rows confidence")
+def rows_confidence() -> str:
+    found = bench("real-rows")
+    answered = found["answered"]
+    return (
+        f"The expected calibration error is {percent(found['ece_two_fold'])} %, with the "
+        "temperature fitted to one half of these rows and measured on the other. Of the most "
+        f"confident {percent(answered['coverage'], 0)} % of the answers, "
+        f"{percent(answered['wrong'])} % are wrong."
+    )
+
+
+@block("rows errors")
+def rows_errors() -> str:
+    return table(
+        ["picture", "label", "read", "confidence, %"],
+        [
+            [f"`{e['file']}`", e["label"], e["read"], percent(e["confidence"])]
+            for e in bench("real-rows")["errors"][:12]
+        ],
+        left=3,
+    )
+
+
+@block("corrected labels")
+def corrected_labels() -> str:
+    rows = []
+    for name, protocols in bench("corrected-labels")["results"].items():
+        cells = []
+        for found in (protocols["distorted"], protocols["clean"]):
+            for measured in (found["as_labelled"], found["corrected"]):
+                low, high = measured["interval95"]
+                cells.append(f"{measured['exact_match']:.2f} ({low:.2f} to {high:.2f})")
+        rows.append([f"`{name}`", *cells])
+    head = ["exact match, %", "distorted", "distorted, corrected", "clean", "clean, corrected"]
+    return table(head, rows)
+
+
+@block("label audit")
+def label_audit() -> str:
+    found = bench("label-audit")
+    return (
+        f"Both networks contradict the label of {found['misread_alike_from_0.9']} of the "
+        f"{found['digits']:,} training digits in the same way with a confidence of 0.9 or more "
+        "(`python bench/label_audit.py --data DIR`, "
+        "[JSON](../../bench/results/label-audit.json)). Both were trained on these labels, so this "
+        "is a lower bound."
+    )

@@ -213,8 +213,8 @@ def serving() -> str:
             row = found[name]
             cells = [f"{row['cpu_ms']:.1f}", f"{row['kept_cpu']:.2f}", f"{row['per_second']:.0f}"]
             cells.append(f"{row['kept']:.2f}")
-            for key in ("p50_ms", "p95_ms", "p99_ms"):
-                cells.append(f"{row[key]:.3g}" if key in row else "")
+            latency = ("p50_ms", "p95_ms", "p99_ms")
+            cells += [f"{row[key]:.3g}" if key in row else "" for key in latency]
             rows.append([f"`{model}`, {label}", *cells])
     head = ["", "processor ms a picture", "ratio", "pictures/s", "ratio"]
     return table([*head, "p50, ms", "p95, ms", "p99, ms"], rows)
@@ -282,8 +282,8 @@ def small_set() -> str:
     low, high = (percent(end) for end in run["interval95"])
     return (
         f"The training takes {run['steps']} steps and {run['processor_seconds']:.0f} s of "
-        f"processor time, and the model reads {percent(run['exact_match'], 0)} % of {run['held_out']} other "
-        f"tags (95 % interval {low} to {high}; `python bench/small_set.py --out FILE`, "
+        f"processor time, and the model reads {percent(run['exact_match'], 0)} % of "
+        f"{run['held_out']} other tags (95 % interval {low} to {high}; `python bench/small_set.py --out FILE`, "
         f"[JSON](../bench/results/small-set.json), {found['machine'].split(' (')[0]}, "
         f"{found['date']}). Printed tags are easy, and `val` chose the weights: measure a reader "
         "on pictures that chose nothing."

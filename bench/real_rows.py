@@ -4,7 +4,8 @@
 
 DATA is a manifest or a folder. The temperature of the model was fitted to some such rows, so the
 calibration error stated is two-fold: the temperature fitted to every second row, measured on the
-others, and the other way round.
+others, and the other way round. Beside it stands the error that as many rows would show on average
+if each confidence were exactly the chance of being right: less cannot be expected of so few rows.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import json
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from crnn_ctc.benchmark.machine import processor
 from crnn_ctc.cli.model_options import open_model
@@ -33,6 +36,8 @@ from crnn_ctc.plates.schemes import normaliser
 from crnn_ctc.recognize import recognize_with_log_probs
 
 COVERAGE = 0.95
+CONFIDENT = 0.95
+TRIALS = 2000
 
 
 def main() -> None:
@@ -64,6 +69,10 @@ def main() -> None:
     right = [answer.right for answer in answers]
     answered = at_threshold(confidences, right, threshold_for_coverage(confidences, COVERAGE))
 
+    confident = at_threshold(confidences, right, CONFIDENT)
+    draws = np.random.default_rng(0).random((TRIALS, len(right))) < np.array(confidences)
+    by_chance = np.mean([expected_calibration_error(confidences, draw) for draw in draws])
+
     by_length: dict[int, list[bool]] = defaultdict(list)
     for sample, correct in zip(samples, right, strict=True):
         by_length[len(sample.text)].append(correct)
@@ -89,7 +98,13 @@ def main() -> None:
             for length, each in sorted(by_length.items())
         },
         "ece_two_fold": expected_calibration_error(confidences, right),
+        "ece_by_chance": float(by_chance),
         "answered": {"coverage": answered.coverage, "wrong": answered.risk},
+        "confident": {
+            "threshold": CONFIDENT,
+            "answered": confident.coverage,
+            "wrong": confident.risk,
+        },
         "errors": errors,
     }
     options.json.write_text(json.dumps(values, indent=2) + "\n")

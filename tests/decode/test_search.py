@@ -59,12 +59,11 @@ def test_the_search_finds_the_most_probable_texts(
         sums = allowed(by_enumeration(row, alphabet), grammar)
         best = sorted(sums.values(), reverse=True)[:count]
         found = PrefixSearch(row, grammar).best(count)
-        texts = [alphabet.decode(classes) for _, classes in found]
-        assert len(set(texts)) == len(texts)
-        for (probability, _), text in zip(found, texts, strict=True):
-            assert probability == pytest.approx(sums[text], rel=1e-5)
+        assert len({one.text for one in found}) == len(found)
+        for one in found:
+            assert one.probability == pytest.approx(sums[one.text], rel=1e-5)
         if best and best[0] >= LEAST:
-            assert [p for p, _ in found] == pytest.approx(best, rel=1e-5)
+            assert [one.probability for one in found] == pytest.approx(best, rel=1e-5)
 
 
 def test_where_no_text_has_one_per_cent_the_answer_is_a_guess() -> None:

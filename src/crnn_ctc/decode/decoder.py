@@ -11,14 +11,7 @@ from numpy.typing import NDArray
 
 from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.decode.align import align
-from crnn_ctc.decode.ctc import (
-    Alternative,
-    Decoded,
-    Span,
-    greedy,
-    greedy_texts,
-    label_probabilities,
-)
+from crnn_ctc.decode.ctc import Decoded, Span, greedy, greedy_texts, label_probabilities
 from crnn_ctc.decode.prefix import LEAST, PrefixSearch
 from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import NAMES, Grammar, open_grammar
@@ -168,13 +161,10 @@ class Decoder:
         ranked = PrefixSearch(log_probs, grammar).best(self._alternatives + 1)
         if not ranked:
             return Decoded("", 0.0, ())
-        first, *others = [
-            Alternative(self._alphabet.decode(classes), min(probability, 1.0))
-            for probability, classes in ranked
-        ]
+        first, *others = ranked
         spans = best.spans
         if first.text != best.text:
-            spans = align(log_probs, ranked[0].classes, self._alphabet.blank)
+            spans = align(log_probs, self._alphabet.encode(first.text), self._alphabet.blank)
         confidence = first.probability if first.text else 0.0
         return Decoded(first.text, confidence, spans, tuple(others))
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from crnn_ctc.decode.ctc import Alternative
 from crnn_ctc.grammar import Grammar
 
 LEAST = 0.01
@@ -25,18 +25,6 @@ GUESSES = 4
 
 TRIED = 20
 """Prefixes that are extended for each further text."""
-
-
-class Ranked(NamedTuple):
-    """A text that the search has found.
-
-    Attributes:
-        probability: P(text | picture).
-        classes: class indices of the text, without blanks.
-    """
-
-    probability: float
-    classes: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -80,7 +68,7 @@ class PrefixSearch:
         self._by_class = self._probs.T.tolist()
         self._blanks = self._by_class[grammar.alphabet.blank]
 
-    def best(self, count: int = 1) -> list[Ranked]:
+    def best(self, count: int = 1) -> list[Alternative]:
         """The most probable texts, the best first.
 
         Args:
@@ -91,7 +79,7 @@ class PrefixSearch:
             :data:`TRIED` prefixes a text were extended after the first one was found. Empty where
             no text of the grammar has a probability of at least :data:`LEAST`.
         """
-        found: list[Ranked] = []
+        found: list[Alternative] = []
         # the number keeps the heap from comparing prefixes; place is an index of ``following``, or
         # -1 for a whole text
         waiting: list[tuple[float, int, _Prefix, int]] = []
@@ -113,9 +101,9 @@ class PrefixSearch:
         while waiting and len(found) < count:
             if not found and -waiting[0][0] < LEAST:
                 return [] if self._grammar.listed else self._guessed(waiting)[:count]
-            negative, _, prefix, place = heapq.heappop(waiting)
+            *_, prefix, place = heapq.heappop(waiting)
             if place < 0:
-                found.append(Ranked(-negative, prefix.classes))
+                found.append(self._alternative(prefix))
                 continue
             if found:
                 if left == 0:
@@ -126,25 +114,31 @@ class PrefixSearch:
             put_all(self._extended(prefix, place))
         return found
 
-    def _guessed(self, waiting: list[tuple[float, int, _Prefix, int]]) -> list[Ranked]:
+    def _guessed(self, waiting: list[tuple[float, int, _Prefix, int]]) -> list[Alternative]:
         """Probable texts, the best first: those that the most probable prefixes lead to."""
         texts = {
             self._completed(prefix, place)
             for _, _, prefix, place in heapq.nsmallest(GUESSES, waiting)
         }
-        return sorted((text for text in texts if text.probability > 0), reverse=True)
+        encode = self._grammar.alphabet.encode
+        probable = (text for text in texts if text.probability > 0)
+        return sorted(probable, key=lambda a: (a.probability, encode(a.text)), reverse=True)
 
-    def _completed(self, prefix: _Prefix, place: int) -> Ranked:
+    def _completed(self, prefix: _Prefix, place: int) -> Alternative:
         """The text to which appending the best class again and again leads."""
-        found = Ranked(0.0, ())
+        found = Alternative("", 0.0)
         if place >= 0:
             prefix = self._extended(prefix, place)
         while True:
             if prefix.probability > found.probability and self._ends(prefix):
-                found = Ranked(prefix.probability, prefix.classes)
+                found = self._alternative(prefix)
             if not prefix.following or prefix.bounds[0] <= found.probability:
                 return found
             prefix = self._extended(prefix, 0)
+
+    def _alternative(self, prefix: _Prefix) -> Alternative:
+        text = self._grammar.alphabet.decode(prefix.classes)
+        return Alternative(text, min(prefix.probability, 1.0))
 
     def _ends(self, prefix: _Prefix) -> bool:
         """Whether the prefix may be the whole text."""

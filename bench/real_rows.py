@@ -30,10 +30,10 @@ from crnn_ctc.evaluation.confidence import (
     threshold_for_coverage,
 )
 from crnn_ctc.evaluation.metrics import text_metrics
-from crnn_ctc.export.calibration import CalibrationReading, fit_temperature
+from crnn_ctc.export.calibration import fit_temperature
 from crnn_ctc.image import load_each
 from crnn_ctc.plates.schemes import normaliser
-from crnn_ctc.recognize import recognize_with_log_probs
+from crnn_ctc.recognize import Recognition, recognize
 
 COVERAGE = 0.95
 CONFIDENT = 0.95
@@ -50,23 +50,22 @@ def main() -> None:
     card = model.card
     samples = list(read_labelled(options.data, normalise=normaliser(card.alphabet)))
     pictures = load_each(sample.path for sample in samples)
-    answers = []
-    for seen, sample in zip(
-        recognize_with_log_probs(model, decoder_for(card), pictures), samples, strict=True
-    ):
+    answers: list[Recognition] = []
+    for seen in recognize(model, decoder_for(card), pictures):
         if isinstance(seen, InputError):
             raise seen
-        text = seen[0].decoded.text
-        answers.append(CalibrationReading(seen[1].copy(), text, text == sample.text))
+        answers.append(seen)
+    texts = [answer.decoded.text for answer in answers]
+    right = [text == sample.text for text, sample in zip(texts, samples, strict=True)]
 
     confidences = [0.0] * len(answers)
+    log_probs = [answer.log_probs for answer in answers]
     for half in (0, 1):
-        fit = fit_temperature(answers[1 - half :: 2], card.alphabet)
-        fitted = replace(card, temperature=fit.value)
+        other = slice(1 - half, None, 2)
+        fit = fit_temperature(log_probs[other], texts[other], right[other], card.alphabet)
+        decode = decoder_for(replace(card, temperature=fit.value))
         for place in range(half, len(answers), 2):
-            decoded = decoder_for(fitted)(answers[place].log_probs[None])[0]
-            confidences[place] = decoded.confidence
-    right = [answer.right for answer in answers]
+            confidences[place] = decode(log_probs[place][None])[0].confidence
     answered = at_threshold(confidences, right, threshold_for_coverage(confidences, COVERAGE))
 
     confident = at_threshold(confidences, right, CONFIDENT)
@@ -76,12 +75,12 @@ def main() -> None:
     by_length: dict[int, list[bool]] = defaultdict(list)
     for sample, correct in zip(samples, right, strict=True):
         by_length[len(sample.text)].append(correct)
-    metrics = text_metrics([a.text for a in answers], [s.text for s in samples])
+    metrics = text_metrics(texts, [s.text for s in samples])
     errors = sorted(
         (
-            {"file": s.path.name, "label": s.text, "read": a.text, "confidence": round(c, 4)}
-            for s, a, c in zip(samples, answers, confidences, strict=True)
-            if not a.right
+            {"file": s.path.name, "label": s.text, "read": text, "confidence": round(c, 4)}
+            for s, text, c in zip(samples, texts, confidences, strict=True)
+            if text != s.text
         ),
         key=lambda error: -float(str(error["confidence"])),
     )

@@ -22,7 +22,6 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from crnn_ctc import Reader
@@ -32,7 +31,7 @@ from crnn_ctc.decode.decoder import Decoder, decoder_for
 from crnn_ctc.decode.track import CANDIDATES, fuse_track
 from crnn_ctc.evaluation.confidence import at_threshold, expected_calibration_error, reliability
 from crnn_ctc.evaluation.metrics import wilson
-from crnn_ctc.recognize import recognize_with_log_probs
+from crnn_ctc.recognize import Recognition, recognize
 from crnn_ctc.rng import uniforms
 from synthetic_tracks import CHOSEN_ON, FRAMES, REPORTED, DrawnTracks
 
@@ -45,20 +44,12 @@ HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Frame:
-    """What was read in one frame: the best texts, and the log-probabilities (T, K) behind them."""
-
-    decoded: Decoded
-    log_probs: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
 class Track:
     """A track's true text, its frames, and the same with strangers among them."""
 
     text: str
-    own: list[Frame]
-    mixed: list[Frame]
+    own: list[Recognition]
+    mixed: list[Recognition]
 
 
 def read(
@@ -71,21 +62,19 @@ def read(
         images = list(tracks.frames(track))
         for _ in strange.tolist():
             images += tracks.frames(track + STRANGERS, 1)
-        looks = recognize_with_log_probs(
-            reader, decode, (Image.fromarray(image) for image in images)
-        )
-        found = [Frame(one[0].decoded, one[1].copy()) for one in looks if isinstance(one, tuple)]
+        looks = recognize(reader, decode, (Image.fromarray(image) for image in images))
+        found = [one for one in looks if isinstance(one, Recognition)]
         own, mixed = found[:FRAMES], found[:FRAMES]
         for frame, other in zip(strange.tolist(), found[FRAMES:], strict=True):
             mixed[frame] = other
         yield Track(tracks.text(track), own, mixed)
 
 
-def surest(frames: Sequence[Frame]) -> str:
+def surest(frames: Sequence[Recognition]) -> str:
     return max(frames, key=lambda frame: frame.decoded.confidence).decoded.text
 
 
-def majority(frames: Sequence[Frame]) -> str:
+def majority(frames: Sequence[Recognition]) -> str:
     """The text that most frames have; of several, the one that is more probable in sum."""
     votes, sums = Counter[str](), Counter[str]()
     for frame in frames:
@@ -95,7 +84,7 @@ def majority(frames: Sequence[Frame]) -> str:
     return max(votes, key=lambda text: (votes[text], sums[text]), default="")
 
 
-def by_position(frames: Sequence[Frame]) -> str:
+def by_position(frames: Sequence[Recognition]) -> str:
     """The length that most frames have, then at each place the character that most of those do."""
     texts = [frame for frame in frames if frame.decoded.text]
     if not texts:
@@ -113,7 +102,7 @@ def by_position(frames: Sequence[Frame]) -> str:
     return read
 
 
-def fused(decode: Decoder, frames: Sequence[Frame]) -> Decoded:
+def fused(decode: Decoder, frames: Sequence[Recognition]) -> Decoded:
     return fuse_track(decode, [f.decoded for f in frames], [f.log_probs for f in frames])[0]
 
 
@@ -133,10 +122,10 @@ def confidence(readings: list[Decoded], truths: Sequence[str]) -> dict[str, obje
 
 
 def measure(
-    decode: Decoder, truths: list[str], tracks: list[list[Frame]]
+    decode: Decoder, truths: list[str], tracks: list[list[Recognition]]
 ) -> list[dict[str, object]]:
     """For each way and number of frames: how many tracks are read right."""
-    ways: dict[str, Callable[[Sequence[Frame]], str]] = {
+    ways: dict[str, Callable[[Sequence[Recognition]], str]] = {
         "surest frame": surest,
         "vote of texts": majority,
         "vote by position": by_position,
@@ -157,7 +146,7 @@ def measure(
     return rows
 
 
-def choose(decode: Decoder, truths: list[str], tracks: list[list[Frame]]) -> None:
+def choose(decode: Decoder, truths: list[str], tracks: list[list[Recognition]]) -> None:
     """Print how each scale does: right, calibration error, confidence less accuracy, and wrong."""
     for scale in SCALES:
         fuse.SCALE = scale

@@ -106,8 +106,9 @@ def test_a_model_of_one_row_is_shown_one_row() -> None:
 
 
 def test_where_a_step_lies() -> None:
-    decoded = Decoder(ALPHABET)(np.zeros((1, 6, 3), np.float32))[0]
-    one, two = Recognition(decoded, 6), Recognition(decoded, 6, two_rows=True)
+    log_probs = np.zeros((6, 3), np.float32)
+    decoded = Decoder(ALPHABET)(log_probs[None])[0]
+    one, two = Recognition(decoded, log_probs), Recognition(decoded, log_probs, two_rows=True)
 
     def place(seen: Recognition, step: float) -> tuple[int, float]:
         rows, quads = seen.places([(step, step)])

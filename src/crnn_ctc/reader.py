@@ -27,8 +27,8 @@ from crnn_ctc.model_file.opening import lasting_name, open_model, open_model_onc
 from crnn_ctc.model_file.runtime import CPU, RectifierOutput
 from crnn_ctc.plates import scheme_of
 from crnn_ctc.plates.china import CHINA
-from crnn_ctc.reading import Character, Reading, TrackReading, reading_fields
-from crnn_ctc.recognize import Recognition, recognize, recognize_with_log_probs
+from crnn_ctc.reading import Character, Reading, TrackReading
+from crnn_ctc.recognize import Recognition, recognize
 from crnn_ctc.stream import batches
 
 __all__ = ["Alternative", "Character", "Reader", "Reading", "TrackReading"]
@@ -292,10 +292,9 @@ class Reader:
         return reading.in_photo(cutout.to_photo, cutout.found.corners)
 
     def _reading(self, found: Recognition | InputError) -> Reading | InputError:
-        return found if isinstance(found, InputError) else Reading(**self._fields(found))
-
-    def _fields(self, recognition: Recognition) -> dict[str, Any]:
-        return reading_fields(recognition, self._scheme, self.min_confidence)
+        if isinstance(found, InputError):
+            return found
+        return Reading.recognized(found, self._scheme, self.min_confidence)
 
     def read_track(
         self,
@@ -324,26 +323,26 @@ class Reader:
         errors: list[str] = []
         places: list[int] = []
         recognitions: list[Recognition] = []
-        log_probs: list[NDArray[np.float32]] = []
         for batch in batches(sources, batch_size):
             pictures = load_each(batch, self._max_pixels, order)
-            for found in recognize_with_log_probs(self, decode, pictures):
+            for found in recognize(self, decode, pictures):
                 if isinstance(found, InputError):
                     errors.append(str(found))
                 else:
                     places.append(len(errors) + len(recognitions))
-                    recognitions.append(found[0])
-                    log_probs.append(found[1])
+                    recognitions.append(found)
         if not recognitions:
             first = errors[0] if errors else "a track without pictures; give some"
             others = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
             raise InputError(first + others)
-        fused, best = fuse_track(
-            decode, [one.decoded for one in recognitions], log_probs, self._alternatives
-        )
+        decoded = [one.decoded for one in recognitions]
+        log_probs = [one.log_probs for one in recognitions]
+        fused, best = fuse_track(decode, decoded, log_probs, self._alternatives)
         ms = (time.perf_counter() - started) * 1e3
-        return TrackReading(
-            **self._fields(replace(recognitions[best], decoded=fused)),
+        return TrackReading.recognized(
+            replace(recognitions[best], decoded=fused),
+            self._scheme,
+            self.min_confidence,
             ms=ms,
             frames=len(recognitions),
             best=places[best],

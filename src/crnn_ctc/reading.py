@@ -120,6 +120,50 @@ class Reading:
         return replace(self, characters=tuple(characters), corners=_points(quad))
 
     @classmethod
+    def recognized(
+        cls,
+        recognition: Recognition,
+        scheme: PlateScheme | None = None,
+        min_confidence: float = 0.0,
+        **others: Any,
+    ) -> Self:
+        """The reading of a recognized picture, in pixels of it.
+
+        Args:
+            recognition: the picture, recognized.
+            scheme: plate scheme of the model; None where it reads no plates.
+            min_confidence: from 0 to 1; a text with less is not accepted.
+            others: fields that a recognition does not tell, such as ``ms``.
+        """
+        decoded, plate = recognition.decoded, recognition.plate
+        kind = scheme.kind(decoded.text) if scheme else ""
+        # a rectifier of other texts than plates has learnt no colours
+        colour = plate.colour if plate and scheme else ""
+        rows, quads = recognition.places([(span.start, span.end) for span in decoded.spans])
+        x = quads[..., 0]
+        characters = zip(
+            decoded.text,
+            (span.confidence for span in decoded.spans),
+            x.min(1).tolist(),
+            x.max(1).tolist(),
+            rows,
+            map(_points, quads.tolist()),
+            strict=True,
+        )
+        return cls(
+            text=decoded.text,
+            confidence=decoded.confidence,
+            characters=tuple(starmap(Character, characters)),
+            alternatives=decoded.alternatives,
+            accepted=decoded.text != "" and decoded.confidence >= min_confidence,
+            warning=recognition.warning,
+            corners=_points(plate.corners.tolist()) if plate else (),
+            colour=colour,
+            kind=(kind or colour) if plate else "",
+            **others,
+        )
+
+    @classmethod
     def of_photograph(cls, plates: Sequence[Reading], ms: float = 0.0) -> Reading:
         """The reading of a photograph with some plates, given from left to right."""
         if not plates:
@@ -149,44 +193,6 @@ class TrackReading(Reading):
     frames: int = 0
     best: int = 0
     skipped: tuple[str, ...] = ()
-
-
-def reading_fields(
-    recognition: Recognition, scheme: PlateScheme | None, min_confidence: float
-) -> dict[str, Any]:
-    """The fields of the :class:`Reading` of a recognition, but ``ms`` and ``plates``.
-
-    Args:
-        recognition: a picture, recognized.
-        scheme: plate scheme of the model; None where it reads no plates.
-        min_confidence: from 0 to 1; a text with less is not accepted.
-    """
-    decoded, plate = recognition.decoded, recognition.plate
-    kind = scheme.kind(decoded.text) if scheme else ""
-    # a rectifier of other texts than plates has learnt no colours
-    colour = plate.colour if plate and scheme else ""
-    rows, quads = recognition.places([(span.start, span.end) for span in decoded.spans])
-    x = quads[..., 0]
-    characters = zip(
-        decoded.text,
-        (span.confidence for span in decoded.spans),
-        x.min(1).tolist(),
-        x.max(1).tolist(),
-        rows,
-        map(_points, quads.tolist()),
-        strict=True,
-    )
-    return {
-        "text": decoded.text,
-        "confidence": decoded.confidence,
-        "characters": tuple(starmap(Character, characters)),
-        "alternatives": decoded.alternatives,
-        "accepted": decoded.text != "" and decoded.confidence >= min_confidence,
-        "warning": recognition.warning,
-        "corners": _points(plate.corners.tolist()) if plate else (),
-        "colour": colour,
-        "kind": (kind or colour) if plate else "",
-    }
 
 
 def _points(quad: Iterable[tuple[float, float]]) -> Quad:

@@ -91,11 +91,11 @@ class RectifiedPlate:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What was read in a picture, and in which way it was shown to the network.
+    """What the network said of a picture, and in which way the picture was shown to it.
 
     Attributes:
         decoded: the text; its spans are in time steps.
-        steps: T, time steps of the picture.
+        log_probs: what it was decoded from, float32 (T, K).
         two_rows: whether the picture was read as two rows.
         size: width and height of the picture, in pixels.
         plate: where the plate was found; None where the picture was read as it is.
@@ -103,7 +103,7 @@ class Recognition:
     """
 
     decoded: Decoded
-    steps: int
+    log_probs: NDArray[np.float32]
     two_rows: bool = False
     size: tuple[int, int] = (1, 1)
     plate: RectifiedPlate | None = None
@@ -116,8 +116,9 @@ class Recognition:
             runs: S, the first time step of each and one past its last.
         """
         rows, boxes = [], []
+        steps = len(self.log_probs)
         for start, end in runs:
-            left, right = start / self.steps, end / self.steps
+            left, right = start / steps, end / steps
             row = int(self.two_rows and (left + right) / 2 >= UPPER_SHARE)
             top, bottom = 0.0, 1.0
             if self.two_rows:
@@ -139,12 +140,6 @@ class Recognition:
             quads = project(homography(UNIT, self.plate.corners), quads)
         return rows, quads.reshape(-1, 4, 2)
 
-    def extent(self, start: int, end: int) -> tuple[int, float, float]:
-        """Where a run of time steps lies: its row, and its edges as shares of the width."""
-        rows, quads = self.places([(start, end)])
-        x = quads[0, :, 0] / self.size[0]
-        return rows[0], float(x.min()), float(x.max())
-
 
 def recognize(
     model: Recognizer, decode: TextDecoder, pictures: Iterable[Image.Image | InputError]
@@ -160,19 +155,6 @@ def recognize(
         decode: how to read its output.
         pictures: in mode RGB, of any size, or errors, which are passed on.
     """
-    found = recognize_with_log_probs(model, decode, pictures)
-    return [one if isinstance(one, InputError) else one[0] for one in found]
-
-
-def recognize_with_log_probs(
-    model: Recognizer, decode: TextDecoder, pictures: Iterable[Image.Image | InputError]
-) -> list[tuple[Recognition, NDArray[np.float32]] | InputError]:
-    """As :func:`recognize`, each with the log-probabilities that it was read from.
-
-    Returns:
-        N results: errors, or pairs of a recognition and the float32 (T, K) that it was decoded
-        from.
-    """
     warnings: list[str | None] = []
 
     def noted() -> Iterator[Image.Image | InputError]:
@@ -186,17 +168,17 @@ def recognize_with_log_probs(
     if not fitted:
         return [one for one in ways if isinstance(one, InputError)]
     decoded = iter(_read(model, decode, fitted))
-    found: list[tuple[Recognition, NDArray[np.float32]] | InputError] = []
+    found: list[Recognition | InputError] = []
     chosen: dict[int, _Way] = {}
     for one, warning in zip(ways, warnings, strict=True):
         if isinstance(one, InputError):
             found.append(one)
             continue
         candidates = [
-            (Recognition(text, len(rows), way.two_rows, way.size, way.plate, warning), rows)
+            Recognition(text, rows, way.two_rows, way.size, way.plate, warning)
             for way, (text, rows) in zip(one, decoded, strict=False)
         ]
-        best = max(range(len(one)), key=lambda way: candidates[way][0].decoded.confidence)
+        best = max(range(len(one)), key=lambda way: candidates[way].decoded.confidence)
         chosen[len(found)] = one[best]
         found.append(candidates[best])
     if model.card.rectifier:
@@ -207,7 +189,7 @@ def recognize_with_log_probs(
 def _read_again(
     model: Recognizer,
     decode: TextDecoder,
-    found: list[tuple[Recognition, NDArray[np.float32]] | InputError],
+    found: list[Recognition | InputError],
     chosen: dict[int, _Way],
 ) -> None:
     """Read what was not read confidently from better corners, and then upside down.
@@ -222,9 +204,9 @@ def _read_again(
     def below(threshold: float) -> list[tuple[int, Recognition, _Way]]:
         results = ((place, found[place], way) for place, way in chosen.items())
         return [
-            (place, result[0], way)
+            (place, result, way)
             for place, result, way in results
-            if not isinstance(result, InputError) and result[0].decoded.confidence < threshold
+            if isinstance(result, Recognition) and result.decoded.confidence < threshold
         ]
 
     unsure = below(AGAIN)
@@ -232,7 +214,7 @@ def _read_again(
     second = _read(model, decode, [way.image for way in ways])
     for (place, first, _), way, (text, rows) in zip(unsure, ways, second, strict=True):
         if text.confidence > first.decoded.confidence:
-            found[place] = (replace(first, decoded=text, plate=way.plate), rows)
+            found[place] = replace(first, decoded=text, log_probs=rows, plate=way.plate)
             chosen[place] = way
     unsure = [one for one in below(UNSURE) if not one[1].two_rows]
     second = _read(model, decode, [np.rot90(way.image, 2) for *_, way in unsure])
@@ -240,7 +222,7 @@ def _read_again(
         if text.confidence >= SURE:
             assert way.plate is not None
             turned = replace(way.plate, corners=np.roll(way.plate.corners, 2, axis=0))
-            found[place] = (replace(first, decoded=text, plate=turned), rows)
+            found[place] = replace(first, decoded=text, log_probs=rows, plate=turned)
 
 
 def _from_better_corners(model: Recognizer, ways: list[_Way]) -> list[_Way]:

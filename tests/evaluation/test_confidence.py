@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,7 +20,7 @@ from crnn_ctc.evaluation.confidence import (
     threshold_for_coverage,
     threshold_for_risk,
 )
-from crnn_ctc.export.calibration import CalibrationReading, fit_temperature
+from crnn_ctc.export.calibration import fit_temperature
 
 READINGS = st.lists(
     st.tuples(st.integers(0, 20).map(lambda k: k / 20), st.booleans()), min_size=1, max_size=40
@@ -109,27 +107,23 @@ def test_the_temperature_that_made_a_model_too_sure_is_found(true: float) -> Non
     paths = (honest + random.gumbel(size=honest.shape)).argmax(axis=-1)
     texts = [alphabet.decode(alphabet.collapse(path)) for path in paths.tolist()]
     claimed = tempered(honest, 1 / true)  # sharper than it should be by that temperature
-    answers = [
-        CalibrationReading(rows, read, read == text)
-        for rows, read, text in zip(claimed, greedy_texts(claimed, alphabet), texts, strict=True)
-    ]
-    assert fit_temperature(answers, alphabet).value == pytest.approx(true, rel=0.12)
+    read = greedy_texts(claimed, alphabet)
+    right = [one == text for one, text in zip(read, texts, strict=True)]
+    fitted = fit_temperature(list(claimed), read, right, alphabet)
+    assert fitted.value == pytest.approx(true, rel=0.12)
 
 
 def test_wrong_answers_make_a_model_less_sure() -> None:
     """As those to pictures without any text are."""
     alphabet = Alphabet("#ab", 0)
     random = np.random.default_rng(0)
-    log_probs = np.log(random.dirichlet(np.ones(3), (500, 4))).astype(np.float32)
-    texts = greedy_texts(log_probs, alphabet)
-    good = [
-        CalibrationReading(rows, text, True) for rows, text in zip(log_probs, texts, strict=True)
-    ]
-    bad = [dataclasses.replace(answer, right=False) for answer in good]
-    assert fit_temperature(good, alphabet).value < fit_temperature(good + bad, alphabet).value
+    log_probs = list(np.log(random.dirichlet(np.ones(3), (500, 4))).astype(np.float32))
+    texts = greedy_texts(np.stack(log_probs), alphabet)
+    right, wrong = [True] * 500, [False] * 500
+    good = fit_temperature(log_probs, texts, right, alphabet).value
+    assert good < fit_temperature(log_probs * 2, texts * 2, right + wrong, alphabet).value
     # no answer costs nothing
-    empty = [CalibrationReading(log_probs[0], "", False)] * 100
-    assert fit_temperature(good + empty, alphabet).value == fit_temperature(good, alphabet).value
+    assert good == fit_temperature(log_probs * 2, texts + [""] * 500, right + wrong, alphabet).value
 
 
 def test_what_cannot_be_measured_is_refused() -> None:
@@ -138,4 +132,4 @@ def test_what_cannot_be_measured_is_refused() -> None:
     with pytest.raises(ValueError, match="one confidence"):
         reliability([0.5], [1, 0])
     with pytest.raises(ValueError, match="nothing to fit"):
-        fit_temperature([], Alphabet("#ab", 0))
+        fit_temperature([], [], [], Alphabet("#ab", 0))

@@ -31,6 +31,7 @@ from crnn_ctc.evaluation.report.page import comparison_page, result_page
 from crnn_ctc.evaluation.report.tables import confusion_matrix, group_table
 from crnn_ctc.evaluation.report.thumbnail import thumbnail
 from crnn_ctc.evaluation.result import Contender, Result
+from crnn_ctc.reading import Reading
 from crnn_ctc.recognize import Recognition
 from helpers.cli import run_cli, run_without
 from helpers.data import EXAMPLES
@@ -198,9 +199,10 @@ def test_places_lie_where_the_reader_says(plates: Path) -> None:
 def test_two_rows_stand_above_and_below() -> None:
     """Steps 0 to 3 of 12 are the upper row, a missed character goes with the one before it."""
     spans = tuple(Span(0, t, t + 1, 0.9) for t in (0, 2, 5, 9))
-    seen = Recognition(Decoded("鲁D89", 0.9, spans), 12, two_rows=True)
+    log_probs, size = np.zeros((12, 78), np.float32), (120, 60)
+    seen = Recognition(Decoded("鲁D89", 0.9, spans), log_probs, two_rows=True, size=size)
     picture = EvaluationPicture("two.png", "鲁DX89", np.zeros((60, 120, 3), np.uint8))
-    shown = entry(Read(picture, seen), str)
+    shown = entry(Read(picture, Reading.recognized(seen)), str)
     assert shown.above is not None
     assert [cell.pair.verdict for cell in shown.above.cells] == ["right", "right", "missed"]
     assert [cell.pair.read for cell in shown.below.cells] == ["8", "9"]

@@ -17,7 +17,6 @@ from crnn_ctc.decode.decoder import decoder_for
 from crnn_ctc.evaluation.collection import pictures_without_text
 from crnn_ctc.evaluation.confidence import expected_calibration_error
 from crnn_ctc.export.calibration import (
-    CalibrationReading,
     fit_temperature,
     held_out_rows,
     temperature,
@@ -145,12 +144,12 @@ def test_many_answers_outweigh_the_prior() -> None:
     alphabet = Alphabet("#a", 0)
     # confidence 0.9 in one step, right 6 times of 10
     step = np.log(np.array([[0.1, 0.9]], np.float32))
-    answers = [CalibrationReading(step, "a", n % 10 < 6) for n in range(1000)]
-    fitted = fit_temperature(answers, alphabet)
+    right = [n % 10 < 6 for n in range(1000)]
+    fitted = fit_temperature([step] * 1000, ["a"] * 1000, right, alphabet)
     confidence = 1 / (1 + 9 ** (-1 / fitted.value))
     assert confidence == pytest.approx(0.6, abs=0.08)  # the search ends at temperature 4
     assert (fitted.answers, fitted.wrong, fitted.warnings) == (1000, 400, [])
-    few = fit_temperature(answers[:20], alphabet)
+    few = fit_temperature([step] * 20, ["a"] * 20, right[:20], alphabet)
     assert few.value < fitted.value
     assert few.interval95[1] - few.interval95[0] > fitted.interval95[1] - fitted.interval95[0]
 

@@ -15,7 +15,7 @@ from crnn_ctc.data.labelled import LabelError, read_labelled
 from crnn_ctc.data.sequences import PROTOCOL_DIGITS, Protocol, protocol
 from crnn_ctc.decode.decoder import TextDecoder
 from crnn_ctc.errors import InputError, printable_name
-from crnn_ctc.evaluation.read import EvaluationPicture, Read, read_fitted, read_pictures
+from crnn_ctc.evaluation.read import EvaluationPicture, Read, read_pictures
 from crnn_ctc.image import names_picture
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.plates import scheme_of
@@ -48,9 +48,7 @@ class Collection:
 
     def read(self, model: Recognizer, decoder: TextDecoder, batch_size: int) -> Iterator[Read]:
         """Each picture as ``model`` reads it, in order."""
-        if self.fitted:
-            return read_fitted(model, self.pictures, batch_size, decoder)
-        return read_pictures(model, self.pictures, batch_size, decoder)
+        return read_pictures(model, self.pictures, batch_size, decoder, self.fitted)
 
 
 def open_collection(

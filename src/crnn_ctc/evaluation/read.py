@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from crnn_ctc.decode.decoder import Decoder, TextDecoder
 from crnn_ctc.errors import InputError
 from crnn_ctc.image import load_each
+from crnn_ctc.plates import scheme_of
+from crnn_ctc.reading import Reading
 from crnn_ctc.recognize import Recognition, Recognizer, recognize
 
 
@@ -35,22 +37,30 @@ class EvaluationPicture:
 
 @dataclass(frozen=True)
 class Read:
-    """A picture, read.
+    """A picture and what was read in it.
 
     Attributes:
         picture: with its label.
-        recognition: what was read; None where the picture could not be.
-        error: why it could not be; None where it was.
+        reading: what was read, in pixels of the picture, or why nothing could be.
     """
 
     picture: EvaluationPicture
-    recognition: Recognition | None
-    error: str | None = None
+    reading: Reading
 
     @property
     def text(self) -> str:
         """What was read; empty where the picture could not be."""
-        return self.recognition.decoded.text if self.recognition else ""
+        return self.reading.text
+
+    @property
+    def confidence(self) -> float:
+        """P(text | picture), from 0 to 1; 0 where nothing was read."""
+        return self.reading.confidence
+
+    @property
+    def error(self) -> str | None:
+        """Why the picture could not be read; None where it was."""
+        return self.reading.error
 
     @property
     def reason(self) -> str:
@@ -58,14 +68,39 @@ class Read:
         return (self.error or "").removeprefix(f"{self.picture.source}: ")
 
     @property
-    def confidence(self) -> float:
-        """P(text | picture), from 0 to 1; 0 where nothing was read."""
-        return self.recognition.decoded.confidence if self.recognition else 0.0
-
-    @property
     def right(self) -> bool:
         """Whether the whole text is right."""
-        return self.recognition is not None and self.text == self.picture.label
+        return self.error is None and self.text == self.picture.label
+
+
+def recognized(
+    model: Recognizer,
+    pictures: Iterable[EvaluationPicture],
+    batch_size: int,
+    decoder: TextDecoder,
+    fitted: bool = False,
+) -> Iterator[tuple[EvaluationPicture, Recognition | InputError]]:
+    """Recognize pictures, in order, no more than a batch in memory at once.
+
+    Args:
+        model: model that reads them.
+        pictures: labelled pictures, of any size.
+        batch_size: pictures at once.
+        decoder: how to read the output.
+        fitted: whether they are arrays that are the model's input already.
+    """
+    waiting = iter(pictures)
+    while batch := list(islice(waiting, batch_size)):
+        if fitted:
+            images = np.stack([np.asarray(picture.source) for picture in batch])
+            log_probs, (height, width) = model.log_probs(images), images.shape[1:3]
+            found: list[Recognition | InputError] = [
+                Recognition(decoded, rows, size=(width, height))
+                for decoded, rows in zip(decoder(log_probs), log_probs, strict=True)
+            ]
+        else:
+            found = recognize(model, decoder, load_each(picture.source for picture in batch))
+        yield from zip(batch, found, strict=True)
 
 
 def read_pictures(
@@ -73,33 +108,13 @@ def read_pictures(
     pictures: Iterable[EvaluationPicture],
     batch_size: int = 64,
     decoder: TextDecoder | None = None,
+    fitted: bool = False,
 ) -> Iterator[Read]:
-    """Read pictures of any size, in order, no more than a batch in memory at once.
-
-    Args:
-        model: model that reads them.
-        pictures: labelled pictures.
-        batch_size: pictures at once.
-        decoder: how to read the output; None for the best path.
-    """
+    """Read pictures, in order; arguments as :func:`recognized`, by default the best path's text."""
+    scheme = scheme_of(model.card.alphabet, model.card.plates)
     decoder = decoder or Decoder(model.card.alphabet)
-    waiting = iter(pictures)
-    while batch := list(islice(waiting, batch_size)):
-        found = recognize(model, decoder, load_each(picture.source for picture in batch))
-        for picture, recognition in zip(batch, found, strict=True):
-            if isinstance(recognition, InputError):
-                yield Read(picture, None, str(recognition))
-            else:
-                yield Read(picture, recognition)
-
-
-def read_fitted(
-    model: Recognizer, pictures: Sequence[EvaluationPicture], batch_size: int, decoder: TextDecoder
-) -> Iterator[Read]:
-    """Read arrays that are the model's input already, in order; see :func:`read_pictures`."""
-    for start in range(0, len(pictures), batch_size):
-        batch = pictures[start : start + batch_size]
-        images = np.stack([np.asarray(picture.source) for picture in batch])
-        log_probs = model.log_probs(images)
-        for picture, decoded in zip(batch, decoder(log_probs), strict=True):
-            yield Read(picture, Recognition(decoded, log_probs.shape[1]))
+    for picture, found in recognized(model, pictures, batch_size, decoder, fitted):
+        if isinstance(found, InputError):
+            yield Read(picture, Reading.failed(str(found)))
+        else:
+            yield Read(picture, Reading.recognized(found, scheme))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +16,15 @@ from crnn_ctc.data.digits import has_digits, hold_out, load_digits
 from crnn_ctc.data.labelled import read_labelled
 from crnn_ctc.data.sequences import protocol
 from crnn_ctc.decode import label_probabilities
-from crnn_ctc.decode.decoder import TextDecoder, decoder_for, tempered
+from crnn_ctc.decode.decoder import decoder_for, tempered
 from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.collection import pictures_without_text
+from crnn_ctc.evaluation.read import EvaluationPicture, recognized
 from crnn_ctc.grammar import open_grammar
-from crnn_ctc.image import batches_by_width, load_each
+from crnn_ctc.image import batches_by_width
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.plates.schemes import normaliser
-from crnn_ctc.recognize import Recognizer, recognize_with_log_probs
+from crnn_ctc.recognize import Recognizer
 
 _BATCH = 64
 
@@ -35,21 +36,6 @@ _FEW = 200
 
 _RESAMPLES = 1000
 """Bootstrap samples that the interval comes from."""
-
-
-@dataclass(frozen=True)
-class CalibrationReading:
-    """What a model reads in one picture, before its temperature is known.
-
-    Attributes:
-        log_probs: float32 (T, K), as the network gives them.
-        text: the text that is read.
-        right: whether the text is what the picture shows.
-    """
-
-    log_probs: NDArray[np.float32]
-    text: str
-    right: bool
 
 
 @dataclass(frozen=True)
@@ -102,50 +88,33 @@ def temperature(model: Recognizer, data: Path, negatives: Path | None = None) ->
     """
     # the answers must not depend on the temperature that the card has now
     decoder = decoder_for(replace(model.card, temperature=1.0))
-    if has_digits(data, "train"):
-        answers = list(_rows(model, decoder, *held_out_rows(model.card, data)))
+    if fitted := has_digits(data, "train"):
+        rows = zip(*held_out_rows(model.card, data), strict=True)
+        pictures = [EvaluationPicture("", text, image) for image, text in rows]
     else:
         samples = read_labelled(data, normalise=normaliser(model.card.alphabet, model.card.plates))
-        pictures = ((sample.path, sample.text) for sample in samples)
-        answers = list(_pictures(model, decoder, pictures))
-    if not answers:
+        pictures = [EvaluationPicture("", sample.text, sample.path) for sample in samples]
+    if not pictures:
         raise InputError(f"{data}: lists no pictures; calibrating needs labelled ones")
-    if negatives is not None:
-        without = pictures_without_text(negatives, "fit")
-        named = ((Path(str(picture.source)), None) for picture in without)
-        answers += _pictures(model, decoder, named)
-    return fit_temperature(answers, model.card.alphabet)
-
-
-def _rows(
-    model: Recognizer, decoder: TextDecoder, images: NDArray[np.uint8], texts: Sequence[str]
-) -> Iterator[CalibrationReading]:
-    """Answers to arrays that are the model's input already."""
-    for start in range(0, len(texts), _BATCH):
-        log_probs = model.log_probs(images[start : start + _BATCH])
-        known = texts[start : start + _BATCH]
-        for rows, decoded, text in zip(log_probs, decoder(log_probs), known, strict=True):
-            yield CalibrationReading(rows, decoded.text, decoded.text == text)
-
-
-def _pictures(
-    model: Recognizer, decoder: TextDecoder, named: Iterable[tuple[Path, str | None]]
-) -> Iterator[CalibrationReading]:
-    """Answers to picture files, each with its text, or with None where no answer is right."""
-    waiting = iter(named)
-    while batch := list(islice(waiting, _BATCH)):
-        results = recognize_with_log_probs(model, decoder, load_each(path for path, _ in batch))
-        for found, (_, text) in zip(results, batch, strict=True):
-            if isinstance(found, InputError):
-                raise found
-            recognition, rows = found
-            yield CalibrationReading(
-                rows.copy(), recognition.decoded.text, recognition.decoded.text == text
-            )
+    without = [] if negatives is None else pictures_without_text(negatives, "fit")
+    found = chain(
+        recognized(model, pictures, _BATCH, decoder, fitted),
+        recognized(model, without, _BATCH, decoder),
+    )
+    log_probs, texts, right = [], [], []
+    for picture, recognition in found:
+        if isinstance(recognition, InputError):
+            raise recognition
+        log_probs.append(recognition.log_probs.copy())  # not the whole batch
+        texts.append(recognition.decoded.text)
+        right.append(recognition.decoded.text == picture.label)
+    return fit_temperature(log_probs, texts, right, model.card.alphabet)
 
 
 def fit_temperature(
-    answers: Sequence[CalibrationReading],
+    log_probs: Sequence[NDArray[np.float32]],
+    texts: Sequence[str],
+    right: Sequence[bool],
     alphabet: Alphabet,
     least: float = 0.25,
     most: float = 4.0,
@@ -160,7 +129,10 @@ def fit_temperature(
     within 1 %.
 
     Args:
-        answers: answers on pictures that the model was not trained on.
+        log_probs: output of the network for N pictures that the model was not trained on, each
+            float32 (T, K), before any temperature.
+        texts: N, the text that was read in each.
+        right: N, whether it is what the picture shows.
         alphabet: K classes.
         least: the lowest temperature that is considered.
         most: the highest.
@@ -168,29 +140,27 @@ def fit_temperature(
     Raises:
         ValueError: there are no answers.
     """
-    if not answers:
+    if not texts:
         raise ValueError("there is nothing to fit a temperature to")
     # an empty text has confidence 0, whatever the temperature
-    counted = [answer for answer in answers if answer.text]
+    counted = [place for place, text in enumerate(texts) if text]
+    # as many time steps as the picture is wide
+    by_width = batches_by_width([len(log_probs[place]) for place in counted], _BATCH)
     batches = [
         (
-            np.stack([answer.log_probs for answer in batch]),
-            [alphabet.encode(answer.text) for answer in batch],
-            np.array([answer.right for answer in batch], np.float64),
+            np.stack([log_probs[place] for place in batch]),
+            [alphabet.encode(texts[place]) for place in batch],
+            np.array([right[place] for place in batch], np.float64),
         )
-        for batch in (
-            [counted[place] for place in places]
-            # as many time steps as the picture is wide
-            for places in batches_by_width([len(answer.log_probs) for answer in counted], _BATCH)
-        )
+        for batch in ([counted[place] for place in places] for places in by_width)
     ]
 
     def errors(log_temperature: float) -> NDArray[np.float64]:
         """Squared error of each answer."""
         found = math.exp(log_temperature)
         parts = [
-            (label_probabilities(tempered(log_probs, found), labels, blank) - right) ** 2
-            for log_probs, labels, right in batches
+            (label_probabilities(tempered(rows, found), labels, blank) - correct) ** 2
+            for rows, labels, correct in batches
         ]
         return np.concatenate([np.empty(0), *parts])
 
@@ -205,8 +175,8 @@ def fit_temperature(
     return FittedTemperature(
         round(value, 3),
         (round(min(below, value), 3), round(max(above, value), 3)),  # the grid is coarse
-        len(answers),
-        sum(not answer.right for answer in answers),
+        len(texts),
+        len(texts) - sum(right),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from crnn_ctc.evaluation.aligned import Pair, aligned
-from crnn_ctc.evaluation.read import EvaluationPicture, Read
+from crnn_ctc.evaluation.read import Read
 from crnn_ctc.evaluation.report.thumbnail import Thumbnail, thumbnail
 
 _DENSE = 10  # characters; more need smaller type
@@ -44,23 +44,6 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class ContenderReading:
-    """What one contender read.
-
-    Attributes:
-        name: name of the contender; empty where there is only one.
-        text: as people write it; empty where nothing was read.
-        confidence: from 0 to 1.
-        right: whether it is.
-    """
-
-    name: str
-    text: str
-    confidence: float
-    right: bool
-
-
-@dataclass(frozen=True)
 class Entry:
     """A picture and what was read in it.
 
@@ -68,7 +51,7 @@ class Entry:
         name: name of the picture.
         label: as people write it; empty where the picture shows no text.
         thumbnail: None where the picture is gone.
-        readings: one a contender.
+        reads: name of each contender, empty where there is only one, and what it read.
         above: content of the upper row, or of the first contender; None for none.
         below: content of the lower row, or of the last contender.
         edits: whether cells say what is right and wrong.
@@ -77,7 +60,7 @@ class Entry:
     name: str
     label: str
     thumbnail: Thumbnail | None
-    readings: tuple[ContenderReading, ...]
+    reads: tuple[tuple[str, Read], ...]
     above: Panel | None
     below: Panel
     edits: bool = True
@@ -91,16 +74,17 @@ def entry(read: Read, show: Callable[[str], str], truth: bool = True) -> Entry:
         show: a text as people write it.
         truth: whether there is a label to compare it with.
     """
-    assert read.recognition is not None
+    shown = thumbnail(read.picture)
     pairs = _pairs(read, truth)
-    rows = _rows(read, pairs)
+    upper, lower = _rows(read, pairs)
+    two_rows = any(character.row for character in read.reading.characters)
     return Entry(
         read.picture.name,
         show(read.picture.label),
-        thumbnail(read.picture),
-        (_reading(read, "", show),),
-        _panel(read, rows[0]) if read.recognition.two_rows else None,
-        _panel(read, rows[1] if read.recognition.two_rows else pairs),
+        shown,
+        (("", read),),
+        _panel(read, upper, shown) if two_rows else None,
+        _panel(read, lower if two_rows else pairs, shown),
         truth,
     )
 
@@ -111,20 +95,11 @@ def entry_of_two(
     show: Callable[[str], str],
 ) -> Entry:
     """Two contenders' readings of a picture: the first's characters above it, the other's below."""
-    picture: EvaluationPicture = reads[0].picture
-    above, below = (_panel(read, _pairs(read)) for read in reads)
-    return Entry(
-        picture.name,
-        show(picture.label),
-        thumbnail(picture),
-        tuple(_reading(read, name, show) for read, name in zip(reads, names, strict=True)),
-        above,
-        below,
-    )
-
-
-def _reading(read: Read, name: str, show: Callable[[str], str]) -> ContenderReading:
-    return ContenderReading(name, show(read.text), read.confidence, read.right)
+    picture = reads[0].picture
+    shown = thumbnail(picture)
+    above, below = (_panel(read, _pairs(read), shown) for read in reads)
+    named = tuple(zip(names, reads, strict=True))
+    return Entry(picture.name, show(picture.label), shown, named, above, below)
 
 
 def _pairs(read: Read, truth: bool = True) -> list[Pair]:
@@ -136,33 +111,24 @@ def _rows(read: Read, pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
     rows: tuple[list[Pair], list[Pair]] = ([], [])
     row = 0
     for pair in pairs:
-        if (extent := _extent(read, pair)) is not None:
-            row = extent[0]
+        if pair.place is not None:
+            row = read.reading.characters[pair.place].row
         rows[row].append(pair)
     return rows
 
 
-def _extent(read: Read, pair: Pair) -> tuple[int, float, float] | None:
-    """See :meth:`.Recognition.extent`; None where the character was read nowhere."""
-    if read.recognition is None or pair.place is None:
-        return None
-    spans = read.recognition.decoded.spans
-    if pair.place >= len(spans):  # a text that no path spells
-        return None
-    span = spans[pair.place]
-    return read.recognition.extent(span.start, span.end)
-
-
-def _panel(read: Read, pairs: Sequence[Pair]) -> Panel:
+def _panel(read: Read, pairs: Sequence[Pair], shown: Thumbnail | None) -> Panel:
     cells = []
     for k, pair in enumerate(pairs):
         centre = round(100 * (k + 0.5) / len(pairs), 2)
-        extent = _extent(read, pair)
-        if extent is None or pair.place is None or read.recognition is None:
+        if pair.place is None:
             cells.append(Cell(pair, None, None, 0.0, centre))
             continue
-        _, start, end = extent
-        confidence = read.recognition.decoded.spans[pair.place].confidence
-        left, width = round(100 * start, 2), round(100 * (end - start), 2)
-        cells.append(Cell(pair, confidence, left, width, centre))
+        character = read.reading.characters[pair.place]
+        # without a thumbnail there is nothing to show a place in
+        left, width = None, 0.0
+        if shown is not None:
+            left = round(100 * character.start / shown.original, 2)
+            width = round(100 * (character.end - character.start) / shown.original, 2)
+        cells.append(Cell(pair, character.confidence, left, width, centre))
     return Panel(tuple(cells))

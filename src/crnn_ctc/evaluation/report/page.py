@@ -34,6 +34,7 @@ def result_page(result: Result, gallery: int = GALLERY) -> str:
     negatives = result.rejection.most_confident[:_NEGATIVES] if result.rejection else ()
     return _render(
         "result.html",
+        show,
         r=result,
         charts=(reliability_chart([result]), risk_chart([result])),
         matrix=confusion_matrix(result),
@@ -51,6 +52,7 @@ def comparison_page(comparison: Comparison, gallery: int = GALLERY) -> str:
     differing = comparison.differing
     return _render(
         "comparison.html",
+        show,
         c=comparison,
         results=(a, b),
         charts=(reliability_chart([a, b]), risk_chart([a, b])),
@@ -64,7 +66,7 @@ def _show(result: Result) -> Callable[[str], str]:
     return scheme.display if scheme else str
 
 
-def _render(template: str, **values: Any) -> str:
+def _render(template: str, show: Callable[[str], str], **values: Any) -> str:
     environment = Environment(
         loader=PackageLoader("crnn_ctc.evaluation.report"),
         autoescape=True,
@@ -72,7 +74,7 @@ def _render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = _percent
+    environment.filters.update(percent=_percent, display=show)
     made = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     return environment.get_template(template).render(version=__version__, made=made, **values)
 

@@ -26,12 +26,14 @@ class Thumbnail:
         width: pixels that it has.
         height: likewise.
         shown: CSS pixels, how wide it may be shown.
+        original: width of the whole picture, pixels.
     """
 
     uri: str
     width: int
     height: int
     shown: int
+    original: int
 
 
 def thumbnail(picture: EvaluationPicture) -> Thumbnail | None:
@@ -40,10 +42,13 @@ def thumbnail(picture: EvaluationPicture) -> Thumbnail | None:
         image = Image.fromarray(load(picture.source))
     except InputError:
         return None
+    original = image.width
     image.thumbnail((_WIDEST, _TALLEST), Image.Resampling.LANCZOS)
     content = io.BytesIO()
     kind = "png" if image.width * image.height <= _FEW else "jpeg"
     image.save(content, kind, **({"quality": 85} if kind == "jpeg" else {"optimize": True}))
     encoded = base64.b64encode(content.getvalue()).decode("ascii")
     shown = max(40, round(_SHOWN_TALLEST * image.width / image.height))
-    return Thumbnail(f"data:image/{kind};base64,{encoded}", image.width, image.height, shown)
+    return Thumbnail(
+        f"data:image/{kind};base64,{encoded}", image.width, image.height, shown, original
+    )

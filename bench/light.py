@@ -72,7 +72,7 @@ def main() -> None:
         for subset, values in crops(options.data / name, rectifier):
             groups[subset].append(values)
     recipe = load_recipe("plates-small", [f"data.rectifier={options.rectifier}", "data.straight=0"])
-    source = open_training_data(recipe, options.data)[0]
+    source = open_training_data(recipe, options.data, rectifier)[0]
     assert isinstance(source, RectifiedSource)
     for i in range(options.views):
         shown, plate = source.views.view(i)

@@ -339,6 +339,36 @@ def test_a_folder_without_a_rectifier_is_told(tmp_path: Path) -> None:
         open_rectifier(tmp_path)
 
 
+def test_a_picture_that_cannot_be_decoded_is_left_out_behind_a_rectifier(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("torch", reason="rectifiers are trained with torch")
+    from crnn_ctc.data.labelled import read_labelled
+    from crnn_ctc.data.plate_pictures import crop_plates, rectified_set
+    from crnn_ctc.net.rectifier import Rectifier
+    from crnn_ctc.training.trained_rectifier import TrainedRectifier
+
+    rectifier = TrainedRectifier(Rectifier().state_dict())
+    Image.new("RGB", (80, 40), "blue").save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    (tmp_path / "set.csv").write_text("file,label\nbad.png,12\ngood.png,34\n")
+    samples = list(read_labelled(tmp_path / "set.csv"))
+    assert [plate.text for plate in crop_plates(samples, rectifier)] == ["34"]
+    images, texts = rectified_set(samples, rectifier, 48, 168)
+    assert (images.shape, texts) == ((1, 48, 168, 3), ["34"])
+    assert [r.message.startswith("left out: ") for r in caplog.records] == [True, True]
+    with pytest.raises(InputError, match=r"no labelled picture can be read: .*bad\.png"):
+        crop_plates(samples[:1], rectifier)
+
+
+def test_weights_behind_a_rectifier_are_refused() -> None:
+    from crnn_ctc.recipe import load_recipe
+
+    changes = ["data.train={a = 1.0, b = 2.0}", "data.rectifier=run"]
+    with pytest.raises(InputError, match=r"weights have no effect behind data\.rectifier"):
+        load_recipe("text-nano", changes)
+
+
 @pytest.mark.parametrize("upright", [True, False])
 def test_a_picture_of_three_tones_is_no_padding(upright: bool) -> None:
     picture = np.full((21, 21, 3), 100, np.uint8)

@@ -268,6 +268,13 @@ def fit(
     return _on_black(out) if ink == "light" else out
 
 
+ROW_HEIGHT = 48
+"""Height of a row of digits of any width, pixels."""
+
+ROW_STEP = 16
+"""Widths of such rows are multiples of it: those of a batch must be the same."""
+
+
 def free_width(image: Image.Image | NDArray[np.uint8], height: int, widest: int, step: int) -> int:
     """The width of a picture as a model of free width takes it, pixels.
 

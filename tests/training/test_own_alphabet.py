@@ -19,8 +19,9 @@ from helpers.data import write_lines
 
 pytest.importorskip("torch")
 
+from crnn_ctc.data.completed import with_alphabet
 from crnn_ctc.data.plates import PlateSource
-from crnn_ctc.data.source import open_training_data, with_alphabet
+from crnn_ctc.data.source import open_training_data
 from crnn_ctc.recipe import OwnAlphabet, Recipe, load_recipe
 
 if sys.version_info >= (3, 11):

@@ -17,7 +17,8 @@ from helpers.data import write_lines
 
 pytest.importorskip("torch")
 
-from crnn_ctc.data.source import open_training_data, with_images
+from crnn_ctc.data.completed import with_images
+from crnn_ctc.data.source import open_training_data
 from crnn_ctc.recipe import load_recipe
 from crnn_ctc.training import reader as training
 from crnn_ctc.training import run_log

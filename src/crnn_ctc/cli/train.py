@@ -141,9 +141,11 @@ def _check(
     recipe: Recipe, data: Path, run: Path, resume: bool, start: str | None, union: bool
 ) -> None:
     """Raise what a run of several processes would raise in each of them."""
-    from crnn_ctc.data.source import open_training_data, with_alphabet, with_images
+    from crnn_ctc.data.completed import with_alphabet, with_images
+    from crnn_ctc.data.source import open_training_data
     from crnn_ctc.training.finetune import check_start, open_start, united, widened
     from crnn_ctc.training.run_start import check_run
+    from crnn_ctc.training.trained_rectifier import open_rectifier
 
     logger = logging.getLogger("crnn_ctc")
     level = logger.level
@@ -154,7 +156,9 @@ def _check(
             known = open_start(start)
             recipe = united(recipe, known) if union else recipe
             check_start(recipe, widened(known, recipe))
-        check_run(run, recipe, open_training_data(recipe, data)[0].pictures, resume)
+        rectifier = open_rectifier(recipe.rectifier) if recipe.rectifier else None
+        source, _ = open_training_data(recipe, data, rectifier)
+        check_run(run, recipe, source.pictures, resume)
     finally:
         logger.setLevel(level)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -30,7 +31,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Rectify(Protocol):
-    """A trained rectifier; see :class:`crnn_ctc.training.trained_rectifier.TrainedRectifier`."""
+    """A trained rectifier."""
 
     def find(self, views: NDArray[np.uint8]) -> RectifierOutput:
         """Views uint8 (N, 48, 96, 3) to plates."""
@@ -95,20 +96,13 @@ def labelled_plates(source: Path) -> list[Plate]:
         InputError: no such file or folder, corners that cannot be used, or no picture is left.
     """
     plates = []
-    for sample in read_labelled(source, normalise=text_label):
-        try:
-            image = np.ascontiguousarray(load(sample.path))
-        except InputError as error:
-            _LOG.warning("left out: %s", error)
-            continue
+    for sample, image in _decoded(read_labelled(source, normalise=text_label)):
         if known := sample.attributes.get("corners"):
             corners = read_corners(known, sample.where)
             _check_corners(corners, image.shape[1], image.shape[0], sample.where)
         else:
             corners = UNIT.astype(np.float32) * np.array(image.shape[1::-1], np.float32)
         plates.append(Plate(levels(image), corners, sample.text, aspect=aspect(corners)))
-    if not plates:
-        raise InputError(f"{source}: no picture can be used; give labelled pictures")
     return plates
 
 
@@ -167,15 +161,39 @@ def _round(image: NDArray[np.uint8], corners: NDArray[np.float32], text: str) ->
 def _found(
     samples: Sequence[Labelled], rectifier: Rectify, batch_size: int
 ) -> Iterator[tuple[Labelled, NDArray[np.uint8], Corners, bool]]:
-    """Crops, each with its picture, its corners in pixels, and whether it has two rows."""
-    for start in range(0, len(samples), batch_size):
-        part = samples[start : start + batch_size]
-        images = [np.ascontiguousarray(load(sample.path)) for sample in part]
-        found = rectifier.find(np.stack([fit(i, VIEW_HEIGHT, VIEW_WIDTH, 3) for i in images]))
-        for sample, image, shares, rows in zip(
-            part, images, found.corners, found.rows, strict=True
-        ):
+    """Crops, each with its picture, its corners in pixels, and whether it has two rows.
+
+    Pictures that cannot be decoded are named and left out.
+
+    Raises:
+        InputError: none can.
+    """
+    decoded = _decoded(samples)
+    while part := list(islice(decoded, batch_size)):
+        views = [fit(image, VIEW_HEIGHT, VIEW_WIDTH, 3) for _, image in part]
+        found = rectifier.find(np.stack(views))
+        for (sample, image), shares, rows in zip(part, found.corners, found.rows, strict=True):
             yield sample, image, shares * np.array(image.shape[1::-1], np.float32), bool(rows > 0.5)
+
+
+def _decoded(samples: Iterable[Labelled]) -> Iterator[tuple[Labelled, NDArray[np.uint8]]]:
+    """Labelled pictures, uint8 (H, W, 3); those that cannot be decoded are named and left out.
+
+    Raises:
+        InputError: none can.
+    """
+    count, error = 0, InputError("there are no labelled pictures")
+    for sample in samples:
+        try:
+            image = np.ascontiguousarray(load(sample.path))
+        except InputError as failed:
+            error = failed
+            _LOG.warning("left out: %s", failed)
+            continue
+        count += 1
+        yield sample, image
+    if not count:
+        raise InputError(f"no labelled picture can be read: {error}")
 
 
 def crop_plates(
@@ -203,11 +221,11 @@ def rectified_set(
     Returns:
         images uint8 (N, height, width, 3) and N texts.
     """
-    images = [
-        rectify(Image.fromarray(image), corners, height, width, two_rows)
-        for _, image, corners, two_rows in _found(samples, rectifier, 1)
-    ]
-    return np.stack(images), [sample.text for sample in samples]
+    images, texts = [], []
+    for sample, image, corners, two_rows in _found(samples, rectifier, 1):
+        images.append(rectify(Image.fromarray(image), corners, height, width, two_rows))
+        texts.append(sample.text)
+    return np.stack(images), texts
 
 
 def backgrounds(manifest: Path) -> list[NDArray[np.uint8]]:

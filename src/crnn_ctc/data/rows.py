@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.recipe import ROW_HEIGHT, ROW_STEP
+from crnn_ctc.image import ROW_HEIGHT, ROW_STEP
 from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.rows import RowComposer
 from crnn_ctc.synthesis.text import Draws

@@ -12,29 +12,27 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.alphabet import Alphabet
+from crnn_ctc.data.completed import names_of
 from crnn_ctc.data.digits import hold_out, load_digits
 from crnn_ctc.data.label_tally import LabelTally, alphabet_line, rare_line
 from crnn_ctc.data.labelled import Labelled, read_labelled
 from crnn_ctc.data.sequences import SequenceSource, protocol
 from crnn_ctc.errors import InputError
-from crnn_ctc.image import batches_by_width, fit, free_width, load
+from crnn_ctc.image import ROW_STEP, batches_by_width, fit, free_width, load
 from crnn_ctc.plates.schemes import normaliser
 from crnn_ctc.recipe import (
-    ROW_STEP,
     DigitsData,
     LabelledData,
-    Names,
-    OwnAlphabet,
     PlatesData,
     PlateViewsData,
     Recipe,
     RowsData,
-    Sources,
 )
 from crnn_ctc.synthesis.text import KIND_WEIGHTS, PROVINCES
 
 if TYPE_CHECKING:
+    from crnn_ctc.data.packed import Packed
+    from crnn_ctc.data.plate_pictures import Rectify
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 
 _VALIDATION_SEED = 2_000_003
@@ -79,10 +77,17 @@ class Validation:
             yield np.stack(chosen), [self.texts[place] for place in places]
 
 
-def open_training_data(recipe: Recipe, folder: Path) -> tuple[Source, Validation]:
+def open_training_data(
+    recipe: Recipe, folder: Path, rectifier: Rectify | None = None
+) -> tuple[Source, Validation]:
     """The training batches and the validation set of ``recipe`` from the data in ``folder``.
 
     Logs where labels were taken from, and what looks wrong with them.
+
+    Args:
+        recipe: what is trained.
+        folder: folder of its data.
+        rectifier: the one that ``recipe.rectifier`` names, where it names one.
 
     Raises:
         InputError: the folder does not hold the data that the recipe names.
@@ -90,57 +95,11 @@ def open_training_data(recipe: Recipe, folder: Path) -> tuple[Source, Validation
     if isinstance(recipe.data, DigitsData):
         return _digits(recipe, recipe.data, folder)
     if isinstance(recipe.data, PlateViewsData):
-        return _views(recipe, recipe.data, folder)
+        assert rectifier is not None
+        return _views(recipe, recipe.data, folder, rectifier)
     if isinstance(recipe.data, RowsData):
         return _rows(recipe, recipe.data, folder)
-    return _crops(recipe, recipe.data, folder)
-
-
-def with_alphabet(recipe: Recipe, folder: Path) -> Recipe:
-    """The recipe, where its alphabet is ``LABELS`` with the characters of all its labels.
-
-    Those of validation labels are among them: a model to begin with may know them.
-
-    Raises:
-        InputError: the labels cannot be read.
-    """
-    if not isinstance(recipe.data, LabelledData) or recipe.alphabet != "LABELS":
-        return recipe
-    characters: set[str] = set()
-    for name in [*_names(recipe.data.train), *_names(recipe.data.validation)]:
-        for sample in read_labelled(folder / name, normalise=normaliser(None, recipe.plates)):
-            new = sorted(set(sample.text) - characters)
-            try:
-                characters.update(Alphabet.of("".join(new)).characters if new else "")
-            except InputError as error:
-                raise InputError(f"{sample.where}: label {sample.text!r}: {error}") from None
-    found = OwnAlphabet(characters="".join(sorted(characters)))
-    return recipe.model_copy(update={"alphabet": found})
-
-
-def with_images(recipe: Recipe, folder: Path) -> Recipe:
-    """The recipe, where it counts in epochs with the number of images that this makes.
-
-    Raises:
-        InputError: the labels cannot be read, or the recipe's data are digits.
-    """
-    epochs = recipe.training.epochs
-    if epochs is None:
-        return recipe
-    if isinstance(recipe.data, DigitsData | PlateViewsData | RowsData):
-        raise InputError(
-            f"recipe {recipe.name}: training.epochs counts labelled pictures, these are "
-            "made anew for every step; set training.images"
-        )
-    form = normaliser(None if recipe.alphabet == "LABELS" else recipe.characters, recipe.plates)
-    pictures = sum(
-        1
-        for name in _names(recipe.data.train)
-        for _ in read_labelled(folder / name, normalise=form)
-    )
-    images = max(1, round(epochs * pictures))
-    training = recipe.training.model_copy(update={"images": images, "epochs": None})
-    return recipe.model_copy(update={"training": training})
+    return _crops(recipe, recipe.data, folder, rectifier)
 
 
 def _digits(recipe: Recipe, data: DigitsData, folder: Path) -> tuple[Source, Validation]:
@@ -178,7 +137,7 @@ def _rows(recipe: Recipe, data: RowsData, folder: Path) -> tuple[Source, Validat
         )
         images, texts = source.held_out(other, data.validation_drawn)
     form = normaliser(recipe.characters)
-    for name in _names(data.validation) if data.validation else []:
+    for name in names_of(data.validation) if data.validation else []:
         for sample in read_labelled(folder / name, normalise=form):
             picture = load(sample.path)
             size = recipe.input
@@ -189,28 +148,28 @@ def _rows(recipe: Recipe, data: RowsData, folder: Path) -> tuple[Source, Validat
 
 
 def _crops(
-    recipe: Recipe, data: PlatesData | LabelledData, folder: Path
+    recipe: Recipe, data: PlatesData | LabelledData, folder: Path, rectifier: Rectify | None
 ) -> tuple[Source, Validation]:
     from crnn_ctc.data.plates import PlateSource, Pool
 
     if isinstance(data.train, dict):  # in the order of their names: the recipe's may change
         weighted = [([name], weight) for name, weight in sorted(data.train.items())]
     else:
-        weighted = [(_names(data.train), 1.0)]
-    behind_rectifier = recipe.rectifier is not None  # which wants pictures as they are, not packed
+        weighted = [(names_of(data.train), 1.0)]
     pools = []
     trained, trained_samples = LabelTally(), []
     for names, weight in weighted:
         paths = [folder / name for name in names]
         samples = _samples(recipe, paths, trained)
         trained_samples += samples
-        if not behind_rectifier:
+        if rectifier is None:  # which wants pictures as they are
             crops = _packed(recipe, samples, paths)
-            pools.append(Pool(np.asarray(crops.images), crops.texts, weight))
-    held_labels, paths = LabelTally(), [folder / name for name in _names(data.validation)]
+            pools.append(Pool(crops.images, crops.texts, weight))
+    held_labels, paths = LabelTally(), [folder / name for name in names_of(data.validation)]
     held_samples = _samples(recipe, paths, held_labels)
-    if not behind_rectifier:
-        held = _packed(recipe, held_samples, paths)
+    if rectifier is None:
+        packed = _packed(recipe, held_samples, paths)
+        held = Validation(packed.images, packed.texts)
     for tally, what in ((trained, "training"), (held_labels, "validation")):
         for line in tally.sources():
             _LOG.info("%s %s", what, line)
@@ -220,8 +179,8 @@ def _crops(
         _LOG.info("%s", alphabet_line(trained, recipe.characters.characters))
         if rare := rare_line(trained):
             _LOG.warning("warning: %s", rare)
-        if data.rectifier:
-            return _rectified_crops(recipe, data, trained_samples, held_samples)
+        if rectifier is not None:
+            return _rectified_crops(recipe, data, trained_samples, held_samples, rectifier)
         return PlateSource(pools, None, 0.0, data.balance, data.augment, recipe.seed), held
 
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
@@ -250,7 +209,9 @@ def _crops(
     return source, _with_synthetic(held, synthesizer, data.validation_drawn)
 
 
-def _views(recipe: Recipe, data: PlateViewsData, folder: Path) -> tuple[Source, Validation]:
+def _views(
+    recipe: Recipe, data: PlateViewsData, folder: Path, rectifier: Rectify
+) -> tuple[Source, Validation]:
     from crnn_ctc.data.plate_pictures import (
         backgrounds,
         ccpd_plates,
@@ -260,10 +221,8 @@ def _views(recipe: Recipe, data: PlateViewsData, folder: Path) -> tuple[Source, 
     )
     from crnn_ctc.data.plate_views import RectifiedSource, ViewSource
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
-    from crnn_ctc.training.trained_rectifier import open_rectifier
 
     alphabet, size = recipe.characters, recipe.input
-    rectifier = open_rectifier(data.rectifier)
     synthesizer = PlateSynthesizer(
         recipe.seed,
         size.height,
@@ -295,7 +254,7 @@ def _views(recipe: Recipe, data: PlateViewsData, folder: Path) -> tuple[Source, 
     )
     samples = [
         sample
-        for name in _names(data.validation)
+        for name in names_of(data.validation)
         for sample in read_labelled(folder / name, normalise=normaliser(alphabet, recipe.plates))
     ]
     images, texts = rectified_set(samples, rectifier, size.height, size.width)
@@ -303,15 +262,17 @@ def _views(recipe: Recipe, data: PlateViewsData, folder: Path) -> tuple[Source, 
 
 
 def _rectified_crops(
-    recipe: Recipe, data: LabelledData, trained: list[Labelled], held: list[Labelled]
+    recipe: Recipe,
+    data: LabelledData,
+    trained: list[Labelled],
+    held: list[Labelled],
+    rectifier: Rectify,
 ) -> tuple[Source, Validation]:
     """Random views of labelled pictures, straightened by a rectifier."""
     from crnn_ctc.data.plate_pictures import crop_plates, imagined_backgrounds, rectified_set
     from crnn_ctc.data.plate_views import RectifiedSource, ViewSource
-    from crnn_ctc.training.trained_rectifier import open_rectifier
 
-    assert data.rectifier is not None
-    rectifier, size = open_rectifier(data.rectifier), recipe.input
+    size = recipe.input
     plates = crop_plates(trained, rectifier, own_aspect=True)
     grounds = imagined_backgrounds(recipe.seed)
     views = ViewSource(plates, None, grounds, 0.0, data.balance, recipe.seed)
@@ -339,10 +300,6 @@ def _with_synthetic(held: Validation, synthesizer: PlateSynthesizer, count: int)
     return Validation(np.concatenate([np.asarray(held.images), images]), held.texts + texts)
 
 
-def _names(sources: Names | Sources) -> list[str]:
-    return [sources] if isinstance(sources, str) else list(sources)
-
-
 def _samples(recipe: Recipe, paths: list[Path], tally: LabelTally) -> list[Labelled]:
     """The labelled crops of manifests and folders, whose labels the recipe's network can spell."""
     form = normaliser(recipe.characters, recipe.plates)
@@ -355,7 +312,7 @@ def _samples(recipe: Recipe, paths: list[Path], tally: LabelTally) -> list[Label
     return samples
 
 
-def _packed(recipe: Recipe, samples: list[Labelled], paths: list[Path]) -> Validation:
+def _packed(recipe: Recipe, samples: list[Labelled], paths: list[Path]) -> Packed:
     """Labelled crops as the recipe's network takes them."""
     import platformdirs
 
@@ -372,7 +329,7 @@ def _packed(recipe: Recipe, samples: list[Labelled], paths: list[Path]) -> Valid
     if packed.errors:
         where = ", ".join(map(str, paths))
         _LOG.warning("left out: %d of %d pictures of %s", len(packed.errors), len(samples), where)
-    return Validation(packed.images, packed.texts)
+    return packed
 
 
 def _check(samples: list[Labelled], recipe: Recipe) -> None:

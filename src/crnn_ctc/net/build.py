@@ -8,13 +8,14 @@ from crnn_ctc.net.network import Network
 from crnn_ctc.recipe import NetworkSettings, Recipe
 
 
-def build(recipe: Recipe) -> Network:
-    """The network of ``recipe``, with fresh weights.
+def time_steps(recipe: Recipe) -> int:
+    """T, the time steps that the network of ``recipe`` makes of its input.
 
     Raises:
-        InputError: the input does not suit the network, or its T is too short for the labels.
+        InputError: the input does not suit the network, or T is too short for the labels.
     """
     architecture = network_class(recipe.network.architecture)
+    architecture.check(recipe.input.height, recipe.network.rnn)
     steps, needed = architecture.steps(recipe.input.width), recipe.data.steps_needed()
     if steps < needed:
         raise InputError(
@@ -22,6 +23,12 @@ def build(recipe: Recipe) -> Network:
             f"{recipe.input.width} pixels, but the longest label needs {needed} with its repeats; "
             "make input.width larger"
         )
+    return steps
+
+
+def build(recipe: Recipe) -> Network:
+    """The network of ``recipe``, with fresh weights; raises what :func:`time_steps` raises."""
+    time_steps(recipe)
     size = recipe.input
     return make_network(recipe.network, size.channels, size.height, len(recipe.characters))
 

@@ -1,8 +1,6 @@
 """A recipe: all that decides a trained model, in one TOML file."""
 
 from crnn_ctc.recipe.data import (
-    ROW_HEIGHT,
-    ROW_STEP,
     DigitsData,
     LabelledData,
     Names,
@@ -34,8 +32,6 @@ from crnn_ctc.recipe.toml_file import (
 __all__ = [
     "NETWORKS",
     "RECTIFY",
-    "ROW_HEIGHT",
-    "ROW_STEP",
     "TASK",
     "AnyRecipe",
     "DigitsData",

@@ -13,12 +13,6 @@ from crnn_ctc.synthesis.text import TWO_ROW
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-ROW_HEIGHT = 48
-"""Height of a row of digits of any width, pixels."""
-
-ROW_STEP = 16
-"""Widths of such rows are multiples of it: those of a batch must be the same."""
-
 Names = Annotated[
     Annotated[str, Tag("one")] | Annotated[list[str], Field(min_length=1), Tag("several")],
     Discriminator(lambda value: "several" if isinstance(value, list) else "one"),
@@ -254,7 +248,15 @@ class LabelledData(Section):
     as they are."""
     rectifier: str | None = None
     """Run folder of a rectifier: it finds the text in each picture, which is straightened before it
-    is read. Training pictures are then random views of the labelled ones."""
+    is read. Training pictures are then random views of the labelled ones, all as often."""
+
+    @model_validator(mode="after")
+    def _unweighted(self) -> Self:
+        if self.rectifier and isinstance(self.train, dict):
+            raise ValueError(
+                "train: weights have no effect behind data.rectifier; give a list of the same names"
+            )
+        return self
 
     @property
     def two_rows(self) -> bool:

@@ -17,10 +17,9 @@ from pydantic import (
 from crnn_ctc.alphabet import ALPHABETS, DIGITS, Alphabet
 from crnn_ctc.errors import InputError
 from crnn_ctc.grammar import open_grammar
+from crnn_ctc.image import ROW_HEIGHT, ROW_STEP
 from crnn_ctc.plates.schemes import SCHEMES
 from crnn_ctc.recipe.data import (
-    ROW_HEIGHT,
-    ROW_STEP,
     DigitsData,
     LabelledData,
     PlatesData,
@@ -202,7 +201,7 @@ class Recipe(Section):
     """A recipe, checked.
 
     ``alphabet`` is a name, a table of a user's own characters, or ``LABELS``: those of the training
-    labels, which :func:`crnn_ctc.data.source.with_alphabet` puts in its place.
+    labels, which :func:`crnn_ctc.data.completed.with_alphabet` puts in its place.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn_ctc.recipe import ROW_HEIGHT as HEIGHT
+from crnn_ctc.image import ROW_HEIGHT as HEIGHT
 from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.distortion import distort
 from crnn_ctc.synthesis.pens import DIGIT_FORMS, MARK_FORMS, POINTS, Form

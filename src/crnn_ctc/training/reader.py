@@ -11,17 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from crnn_ctc.alphabet import Alphabet
-from crnn_ctc.data.source import (
-    Places,
-    Source,
-    Validation,
-    open_training_data,
-    with_alphabet,
-    with_images,
-)
+from crnn_ctc.data.completed import with_alphabet, with_images
+from crnn_ctc.data.source import Places, Source, Validation, open_training_data
 from crnn_ctc.decode import greedy_texts
 from crnn_ctc.evaluation.metrics import text_metrics
-from crnn_ctc.net.build import build
+from crnn_ctc.net.build import build, time_steps
 from crnn_ctc.net.network import scale_pixels
 from crnn_ctc.recipe import Recipe, Training
 from crnn_ctc.training import checkpoint
@@ -84,16 +78,16 @@ def train_reader(
         recipe = united(recipe, known) if resize == "union" else recipe
         known = widened(known, recipe)
         check_start(recipe, known)
-    steps = build(recipe).steps(recipe.input.width)  # before the data: if it fails, at once
-    source, validation = open_training_data(recipe, data)
+    steps = time_steps(recipe)  # before the data: if it fails, at once
+    rectifier = open_rectifier(recipe.rectifier) if recipe.rectifier else None
+    source, validation = open_training_data(recipe, data, rectifier)
     plan = recipe.training
     teacher = Teacher(plan.teacher, recipe, steps) if plan.teacher is not None else None
     begin = known.name if known else RANDOM
     accelerator, state = start_run(recipe, run, resume, source.pictures, begin)
     device = accelerator.device
-    if recipe.rectifier and accelerator.is_main_process:
-        weights = open_rectifier(recipe.rectifier).network.state_dict()
-        checkpoint.save_tensors(run / checkpoint.RECTIFIER, weights, {})
+    if rectifier is not None and accelerator.is_main_process:
+        checkpoint.save_tensors(run / checkpoint.RECTIFIER, rectifier.network.state_dict(), {})
 
     torch.manual_seed(recipe.seed)
     network = build(recipe)

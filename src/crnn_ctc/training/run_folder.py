@@ -13,6 +13,7 @@ from torch import Tensor
 
 from crnn_ctc import __version__
 from crnn_ctc.errors import InputError
+from crnn_ctc.image import ROW_STEP
 from crnn_ctc.model_file import card
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.runtime import RectifierOutput
@@ -20,7 +21,7 @@ from crnn_ctc.net.build import build
 from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.net.rectifier import COLOURS, VIEW_HEIGHT, VIEW_WIDTH
 from crnn_ctc.net.summary import summarize
-from crnn_ctc.recipe import ROW_STEP, Recipe, RowsData, load_recipe
+from crnn_ctc.recipe import Recipe, RowsData, load_recipe
 from crnn_ctc.rectify import MARGIN
 from crnn_ctc.training.checkpoint import BEST, RECIPE, RECTIFIER, STATE, load_tensors, under
 from crnn_ctc.training.trained_rectifier import TrainedRectifier

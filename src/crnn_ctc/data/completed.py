@@ -1,0 +1,72 @@
+"""What a recipe leaves to the labels: its alphabet, and the number of pictures of its epochs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crnn_ctc.alphabet import Alphabet
+from crnn_ctc.data.labelled import read_labelled
+from crnn_ctc.errors import InputError
+from crnn_ctc.plates.schemes import normaliser
+from crnn_ctc.recipe import (
+    DigitsData,
+    LabelledData,
+    Names,
+    OwnAlphabet,
+    PlateViewsData,
+    Recipe,
+    RowsData,
+    Sources,
+)
+
+
+def with_alphabet(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe, where its alphabet is ``LABELS`` with the characters of all its labels.
+
+    Those of validation labels are among them: a model to begin with may know them.
+
+    Raises:
+        InputError: the labels cannot be read.
+    """
+    if not isinstance(recipe.data, LabelledData) or recipe.alphabet != "LABELS":
+        return recipe
+    characters: set[str] = set()
+    for name in [*names_of(recipe.data.train), *names_of(recipe.data.validation)]:
+        for sample in read_labelled(folder / name, normalise=normaliser(None, recipe.plates)):
+            new = sorted(set(sample.text) - characters)
+            try:
+                characters.update(Alphabet.of("".join(new)).characters if new else "")
+            except InputError as error:
+                raise InputError(f"{sample.where}: label {sample.text!r}: {error}") from None
+    found = OwnAlphabet(characters="".join(sorted(characters)))
+    return recipe.model_copy(update={"alphabet": found})
+
+
+def with_images(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe, where it counts in epochs with the number of images that this makes.
+
+    Raises:
+        InputError: the labels cannot be read, or the recipe's data are digits.
+    """
+    epochs = recipe.training.epochs
+    if epochs is None:
+        return recipe
+    if isinstance(recipe.data, DigitsData | PlateViewsData | RowsData):
+        raise InputError(
+            f"recipe {recipe.name}: training.epochs counts labelled pictures, these are "
+            "made anew for every step; set training.images"
+        )
+    form = normaliser(None if recipe.alphabet == "LABELS" else recipe.characters, recipe.plates)
+    pictures = sum(
+        1
+        for name in names_of(recipe.data.train)
+        for _ in read_labelled(folder / name, normalise=form)
+    )
+    images = max(1, round(epochs * pictures))
+    training = recipe.training.model_copy(update={"images": images, "epochs": None})
+    return recipe.model_copy(update={"training": training})
+
+
+def names_of(sources: Names | Sources) -> list[str]:
+    """The manifests and folders of a key of a recipe."""
+    return [sources] if isinstance(sources, str) else list(sources)

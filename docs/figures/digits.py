@@ -15,6 +15,8 @@ NETWORKS = {
 }
 """Network, parameters, rows trained on, and whether the model is shipped."""
 
+ROWS_OF_FIVE = ("digits-rows", "digits-tiny", "digits-nano")
+
 PUBLISHED = (
     ("upstream Tiny, as published", "CRNN_Tiny, GRU", "427,467", "10,000,000", "98.278", "", ""),
     ("upstream large, as published", "CRNN, GRU", "7,924,363", "10,000,000", "98.718", "", ""),
@@ -40,9 +42,8 @@ def five_digits() -> str:
 @block("rows")
 def rows() -> str:
     found = bench("real-rows")
-    models = ("digits-rows", "digits-tiny", "digits-nano")
     return table(
-        ["exact match, % (95 % interval)", *(f"`{name}`" for name in models)],
+        ["exact match, % (95 % interval)", *(f"`{name}`" for name in ROWS_OF_FIVE)],
         [
             [
                 found["data"].replace("orand_car/dev.csv", "ORAND-CAR `dev`"),
@@ -51,7 +52,10 @@ def rows() -> str:
                 "",
             ],
             *(
-                [f"five digits in equal squares, {name}", *(protocol(m, name) for m in models)]
+                [
+                    f"five digits in equal squares, {name}",
+                    *(protocol(m, name) for m in ROWS_OF_FIVE),
+                ]
                 for name in ("distorted", "clean")
             ),
         ],
@@ -74,12 +78,46 @@ def rows_by_length() -> str:
 @block("rows confidence")
 def rows_confidence() -> str:
     found = bench("real-rows")
-    answered = found["answered"]
+    answered, confident = found["answered"], found["confident"]
     return (
         f"The expected calibration error is {percent(found['ece_two_fold'])} %, with the "
-        "temperature fitted to one half of these rows and measured on the other. Of the most "
+        "temperature fitted to one half of these rows and measured on the other; so few rows show "
+        f"{percent(found['ece_by_chance'])} % on average where confidence is exact. Of the most "
         f"confident {percent(answered['coverage'], 0)} % of the answers, "
-        f"{percent(answered['wrong'])} % are wrong."
+        f"{percent(answered['wrong'])} % are wrong. {percent(confident['answered'], 0)} % are "
+        f"answered with a confidence of {confident['threshold']} or more; of these, "
+        f"{percent(confident['wrong'])} % are wrong."
+    )
+
+
+def _readme(head: str, real: str, distorted: str, clean: str) -> str:
+    cells = {"distorted": distorted, "clean": clean}
+    return table(
+        [head, *(f"`{name}`" for name in ROWS_OF_FIVE)],
+        [
+            [real, with_interval(bench("real-rows"), 1), "", ""],
+            *([cell, *(protocol(m, name) for m in ROWS_OF_FIVE)] for name, cell in cells.items()),
+        ],
+    )
+
+
+@block("readme digits")
+def readme_digits() -> str:
+    return _readme(
+        "rows of digits, % (95 % interval)",
+        "300 real amounts of cheques",
+        "5,000 rows of five, distorted",
+        "5,000 rows of five, clean",
+    )
+
+
+@block("readme digits zh")
+def readme_digits_zh() -> str:
+    return _readme(
+        "数字行，%（95 % 置信区间）",
+        "300 行真实支票金额",
+        "5,000 行五位数字，形变",
+        "5,000 行五位数字，未形变",
     )
 
 

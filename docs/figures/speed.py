@@ -280,12 +280,14 @@ def small_set() -> str:
     found = bench("small-set")
     (run,) = found["runs"]
     low, high = (percent(end) for end in run["interval95"])
+    steps, seconds = run["steps"], run["processor_seconds"]
+    machine = found["machine"].split(" (")[0]
     return (
-        f"The training takes {run['steps']} steps and {run['processor_seconds']:.0f} s of "
-        f"processor time, and the model reads {percent(run['exact_match'], 0)} % of "
-        f"{run['held_out']} other tags (95 % interval {low} to {high}; `python bench/small_set.py --out FILE`, "
-        f"[JSON](../bench/results/small-set.json), {found['machine'].split(' (')[0]}, "
-        f"{found['date']}). Printed tags are easy, and `val` chose the weights: measure a reader "
+        f"The training takes {steps} steps and {seconds:.0f} s of processor time, and the model "
+        f"reads {percent(run['exact_match'], 0)} % of {run['held_out']} other tags (95 % interval "
+        f"{low} to {high}; `python bench/small_set.py --out FILE`, "
+        f"[JSON](../bench/results/small-set.json), {machine}, {found['date']}). Printed tags are "
+        "easy, and `val` chose the weights: measure a reader "
         "on pictures that chose nothing."
     )
 

@@ -1,4 +1,4 @@
-"""The one error a user can cause, and what it costs them: one clear line, exit code 2."""
+"""Errors of the user: one clear line with the remedy, exit code 2."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u20
 
 
 class InputError(ValueError):
-    """Something a user gave cannot be used. The message names it and the remedy, in one line."""
+    """An input of the user cannot be used; the message names it and the remedy in one line."""
 
     def __init__(self, message: str) -> None:
         super().__init__(_UNPRINTABLE.sub(_escaped, message))
@@ -44,7 +44,7 @@ def is_utf8(name: str) -> bool:
 
 
 class NotAPictureError(InputError, TypeError):
-    """What was given as a picture is of a type that holds none."""
+    """An object of a type that is no picture, such as None."""
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all; the bytes of what is given as a picture."""
+"""Atomic writes, and the bytes of a picture's file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from crnn_ctc.errors import InputError, NotAPictureError
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is either the old or the new one, whatever happens meanwhile.
+    """Write a file atomically: after a crash it is the old or the new one.
 
     Raises:
         InputError: the disk is full or the folder cannot be written; the old file stays.
@@ -33,16 +33,16 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 NO_PATH = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
-"""Addresses, where a path is wanted."""
+"""Prefixes of URLs, which are no paths."""
 
 LONG = 255
-"""Characters; a longer string of which there is no file is hardly a path."""
+"""Characters; a longer string without such a file is not taken for a path."""
 
 _STREAMS = ("rtsp", "rtmp", "rtp", "udp", "srt", "mms", "onvif")
 
 
 def no_path(name: str) -> str:
-    """What to do with a string that is no path; it is not repeated whole, nor with a password."""
+    """The remedy for a string that is no path, without repeating it whole or with a password."""
     scheme = name.partition(":")[0].lower()
     shown = re.sub(r"//[^/@]*@", "//", name)
     shown = shown if len(shown) <= 80 else f"{shown[:40]}... ({len(name):,} characters)"

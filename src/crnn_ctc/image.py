@@ -34,13 +34,13 @@ ChannelOrder = Literal["rgb", "bgr"]
 """Channel order of an array: ``bgr`` is that of OpenCV. An alpha channel is always the last."""
 
 Ink = Literal["light", "any"]
-"""``light``: light text on black, and other grounds are brought to that; ``any``: as it is."""
+"""``light``: pictures are converted to light text on black; ``any``: pictures are unchanged."""
 
 MAX_PIXELS = 50_000_000
-"""Larger pictures are refused: decompressed, they would fill the memory."""
+"""Pixels; larger pictures are rejected before they are decoded."""
 
 WARNING = "crnn_ctc_warning"
-"""Key in a Pillow image's ``info``: a line that says what is wrong with a picture that is read."""
+"""Key in a Pillow image's ``info``: a line that names a defect of a picture that is read."""
 
 MIN_SIDE = 4
 """Pixels; smaller pictures hold no text."""
@@ -54,11 +54,11 @@ MOST_SIDE = 8192
 SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
-"""Names that a folder's pictures end with."""
+"""Suffixes of the pictures of a folder."""
 
 
 def names_picture(name: str) -> bool:
-    """Whether a file of a folder is a picture, by its name without a folder; no hidden one."""
+    """Whether a file is a picture, by its name without the folder; hidden files are not."""
     suffix = os.path.splitext(name)[1]  # noqa: PTH122  a Path a picture costs more
     # macOS leaves ._NAME.jpg files behind, which are no pictures
     return suffix.lower() in SUFFIXES and not name.startswith(".")
@@ -73,14 +73,13 @@ def open_picture(
     """A picture in mode RGB, upright by its EXIF.
 
     Grey, palette, CMYK, 16-bit and transparent pictures are converted; transparency is laid on
-    white, as viewers show it. A JPEG file that misses its end is read, as viewers do, if no more
-    than a tenth of the picture is missing, or of a progressive one only its last details: ``info``
-    then holds a ``WARNING``.
+    white, as viewers show it. A truncated JPEG file is read if at most a tenth of the picture is
+    missing, or only the last details of a progressive one; ``info`` then holds a ``WARNING``.
 
     Args:
         source: see :data:`Source`.
-        max_pixels: width times height; larger pictures are refused before they are decoded.
-        channel_order: channel order of arrays with 3 or 4 channels; other sources know their own.
+        max_pixels: width times height; larger pictures are rejected before they are decoded.
+        channel_order: channel order of arrays with 3 or 4 channels; ignored for other sources.
         reduce: decode a large JPEG file at a fraction of its size;
             :func:`crnn_ctc.jpeg.full_size` then gives all of it.
 
@@ -135,10 +134,9 @@ def load_each(
     channel_order: ChannelOrder = "rgb",
     reduce: bool = False,
 ) -> Iterator[Image.Image | InputError]:
-    """One item for each source, in order: its picture, or why it cannot be read.
+    """One item for each source, in order: its picture, or the error that it cannot be read.
 
-    Arguments as :func:`open_picture`. An error among the sources, of a picture that could not be
-    fetched, is passed on.
+    Arguments as :func:`open_picture`. Errors among the sources are passed on.
     """
     for source in sources:
         if isinstance(source, InputError):
@@ -186,7 +184,7 @@ def _to_rgb(image: Image.Image, name: str, max_pixels: int) -> Image.Image:
 
 
 _TURNED_BY = {"exif", "xmp"}
-"""Entries of a JPEG file that may say that it is to be turned; looking through none takes time."""
+"""Entries of a JPEG file that may hold an EXIF orientation."""
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -197,8 +195,8 @@ def _on_white(image: Image.Image) -> Image.Image:
 def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Integers of 8, 10, 12, 14 or 16 bits in wider ones, or floats in [0, 1] or [0, 255].
 
-    Cameras of 10 and 12 bits write files of 16 that do not say so. The fewest bits that hold all
-    values count; the darkest pictures of more bits come out brighter than they are.
+    Cameras of 10 and 12 bits write 16-bit files without saying so. The smallest depth that holds
+    all values is assumed, so very dark pictures of a larger depth become brighter.
     """
     numbers = np.nan_to_num(values.astype(np.float64))
     highest = float(numbers.max())
@@ -242,12 +240,11 @@ def _from_array(
 def fit(
     image: Image.Image | NDArray[np.uint8], height: int, width: int, channels: int, ink: Ink = "any"
 ) -> NDArray[np.uint8]:
-    """A picture as a model takes it. Training, evaluation and reading all come through here.
+    """Convert a picture to a model's input; used by training, evaluation and reading.
 
-    The picture is stretched to ``width`` x ``height`` (bilinear, averaging where it shrinks), made
-    grey by ITU-R 601 where ``channels`` is 1, and where ``ink`` is ``light``, its ground, which is
-    what most of its rim shows, is made black. A picture of the right size, kind and ink comes back
-    bit for bit.
+    The picture is resized to ``width`` x ``height`` (bilinear, with averaging when it shrinks) and
+    converted to grey by ITU-R 601 if ``channels`` is 1. If ``ink`` is ``light``, the background,
+    estimated from the border, is made black. A picture that already fits is returned unchanged.
 
     Args:
         image: RGB: a Pillow image, or uint8 (H, W, 3).
@@ -276,10 +273,10 @@ ROW_STEP = 16
 
 
 def free_width(image: Image.Image | NDArray[np.uint8], height: int, widest: int, step: int) -> int:
-    """The width of a picture as a model of free width takes it, pixels.
+    """The input width of a picture for a model of free width, in pixels.
 
-    It keeps its proportions but for rounding to a multiple of ``step``, is as wide as high at
-    least, and ``widest`` at most.
+    It keeps the proportions up to rounding to a multiple of ``step``, is at least the height and
+    at most ``widest``.
 
     Args:
         image: PIL's, or (H, W, C).
@@ -293,7 +290,7 @@ def free_width(image: Image.Image | NDArray[np.uint8], height: int, widest: int,
 
 
 def batches_by_width(widths: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Indices of equal widths together, at most ``size`` at a time, each index once."""
+    """Batches of indices of equal widths, at most ``size`` each; every index occurs once."""
     places: dict[int, list[int]] = {}
     for place, width in enumerate(widths):
         places.setdefault(width, []).append(place)
@@ -317,7 +314,7 @@ UPPER_SHARE = 1 / 3
 def fit_two_rows(
     image: Image.Image | NDArray[np.uint8], height: int, width: int, channels: int, ink: Ink = "any"
 ) -> NDArray[np.uint8]:
-    """A picture of two rows as a model for one row takes it: the upper row left of the lower.
+    """Convert a picture of two rows to an input for one row: the upper row left of the lower one.
 
     Arguments and result as :func:`fit`; the rows are at ``UPPER_ROW`` and ``LOWER_ROW``.
     """
@@ -340,7 +337,7 @@ def _box(
 
 
 def _on_black(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Light text on black, uint8 (H, W, C), whatever ink and paper it had."""
+    """The picture as light text on black, uint8 (H, W, C)."""
     if np.mean(_rim(image)) > 127.5:
         image = 255 - image
     # text that touches the rim stays below a quarter of it, shading of the paper does not
@@ -354,11 +351,11 @@ def _on_black(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 _LEAST_CONTRAST = 64
-"""Levels between ground and ink; less is not stretched to the full 255."""
+"""Levels between background and ink; less contrast is not stretched to the full 255."""
 
 
 def _quantile(values: NDArray[np.uint8], share: float) -> int:
-    """The value that ``share`` of ``values`` do not exceed; np.percentile costs an import."""
+    """A quantile of ``values``; np.percentile costs an import."""
     return int(np.sort(values, axis=None)[int(share * (values.size - 1))])
 
 

@@ -1,4 +1,4 @@
-"""JPEG files: large ones decoded at a fraction of their size, and those cut short at their end."""
+"""JPEG files: large ones decoded at reduced size, and truncated ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 MOST_MISSING = 0.1
-"""Share of a picture; where more of it is missing, it is not read."""
+"""Share of a picture; a picture that misses more is not read."""
 
 _END = b"\xff\xd9"  # the marker EOI (ISO/IEC 10918-1, B.1.1.3)
 
@@ -40,7 +40,7 @@ _REDUCED = "crnn_ctc_reduced"
 
 
 def reduce_decoding(image: Image.Image, whole: Callable[[], Image.Image]) -> None:
-    """Have a large JPEG decoded at a half, a quarter or an eighth of its width and height.
+    """Decode a large JPEG at a half, a quarter or an eighth of its width and height.
 
     libjpeg scales in the frequency domain, which saves time and memory. At least
     ``LEAST_REDUCED`` pixels are left. A small picture, or one of another format, is left alone.
@@ -60,27 +60,27 @@ def reduce_decoding(image: Image.Image, whole: Callable[[], Image.Image]) -> Non
 
 
 def divisor_of(picture: Image.Image) -> int:
-    """What the width and height of a picture were divided by when it was decoded."""
+    """The factor by which width and height were divided on decoding."""
     divisor, _ = picture.info.get(_REDUCED, (1, None))
     return int(divisor)
 
 
 def full_size(picture: Image.Image) -> Image.Image:
-    """A picture with all of its pixels, decoded again if it was decoded at a fraction of them."""
+    """The picture at full size, decoded again if it was decoded at reduced size."""
     _, whole = picture.info.get(_REDUCED, (1, None))
     return whole() if whole else picture
 
 
 def open_cut_jpeg(content: bytes) -> tuple[Image.Image, str] | None:
-    """A JPEG without its end, and what of it is missing.
+    """Complete a truncated JPEG, and name what is missing.
 
-    The end marker is put where the file ends: libjpeg then fills up the rest of the picture.
+    The end marker is appended; libjpeg then fills the rest of the picture.
 
     Args:
         content: the file.
 
     Returns:
-        None for what is no JPEG, or misses more than :data:`MOST_MISSING` of its blocks; of a
+        None if it is no JPEG or misses more than :data:`MOST_MISSING` of its blocks; for a
         progressive one, more than the last bits of its coefficients.
     """
     try:
@@ -103,14 +103,14 @@ def open_cut_jpeg(content: bytes) -> tuple[Image.Image, str] | None:
 
 
 def _end_of_coarse_picture(content: bytes) -> int | None:
-    """How many bytes of a progressive JPEG to decode, if they show the whole picture.
+    """The number of bytes of a truncated progressive JPEG that show the whole picture.
 
-    The scans of such a file come in an order that the file chooses, each with some coefficients of
-    the blocks (ISO/IEC 10918-1, G.1.2). Those of the first component, which is brightness, must all
-    have come once; what is missing then are their last bits, or colour.
+    Each scan of such a file holds some coefficients of all blocks, in any order (ISO/IEC 10918-1,
+    G.1.2). Every coefficient of the first component, brightness, must have been sent once; only
+    its last bits, or colour, may be missing.
 
     Returns:
-        None where that is not so, or of another kind of file.
+        None if that is not so, or the file is not progressive.
     """
     component, known, scan = -1, set[int](), set[int]()
     at = 2

@@ -34,7 +34,7 @@ from crnn_ctc.stream import batches
 __all__ = ["Alternative", "Character", "Reader", "Reading", "TrackReading"]
 
 _AT_ONCE = 64
-"""Pictures that the network reads at once; a batch of photographs may have many more plates."""
+"""Crops per network batch; a batch of photographs may have many more plates."""
 
 
 class Reader:
@@ -43,33 +43,33 @@ class Reader:
     Args:
         model: name of a shipped model, or a model file.
         threads: inference threads; a small network is fastest on one, which is the default.
-        grammar: what a text may be, by name (:func:`crnn_ctc.grammar.open_grammar`); ``none`` for
-            any; None for what the model's card says.
-        known: a list of texts of which one is answered, or none: a UTF-8 file with one text a
-            line, or the texts (:func:`crnn_ctc.grammar.known_texts`). The answer is the listed text
-            that is most probable in the picture, exactly, with its P(text | picture); none where no
-            listed text has 1 %.
-        rule: a function that says of a text whether it can be, a check digit's say. A text of which
-            it returns False is not answered; the most probable one of the others is, or none.
+        grammar: name of the grammar of valid texts (:func:`crnn_ctc.grammar.open_grammar`);
+            ``none`` for no restriction; None for the grammar of the model's card.
+        known: list of known texts: a UTF-8 file with one text per line, or the texts
+            (:func:`crnn_ctc.grammar.known_texts`). The answer is the listed text that is most
+            probable in the picture, with its P(text | picture), or none if no listed text reaches
+            1 %.
+        rule: function that says whether a text is valid, such as a check digit's. The answer is
+            the most probable text for which it returns True, or none.
         decode: name of a decoder (:data:`crnn_ctc.decode.decoder.DECODERS`); None for ``grammar``
             where there is one, else ``greedy``.
-        alternatives: how many other texts each reading gives; every picture is then searched.
-        device: where the network is computed: ``cpu``, ``cuda``, ``directml``, ``coreml`` or
-            ``openvino``, with the build of ONNX Runtime that has it; ``auto`` for the first of
-            ``cuda``, ``directml`` and ``coreml`` that works here, else the CPU.
+        alternatives: number of other texts in each reading.
+        device: device of the network: ``cpu``, ``cuda``, ``directml``, ``coreml`` or ``openvino``,
+            with a build of ONNX Runtime that supports it; ``auto`` for the first of ``cuda``,
+            ``directml`` and ``coreml`` that works, else the CPU.
         min_confidence: from 0 to 1; a reading whose confidence is lower is not accepted. 0 accepts
             every text that is read.
-        channel_order: channel order of arrays: ``rgb``, or ``bgr`` as OpenCV has it.
-        max_pixels: greatest width times height of a picture; larger ones are refused, not decoded.
+        channel_order: channel order of arrays: ``rgb``, or ``bgr`` as in OpenCV.
+        max_pixels: greatest width times height of a picture; larger ones are rejected.
         find: which pictures are searched for plates: ``auto`` searches photographs and reads crops
-            as they are, ``always`` searches all, ``never`` none. A model that reads no plates
-            searches none.
-        locator: name of a shipped locator, or its model file; opened when it is first needed.
+            directly, ``always`` searches all, ``never`` none. Models that do not read plates
+            search none.
+        locator: name of a shipped locator, or its model file; loaded on first use.
 
     Raises:
-        InputError: no such model, not a model file of this package, no such grammar, channel
-            order or device here, a list of known texts that cannot be used, a least confidence
-            that is not from 0 to 1, or ``always`` with a model that reads no plates.
+        InputError: unknown model, grammar, channel order or device; not a model file of this
+            package; an unusable list of known texts; ``min_confidence`` outside 0 to 1; or
+            ``always`` with a model that does not read plates.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Reader:
             raise InputError(f"{model}: another model than the reader was made with; make it again")
 
     def with_alternatives(self, alternatives: int) -> Reader:
-        """A reader of the same model, opened once for both, with other texts in each reading."""
+        """A reader with alternatives in each reading, which shares the opened model."""
         other = object.__new__(type(self))
         vars(other).update(vars(self))
         other._decode = self._decode.with_alternatives(alternatives)
@@ -134,9 +134,9 @@ class Reader:
         return other
 
     def with_find(self, find: Find) -> Reader:
-        """A reader of the same models, opened once for both, that searches other pictures.
+        """A reader with another ``find``, which shares the opened models.
 
-        A model that reads no plates searches none.
+        Models that do not read plates search no pictures.
         """
         other = object.__new__(type(self))
         vars(other).update(vars(self))
@@ -147,7 +147,7 @@ class Reader:
     def __call__(self, source: Source, channel_order: ChannelOrder | None = None) -> Reading:
         """Read one picture.
 
-        Of a photograph, the most probable of its plates; all of them are in ``plates``.
+        For a photograph this is the most confident plate; ``plates`` holds all of them.
 
         Args:
             source: the picture, see :data:`crnn_ctc.image.Source`.
@@ -165,17 +165,17 @@ class Reader:
         return reading.with_ms((time.perf_counter() - started) * 1e3)
 
     def find(self, source: Source, channel_order: ChannelOrder | None = None) -> list[Reading]:
-        """Read every plate of a photograph, from left to right, whatever the picture looks like.
+        """Read every plate of a photograph, from left to right; the picture is always searched.
 
         Args:
             source: the photograph, see :data:`crnn_ctc.image.Source`.
             channel_order: channel order of an array; None for the reader's.
 
         Returns:
-            A reading a plate, each with its ``corners`` in pixels of the photograph.
+            One reading per plate, with ``corners`` in pixels of the photograph.
 
         Raises:
-            InputError: the picture cannot be read, or the model reads no plates.
+            InputError: the picture cannot be read, or the model does not read plates.
         """
         picture = open_picture(source, self._max_pixels, self._order(channel_order), reduce=True)
         return self.find_and_read(picture)[1]
@@ -207,21 +207,21 @@ class Reader:
     ) -> Iterator[Reading]:
         """Read many pictures, one reading each, in order.
 
-        A picture that cannot be read yields a reading with its ``error``; the rest is read. A list,
-        or whatever else has a length, is read in batches of ``batch_size``. From an iterator, such
-        as a generator of a camera's frames, a batch is what has arrived, up to ``batch_size``:
-        nothing waits for a batch to fill. The iterator is asked in a thread of its own, which is at
-        most ``batch_size`` pictures ahead.
+        A picture that cannot be read yields a reading with its ``error``. A list or another sized
+        collection is read in batches of ``batch_size``. From an iterator, such as a generator of
+        camera frames, a batch is what has arrived, up to ``batch_size``, so no frame waits for a
+        batch to fill. The iterator runs in a thread of its own, at most ``batch_size`` pictures
+        ahead.
 
         Args:
             sources: pictures, see :data:`crnn_ctc.image.Source`; or errors, which become the
                 ``error`` of their reading.
-            batch_size: the most pictures that go through the network together.
+            batch_size: largest number of pictures per batch.
             channel_order: channel order of arrays; None for the reader's.
 
         Raises:
             InputError: the batch size is below 1.
-            TypeError: one picture instead of several, or nothing that can be iterated.
+            TypeError: one picture instead of several, or not an iterable.
         """
         waiting = batches(sources, batch_size)
         return self._read(waiting, self._order(channel_order))
@@ -244,11 +244,12 @@ class Reader:
         pictures: Iterable[Image.Image | InputError],
         finder: Callable[[Image.Image], Photograph | None],
     ) -> list[Reading | InputError]:
-        """A reading of each crop and of each photograph, in order; its ``ms`` is not known yet.
+        """One reading per crop or photograph, in order, without its ``ms``.
 
         Args:
-            pictures: in mode RGB, or errors, which are passed on. Each is let go when it is read.
-            finder: gives a picture with its plates; None for a crop.
+            pictures: pictures in mode RGB, or errors, which are passed on. Each is released after
+                it was read.
+            finder: returns a picture with its plates; None for a crop.
         """
         # of each picture the ways in which each of its plates was cut out; None for a crop
         plates: list[list[list[Cutout]] | None] = []
@@ -286,7 +287,7 @@ class Reader:
         return readings
 
     def _placed(self, recognition: Recognition | InputError, cutout: Cutout) -> Reading:
-        """The reading of a cut-out, in pixels of its photograph."""
+        """The reading of a crop, in pixels of its photograph."""
         reading = self._reading(recognition)
         assert isinstance(reading, Reading)
         return reading.in_photo(cutout.to_photo, cutout.found.corners)
@@ -302,20 +303,19 @@ class Reader:
         batch_size: int = 32,
         channel_order: ChannelOrder | None = None,
     ) -> TrackReading:
-        """Read one plate from several pictures of it, frames of a video say, in any order.
+        """Read one plate from several pictures of it, such as frames of a video, in any order.
 
-        What the pictures say together, by their probabilities: see
-        :func:`crnn_ctc.decode.fuse.fuse`. A picture that cannot be read is left out; its error is
-        in the reading.
+        The probabilities of the pictures are combined (:func:`crnn_ctc.decode.fuse.fuse`). A
+        picture that cannot be read is left out; its error is in the reading.
 
         Args:
             sources: pictures of the same plate, as for :meth:`read`.
-            batch_size: the most pictures that go through the network together.
+            batch_size: largest number of pictures per batch.
             channel_order: channel order of arrays; None for the reader's.
 
         Raises:
             InputError: there are no pictures, or none of them can be read.
-            TypeError: one picture instead of several, or nothing that can be iterated.
+            TypeError: one picture instead of several, or not an iterable.
         """
         started = time.perf_counter()
         order = self._order(channel_order)
@@ -360,7 +360,7 @@ class Reader:
         """The network alone: uint8 (N, H, W, C) to float32 (N, T, K).
 
         Raises:
-            InputError: what comes out is not what the card says, or no numbers.
+            InputError: the output does not match the card, or is not finite.
         """
         out = self.runtime.log_probs(images)
         steps = self.card.steps * images.shape[2] // self.card.width
@@ -372,10 +372,10 @@ class Reader:
         return out
 
     def find_plates(self, views: NDArray[np.uint8]) -> RectifierOutput:
-        """The rectifier alone, of a model that has one: views uint8 (N, h, w, 3) to plates.
+        """The rectifier alone, if the model has one: views uint8 (N, h, w, 3) to plates.
 
         Raises:
-            InputError: what comes out is not what the card says, or no numbers.
+            InputError: the output does not match the card, or is not finite.
         """
         found, n = self.runtime.find(views), len(views)
         part = self.card.rectifier

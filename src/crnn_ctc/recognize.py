@@ -1,7 +1,7 @@
-"""Pictures to decoded texts: rectified, through the network, decoded. All reading does this.
+"""From pictures to decoded texts: rectify, network, decode; shared by reading and evaluation.
 
-A picture that cannot be read is an item like the others: its place in a stream is taken by the
-:class:`crnn_ctc.errors.InputError` that says why.
+A picture that cannot be read is represented in the stream by its
+:class:`crnn_ctc.errors.InputError`.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from crnn_ctc.rectify import (
 )
 
 TWO_ROW_ASPECT = 2.6
-"""Width over height; in narrower pictures a model without a rectifier looks for two rows too.
+"""Width over height; a model without a rectifier reads narrower pictures as two rows too.
 
-A plate of two rows is 2 times as wide as high, one of one row 3.1 (GA36-2018); but the box round a
-plate that tilts may be any. So such a picture is read both ways."""
+The aspect ratio is 2 for a plate of two rows and 3.1 for one row (GA36-2018), but the bounding box
+of a tilted plate may have any. Such a picture is therefore read both ways."""
 
 
 AGAIN = 0.9
@@ -57,13 +57,13 @@ UNSURE = 0.3
 """Confidence below which a plate of one row is read a second time, turned by 180 degrees."""
 
 SURE = 0.6
-"""Confidence from which that second reading replaces the first.
+"""Confidence from which the reading upside down replaces the first.
 
 Chosen on half of ``negatives``, on ``plates/dev`` and ``ccpd_subsets/dev``: bench/half_turn.py."""
 
 
 class Recognizer(Protocol):
-    """A model, whatever runs it: a :class:`Reader`, or the :class:`Trained` of a run folder."""
+    """A model: a :class:`Reader`, or the :class:`Trained` of a run folder."""
 
     card: Card
 
@@ -80,7 +80,7 @@ class RectifiedPlate:
 
     Attributes:
         corners: pixels of the picture, float32 (4, 2); see :data:`crnn_ctc.rectify.Corners`.
-        margin: added round them in what the network was shown, as a share of the plate's size.
+        margin: margin around them in the network's input, as a share of the plate's size.
         colour: colour of the plate.
     """
 
@@ -91,15 +91,15 @@ class RectifiedPlate:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What the network said of a picture, and in which way the picture was shown to it.
+    """The output of the network for a picture, and how the picture was presented to it.
 
     Attributes:
         decoded: the text; its spans are in time steps.
-        log_probs: what it was decoded from, float32 (T, K).
+        log_probs: log-probabilities of the classes, float32 (T, K).
         two_rows: whether the picture was read as two rows.
         size: width and height of the picture, in pixels.
-        plate: where the plate was found; None where the picture was read as it is.
-        warning: what is wrong with a picture that was read all the same; None where nothing is.
+        plate: where the plate was found; None if the picture was not rectified.
+        warning: a defect of the picture that did not prevent reading; None without one.
     """
 
     decoded: Decoded
@@ -146,14 +146,14 @@ def recognize(
 ) -> list[Recognition | InputError]:
     """Read pictures, one result each, in order.
 
-    A model with a rectifier finds the plate in each and reads it straightened, and a second time
-    turned by 180 degrees where the confidence is low. One without that knows two rows is shown each
-    picture that may have them both ways, and the way in which a text is the more probable counts.
+    A model with a rectifier reads the rectified plate, and again rotated by 180 degrees if the
+    confidence is low. A model without one that knows two rows reads narrow pictures both ways; the
+    more probable text counts.
 
     Args:
         model: model that reads them.
-        decode: how to read its output.
-        pictures: in mode RGB, of any size, or errors, which are passed on.
+        decode: decoder of its output.
+        pictures: pictures in mode RGB of any size, or errors, which are passed on.
     """
     warnings: list[str | None] = []
 
@@ -192,13 +192,13 @@ def _read_again(
     found: list[Recognition | InputError],
     chosen: dict[int, _Way],
 ) -> None:
-    """Read what was not read confidently from better corners, and then upside down.
+    """Read again from refined corners, and upside down, where the confidence is low.
 
     Args:
         model: model with a rectifier.
-        decode: how to read its output.
+        decode: decoder of its output.
         found: results, replaced where a second reading is better.
-        chosen: for the place of each, the way of looking that it was read in.
+        chosen: the view from which each was read, by its index.
     """
 
     def below(threshold: float) -> list[tuple[int, Recognition, _Way]]:
@@ -226,7 +226,7 @@ def _read_again(
 
 
 def _from_better_corners(model: Recognizer, ways: list[_Way]) -> list[_Way]:
-    """The same plates, their corners found once more where they stand nearly straight already."""
+    """The same plates with corners predicted again on the rectified plates."""
     card, part = model.card, model.card.rectifier
     if not ways or part is None:
         return []
@@ -258,7 +258,7 @@ def _read(
 
 
 def network_inputs(model: Recognizer, pictures: Iterable[Image.Image]) -> list[NDArray[np.uint8]]:
-    """Pictures as the network of a model takes them, each uint8 (H, W, C): straight or fitted."""
+    """Pictures as inputs of a model's network, each uint8 (H, W, C): rectified or resized."""
     prepared = _straightened if model.card.rectifier else _fitted
     ways = prepared(model, pictures)
     return [one[0].image for one in ways if not isinstance(one, InputError)]
@@ -266,7 +266,7 @@ def network_inputs(model: Recognizer, pictures: Iterable[Image.Image]) -> list[N
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """A picture as the network takes it: one way of looking at it.
+    """One network input made from a picture.
 
     Attributes:
         image: uint8 (height, width, C).
@@ -319,7 +319,7 @@ def _straightened(
 
 
 _TALL = 1.15
-"""Height over width of a crop above which its plate may stand on its side."""
+"""Height over width of a crop above which its plate may be rotated by 90 degrees."""
 
 _TURNS = {
     Image.Transpose.ROTATE_90: ((0, 1), (-1, 0)),

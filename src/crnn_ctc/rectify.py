@@ -1,6 +1,6 @@
-"""A plate straightened: its quadrilateral in a picture, sampled as the reader's input.
+"""Rectification: a plate's quadrilateral sampled as the reader's input, with numpy and Pillow.
 
-With numpy and Pillow alone; training and reading both come through here.
+Used by training and reading.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ Corners = NDArray[np.float32]
 """x and y of a plate's corners, float32 (4, 2): top left, top right, bottom right, bottom left."""
 
 MARGIN = 0.04
-"""Added round the found plate, as a share of its size: what corners miss by must not cut text."""
+"""Margin around the plate, as a share of its size, so that small corner errors cut no text."""
 
 PADDED = 0.2
 """Share of a side above which uniform edges are padding, not the rim of a plate."""
 
 NOISE = 8
-"""Levels by which pixels of padding differ at most; what JPEG leaves of a uniform area."""
+"""Largest difference in level within padding, as JPEG leaves it in a uniform area."""
 
 UNIT = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float64)
 """The corners of a plate in shares of itself."""
@@ -36,8 +36,7 @@ def homography(source: NDArray[np.floating], target: NDArray[np.floating]) -> ND
 
     Returns:
         H with H[2, 2] = 1, so that ``(x', y', w) = H (x, y, 1)`` (Heckbert 1989, section 2.2.3).
-        Points that no such map joins, three of them in a line say, give the nearest map in the
-        sense of least squares.
+        Degenerate points, such as three on a line, give the least-squares solution.
     """
     rows, right = [], []
     for (x, y), (u, v) in zip(source.tolist(), target.tolist(), strict=True):
@@ -58,7 +57,7 @@ def project(h: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.f
 
 
 def goes_round(corners: NDArray[np.floating]) -> bool:
-    """Whether corners (4, 2) go round clockwise and enclose a convex area; False for NaN."""
+    """Whether corners (4, 2) are clockwise and convex; False for NaN."""
     sides = np.roll(corners, -1, 0) - corners
     after = np.roll(sides, -1, 0)
     return bool((sides[:, 0] * after[:, 1] - sides[:, 1] * after[:, 0] > 0).all())
@@ -78,10 +77,10 @@ def rectify(
     two_rows: bool = False,
     margin: float = MARGIN,
 ) -> NDArray[np.uint8]:
-    """The plate of a picture as a reader takes it, uint8 (height, width, 3).
+    """The rectified plate as a reader's input, uint8 (height, width, 3).
 
-    Of a plate of two rows the upper row comes left of the lower one, as in
-    :func:`crnn_ctc.image.fit_two_rows`. What lies beyond the picture is its nearest pixels.
+    The upper row of a two-row plate is placed left of the lower one, as in
+    :func:`crnn_ctc.image.fit_two_rows`. Outside the picture, its nearest pixels are repeated.
 
     Args:
         picture: in mode RGB.
@@ -103,7 +102,7 @@ def straighten(
     two_rows: bool = False,
     margin: float = MARGIN,
 ) -> NDArray[np.uint8]:
-    """As :func:`rectify`, of a picture that :func:`close_up` made, with the corners in it."""
+    """As :func:`rectify`, for a picture and corners from :func:`close_up`."""
     to_picture = homography(UNIT, quad)
     if not two_rows:
         return _sample(
@@ -115,14 +114,14 @@ def straighten(
 
 
 def without_padding(picture: Image.Image) -> tuple[Image.Image, tuple[int, int]]:
-    """A picture without the uniform area that a letterbox or a fixed input size laid beside it.
+    """A picture without uniform padding, such as letterbox bars.
 
     Args:
         picture: in mode RGB.
 
     Returns:
-        The part that is not padding, and x and y of its upper left corner; the picture as it is
-        where less than :data:`PADDED` of its width and of its height is padding.
+        The part that is not padding, and x and y of its upper left corner; the unchanged picture
+        if less than :data:`PADDED` of its width and of its height is padding.
     """
     w, h = picture.size
     edges = ((0, 0, w, 1), (0, h - 1, w, h), (0, 0, 1, h), (w - 1, 0, w, h))
@@ -170,15 +169,15 @@ def _uniform(lines: NDArray[np.uint8]) -> int:
 def close_up(
     picture: Image.Image, corners: Corners, height: int, width: int
 ) -> tuple[Image.Image, NDArray[np.float64]]:
-    """The part of the picture round the plate, reduced to about twice the resolution of the result.
+    """The part of the picture around the plate, at about twice the resolution of the result.
 
     Sampling is bilinear and would alias on a picture much larger than its result.
 
     Args:
         picture: in any mode.
         corners: pixels of ``picture``; see :data:`Corners`.
-        height: height of the straightened plate, in pixels.
-        width: width of the straightened plate, in pixels.
+        height: height of the rectified plate, in pixels.
+        width: width of the rectified plate, in pixels.
 
     Returns:
         The part, and the plate's corners in it, float64 (4, 2).

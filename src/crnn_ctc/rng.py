@@ -1,7 +1,7 @@
 """Random numbers that are a function of (seed, stream) alone.
 
-A batch of step s depends on the seed and on s, on nothing that was drawn before: resuming needs no
-loader state, processes need not agree on anything, and a protocol is the same on every machine.
+The batch of a step depends only on the seed and the step. Resuming therefore needs no loader state,
+processes need no coordination, and a protocol is the same on every machine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Many pictures in batches: full ones of a list, and of a live source what has arrived."""
+"""Batching: full batches of a list; for a live source, what has arrived."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ T = TypeVar("T")
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Items in lists of at most ``size`` and at least one, in order.
 
-    What has a length, such as a list, makes full batches. Any other iterable may be live: its
-    items are taken in a thread, at most ``size`` ahead, and a batch is what has arrived when the
-    next batch is asked for.
+    A sized collection such as a list gives full batches. Any other iterable may be live: a thread
+    takes its items, at most ``size`` ahead, and a batch is what has arrived when it is requested.
 
     Args:
         items: several pictures.
-        size: the most in a batch.
+        size: largest number of items per batch.
 
     Raises:
         InputError: ``size`` is below 1.
-        NotAPictureError: ``items`` is one picture, or nothing that can be iterated.
+        NotAPictureError: ``items`` is one picture, or not an iterable.
     """
     if size < 1:
         raise InputError(f"batch size {size}: give 1 or more")

@@ -1,4 +1,4 @@
-"""The card of a model: what its one file says of itself, as JSON in ONNX metadata."""
+"""The card of a model: its description as JSON in the ONNX metadata."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ TEMPERATURES = (1e-3, 1e3)
 
 @dataclass(frozen=True)
 class RectifierCard:
-    """What the part of a graph that finds the plate takes and gives.
+    """Inputs and outputs of the rectifier in a model's graph.
 
     Attributes:
         height: height of ``views``, in pixels.
         width: width of ``views``, in pixels.
-        margin: added round the found plate before it is sampled, as a share of its size.
+        margin: margin around the plate when it is sampled, as a share of its size.
         colours: names of the colours, in the order of the output ``colours``.
     """
 
@@ -54,13 +54,13 @@ class RectifierCard:
 
 @dataclass(frozen=True)
 class Card:
-    """All that reading needs to know of a model, and what a person asks of it.
+    """Everything that reading needs to know about a model, and its description for users.
 
     Attributes:
         name: name of the model.
         alphabet: K classes.
         height: height of the input, in pixels.
-        width: width of the input, in pixels; of the widest input where ``width_step`` is not 0.
+        width: width of the input, in pixels; the greatest width if ``width_step`` is not 0.
         channels: 1 for grey, 3 for RGB.
         ink: see :data:`crnn_ctc.image.Ink`.
         steps: T, time steps of the output, for an input of ``width``.
@@ -69,15 +69,14 @@ class Card:
         parameters: count.
         gflops: GFLOPs for one picture; a multiplication with its addition counts as two.
         description: a line.
-        grammar: name of what a text can be; None for any.
-        plates: name of the scheme of the plates that it reads, where the alphabet alone does not
-            tell; see :func:`crnn_ctc.plates.scheme_of`.
-        two_rows: whether plates of two rows can be read, side by side.
-        rectifier: the part that finds the plate in a crop first; None for a model that reads the
-            picture as it is.
-        width_step: 0 where every input has the same width; else an input is as wide as its picture
-            needs, a multiple of this many pixels, and T is in proportion.
-        temperature: divides the log-probabilities before the confidence; 1 leaves them.
+        grammar: name of the grammar of valid texts; None for any text.
+        plates: name of the plate scheme, if the alphabet does not imply it; see
+            :func:`crnn_ctc.plates.scheme_of`.
+        two_rows: whether the model reads the two rows of a plate side by side.
+        rectifier: the rectifier in the graph; None for a model without one.
+        width_step: 0 if all inputs have the same width; otherwise the width depends on the picture
+            and is a multiple of this many pixels, with T in proportion.
+        temperature: divides the log-probabilities before the confidence is computed.
         data: what it was trained on.
         licence: SPDX name, of the weights.
         version: version of the package that wrote the file.
@@ -110,7 +109,7 @@ class Card:
     metrics: dict[str, Any] = field(default_factory=dict)
 
     def fit(self, image: Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A picture as the model takes it; see :func:`crnn_ctc.image.fit`.
+        """A picture as input of the model; see :func:`crnn_ctc.image.fit`.
 
         Args:
             image: PIL's, or RGB, uint8 (H, W, 3).
@@ -152,8 +151,8 @@ class Card:
         """The card that a file's metadata holds.
 
         Raises:
-            InputError: there is none, it is cut short, a newer version wrote it, or it holds what
-                no model has.
+            InputError: there is none, it is truncated, a newer version wrote it, or it has invalid
+                values.
         """
         remedy = "export it again with: crnn-ctc export"
         if text is None:
@@ -185,7 +184,7 @@ class Card:
         return card
 
     def _wrong(self) -> str:
-        """What no model has, in words; empty if nothing: a stranger may have written the file."""
+        """The first invalid value, in words; empty if all are valid. The file is not trusted."""
         wanted = [
             ("input size", (self.height, self.width), 1, MOST_SIDE),
             ("time steps", (self.steps,), 1, MOST_STEPS),

@@ -1,4 +1,4 @@
-"""What the machine is, as far as a figure measured on it needs it."""
+"""The machine, as reported beside measured figures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _INSTRUCTION_SETS = {
 
 
 def processor() -> str:
-    """The processor's name and its relevant instruction sets, as far as the system tells them."""
+    """The processor's name and its relevant instruction sets, if the system reports them."""
     facts = _cpuinfo()
     name = facts.get("model name") or platform.processor() or platform.machine()
     sets = instruction_sets()
@@ -26,7 +26,7 @@ def processor() -> str:
 
 
 def instruction_sets() -> list[str]:
-    """Those of AVX2, AVX-512, VNNI, AVX-VNNI, bf16 and AMX that the processor has; [] off Linux."""
+    """The supported ones of AVX2, AVX-512, VNNI, AVX-VNNI, bf16 and AMX; [] except on Linux."""
     flags = set(_cpuinfo().get("flags", "").split())
     return [name for name, flag in _INSTRUCTION_SETS.items() if flag in flags]
 
@@ -42,7 +42,7 @@ def _cpuinfo() -> dict[str, str]:
 
 
 def peak_memory() -> float | None:
-    """The most memory that this process has held so far, in MB; None where no one tells."""
+    """Peak memory of this process in MB; None if the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows

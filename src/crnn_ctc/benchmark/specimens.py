@@ -1,4 +1,4 @@
-"""Pictures of printed lines that a model can read, to measure and compare on: no data needed."""
+"""Pictures of printed texts for measurements without data."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from crnn_ctc.grammar import open_grammar
 from crnn_ctc.model_file.card import Card
 
 _LENGTH = 5
-"""Characters of a text that no grammar ends."""
+"""Length of a text without a grammar, in characters."""
 
 _MOST = 40
-"""Characters of a text that a grammar goes on and on with."""
+"""Greatest length of a text of a grammar, in characters."""
 
 _ENLARGED = 2
-"""Times as large as the input: to be shrunk, as crops mostly are."""
+"""Size relative to the input: most crops are larger and are reduced."""
 
 _NOISE = 4
 """Standard deviation of the noise, of 255 levels."""
 
 
 def specimens(count: int, card: Card) -> list[NDArray[np.uint8]]:
-    """Pictures to read, the same each time; random noise would keep a grammar's search busy.
+    """Pictures to read, the same each time; noise would make the search of a grammar slow.
 
     Returns:
         RGB, uint8 (2H, 2W, 3), all of one width.
@@ -37,7 +37,7 @@ def specimens(count: int, card: Card) -> list[NDArray[np.uint8]]:
 
 
 def fitted_specimens(count: int, card: Card) -> NDArray[np.uint8]:
-    """The same as the model takes them: uint8 (N, H, W, C)."""
+    """The same pictures as inputs of the model: uint8 (N, H, W, C)."""
     return np.stack([card.fit(picture) for picture in specimens(count, card)])
 
 

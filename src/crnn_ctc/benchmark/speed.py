@@ -1,4 +1,4 @@
-"""How fast readers read: against each other, in turn, so that what slows one slows all."""
+"""Timing of readers in interleaved rounds, so that disturbances affect all of them."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def measure_speed(
     """Measure each reader at each batch size once a round, after a round that does not count.
 
     Args:
-        readers: by name.
-        sources: pictures that can be read, taken again where there are too few.
+        readers: readers by name.
+        sources: readable pictures, repeated if there are too few.
         batches: batch sizes.
         rounds: number of measured rounds.
-        watch: is shown the rounds as they go by.
+        watch: wraps the iteration over rounds, to show progress.
 
     Returns:
-        A row a batch size and reader, in this order.
+        One row per batch size and reader, in this order.
     """
     works: dict[tuple[int, str], tuple[Callable[[], object], Callable[[], object], int]] = {}
     for batch in batches:

@@ -22,7 +22,7 @@ class Album:
 
     Args:
         folder: folder of the pictures; made where it is missing.
-        show: a text as people write it.
+        show: formats a text for display.
         places: whether the characters were read where they stand.
     """
 

@@ -39,7 +39,7 @@ def printer_for(form: OutputFormat, show: Callable[[str], str], show_verdict: bo
 
     Args:
         form: output format.
-        show: a text as people write it.
+        show: formats a text for display.
         show_verdict: whether readings may be refused.
     """
     if form is OutputFormat.TABLE:
@@ -60,7 +60,7 @@ class Table:
     """Columns for people; the path comes last, so that no column need be as wide as the widest.
 
     Args:
-        show: a text as people write it.
+        show: formats a text for display.
         show_verdict: whether a column says which readings are accepted and which refused.
     """
 
@@ -94,7 +94,7 @@ class Text:
     """Texts alone, a line a picture; empty where it could not be read, or was refused.
 
     Args:
-        show: a text as people write it.
+        show: formats a text for display.
     """
 
     def __init__(self, show: Callable[[str], str]) -> None:
@@ -114,7 +114,7 @@ class Json:
     """An array of objects, written as they come: ``text`` is bare, ``display`` as people write it.
 
     Args:
-        show: a text as people write it.
+        show: formats a text for display.
     """
 
     def __init__(self, show: Callable[[str], str]) -> None:
@@ -143,7 +143,7 @@ class Csv:
     """Comma-separated values with a header: ``text`` is bare, ``display`` as people write it.
 
     Args:
-        show: a text as people write it.
+        show: formats a text for display.
         bom: whether to begin with a byte order mark, by which Excel knows UTF-8.
     """
 

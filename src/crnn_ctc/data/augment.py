@@ -1,4 +1,4 @@
-"""Real crops as they might also have been cut, lit and photographed."""
+"""Augmentation of real crops: corners, light and camera."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from crnn_ctc.synthesis.camera import expose
 from crnn_ctc.synthesis.text import Draws
 
 DRAWS = 128
-"""How many numbers :func:`augment` may use."""
+"""Largest number of random numbers that :func:`augment` uses."""
 
 
 def augment(
     image: NDArray[np.uint8], strength: float, draws: Draws, perspective: float = 1.0
 ) -> NDArray[np.uint8]:
-    """A crop with other corners, another light and sometimes a worse camera.
+    """Augment a crop: move its corners, change its light and sometimes degrade it.
 
     Args:
         image: RGB or grey, uint8 (H, W, C).
-        strength: 0 leaves the crop as it is, 1 is the usual.
+        strength: strength of the changes: 0 for none, 1 for the usual.
         draws: at most ``DRAWS`` numbers are used.
         perspective: how far the corners move, as a share of that strength.
 
@@ -40,10 +40,9 @@ def augment(
 
 
 def move_corners(image: NDArray[np.uint8], strength: float, draws: Draws) -> NDArray[np.uint8]:
-    """Cut the plate by corners a little off: what a detector does.
+    """Crop the plate by slightly wrong corners, as a detector does.
 
-    A shift and a scale of the whole, and of each corner by itself; where the crop ends, its edge
-    goes on.
+    The whole quadrilateral and each corner are shifted; outside the crop its edge is repeated.
     """
     height, width = image.shape[:2]
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
@@ -66,7 +65,7 @@ def move_corners(image: NDArray[np.uint8], strength: float, draws: Draws) -> NDA
 
 
 def relight(image: NDArray[np.float32], strength: float, draws: Draws) -> NDArray[np.float32]:
-    """Exposure, contrast, colour cast, and now and then a shadow across the plate.
+    """Change exposure, contrast and colour cast, and sometimes add a shadow across the plate.
 
     Args:
         image: float32 (H, W, 3), 255 is white.

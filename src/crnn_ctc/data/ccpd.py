@@ -1,7 +1,7 @@
-"""CCPD2019 and CCPD2020: what their file names say, and their pictures in the official splits.
+"""CCPD2019 and CCPD2020: annotations in file names, and the official splits.
 
 The Chinese City Parking Dataset (Xu et al., ECCV 2018) keeps its annotations in file names of seven
-fields, parted by ``-``: area, tilt, bounding box, corners, plate, brightness and blur.
+fields, separated by ``-``: area, tilt, bounding box, corners, plate, brightness and blur.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Dataset = Literal["CCPD2019", "CCPD2020"]
 Split = Literal["train", "val", "test", "unlisted"]
 
 MISSING = "O"
-"""Stands last in each of CCPD's tables for "no character": plates have no letter O."""
+"""The last entry of each of CCPD's tables, "no character": plates have no letter O."""
 
 PROVINCES = "皖沪津渝冀晋蒙辽吉黑苏浙京闽赣鲁豫鄂湘粤桂琼川贵云藏陕甘青宁新警学" + MISSING
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ" + MISSING
@@ -44,7 +44,7 @@ _FIELDS = re.compile(
 
 @dataclass(frozen=True)
 class CcpdName:
-    """What a CCPD file name says.
+    """The annotations in a CCPD file name.
 
     Attributes:
         area: plate's area as a share of the picture: the name's digits after ``0.``. A few names
@@ -72,9 +72,9 @@ class CcpdName:
 
 
 def parse_name(name: str) -> CcpdName:
-    """What the name of a CCPD picture says.
+    """Parse the name of a CCPD picture.
 
-    Corners that stand in another order than CCPD's are put in it.
+    Corners in another order are sorted.
 
     Args:
         name: name of the file, with or without folders and suffix.
@@ -131,7 +131,7 @@ def _plate(indices: list[int], name: str) -> str:
 
 
 def _ordered(points: list[Point], name: str) -> Corners:
-    """Corners in CCPD's order: as they stand where that can be, else by where they lie."""
+    """Corners in CCPD's order: unchanged if valid, else sorted by position."""
     rb, lb, lt, rt = points
     # a plate seen from far aside may look no wider than high, but not much higher than wide
     if _is_plate((rb, lb, lt, rt)) and _shape((rb, lb, lt, rt)) > 0.8:
@@ -149,7 +149,7 @@ def _ordered(points: list[Point], name: str) -> Corners:
 
 
 def _is_plate(corners: Corners) -> bool:
-    """Whether the corners go round clockwise, without a dent, right and below where they should."""
+    """Whether the corners are convex and in CCPD's order."""
     next_but_one = corners[2:] + corners[:2]
     turns = [
         (b[0] - a[0]) * (c[1] - b[1]) - (b[1] - a[1]) * (c[0] - b[0])
@@ -191,15 +191,15 @@ class CcpdPicture:
 
 
 def find_pictures(folder: Path) -> Iterator[CcpdPicture]:
-    """All pictures of the CCPD sets in ``folder`` that carry a plate, one at a time, in order.
+    """All pictures of the CCPD sets in ``folder`` with a plate, one at a time, in order.
 
-    Splits come in the order train, val, test, then what no split names; pictures as the split file
-    lists them, or by name. Pictures of cars without a plate (``ccpd_np``) are left out. Of names,
-    those of one folder at most are held in memory, and only where no split file lists them.
+    The order is train, val, test, then unlisted pictures; within a split that of the split file,
+    otherwise by name. Pictures of cars without a plate (``ccpd_np``) are left out. At most the
+    names of one folder are held in memory.
 
     Args:
-        folder: CCPD2019 or CCPD2020, or what holds one or both; or a folder that has pictures of
-            theirs itself, which no split names.
+        folder: CCPD2019 or CCPD2020, their parent folder, or a folder of CCPD pictures without
+            splits.
 
     Raises:
         InputError: there is no such folder, no CCPD in it, or its split files are missing.
@@ -270,7 +270,7 @@ def _pictures_2019(root: Path) -> Iterator[CcpdPicture]:
 
 
 def _split_lists(root: Path) -> list[tuple[Split, Path]]:
-    """The split files; the lists of single subsets stand in for a missing ``test.txt``."""
+    """The split files; the lists of subsets replace a missing ``test.txt``."""
     folder = next((root / name for name in ("splits", "split") if (root / name).is_dir()), None)
     if folder is None:
         raise InputError(

@@ -1,6 +1,6 @@
-"""Plates cut out of CCPD's pictures, by several processes, and taken up again after a kill.
+"""Crops of CCPD's plates, made by several processes, resumable.
 
-A crop's name follows from its source picture, so a crop whose file is there is done.
+A crop's name is a function of its source picture, so existing files are skipped.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MANIFEST = ("file", "label", "colour", "width", "height", "subset", "split", "so
 """Columns of ``manifest.csv``."""
 
 SETTINGS = ".crops.json"
-"""What the crops of a folder depend on, in it."""
+"""File with the settings of a folder's crops."""
 
 _COLOURS = {"CCPD2019": "blue", "CCPD2020": "green"}
 """Plate colour by dataset; single plates may differ."""
@@ -66,7 +66,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Cropper:
-    """Makes crops; the same for a picture in any process.
+    """Makes crops; the result does not depend on the process.
 
     Args:
         folder: folder of the crops.
@@ -80,11 +80,11 @@ class Cropper:
     seed: int
 
     def all(self, tasks: tuple[tuple[CcpdPicture, int], ...]) -> list[Made]:
-        """Make crops of pictures, each with the number of its copy; a failure stops no other."""
+        """Make crops of pictures, each with the number of its copy; failures are reported."""
         return [self.make(picture, copy) for picture, copy in tasks]
 
     def make(self, picture: CcpdPicture, copy: int) -> Made:
-        """Make one crop and put it in its place in one piece; or find it there.
+        """Write one crop atomically, unless it exists.
 
         Raises:
             InputError: the folder cannot be written.
@@ -180,13 +180,13 @@ def _size(path: Path) -> tuple[int, int] | None:
 
 @dataclass
 class CropSummary:
-    """What a run made.
+    """The result of a run.
 
     Attributes:
         folders: number of crops in each folder.
         rejected: pictures without a crop, and why.
         found: crops that were there before.
-        listed_twice: pictures that stand in two splits; the first counts.
+        listed_twice: pictures that are listed in two splits; the first counts.
     """
 
     folders: Counter[str] = field(default_factory=Counter)
@@ -236,15 +236,15 @@ def make_crops(
 ) -> Iterator[Made]:
     """Make the crops of pictures that are not there yet, then the tables.
 
-    ``manifest.csv`` has a row for each crop; ``rejected.csv`` the pictures that gave none, where
-    there are any. At most four chunks a process are under way, however many pictures there are.
+    ``manifest.csv`` has a row for each crop; ``rejected.csv`` lists pictures without one. At most
+    four chunks per process are in flight.
 
     Args:
         pictures: pictures of CCPD, in order.
         cropper: makes a crop.
         copies: crops a picture.
         workers: processes; 1 makes the crops in this one.
-        summary: filled while the crops are made.
+        summary: receives the results.
 
     Raises:
         InputError: the folder cannot be written, or a process died.

@@ -17,7 +17,7 @@ Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = ("train", "test")
 
 _FOLDERS = (".", "gzip", "EMNIST/raw", "MNIST/raw")
-"""Where the files lie: loose, as NIST's archive unpacks, as torchvision keeps them."""
+"""Subfolders of the files: none, that of NIST's archive, and torchvision's."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,9 @@ def enlarge(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def hold_out(digits: Digits, fraction: float) -> tuple[Digits, Digits]:
-    """Split training digits in two: the part to train on and the part to choose by.
+    """Split training digits into training and validation digits.
 
-    Every k-th digit is held out, so that the same digits are held out in each run.
+    Every k-th digit is held out, the same ones in each run.
     """
     every = round(1 / fraction)
     held = np.arange(len(digits)) % every == 0

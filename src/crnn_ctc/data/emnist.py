@@ -37,16 +37,16 @@ def fetch(
     sha256: str = SHA256,
     cache: Path | None = None,
 ) -> dict[Split, int]:
-    """Have EMNIST's digits in ``folder``, downloading them where they are not there yet.
+    """Download EMNIST's digits into ``folder``, unless they exist.
 
     Args:
-        folder: for the four files.
-        mirrors: addresses to try before NIST's.
+        folder: folder of the four files.
+        mirrors: URLs to try before NIST's.
         sha256: SHA-256 of the archive.
         cache: where the archive is kept while it is incomplete; the user's cache by default.
 
     Returns:
-        How many digits each split has.
+        The number of digits of each split.
 
     Raises:
         InputError: no address gave the archive, or files that are there are broken.
@@ -81,10 +81,10 @@ def _download(urls: Sequence[str], sha256: str, cache: Path) -> Path:
 
 
 class ResumingDownloader:
-    """Downloads for pooch that go on where an earlier attempt broke off (RFC 9110, section 14).
+    """Resumable downloads for pooch (RFC 9110, section 14).
 
     Args:
-        folder: for the unfinished file.
+        folder: folder of the unfinished file.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where the labels of a set come from, and what looks wrong with them as a whole."""
+"""The sources of a set's labels, and warnings about them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from crnn_ctc.data.labelled import Labelled
 
 RARE = 5
-"""A character seen fewer times than this is hardly learnt."""
+"""Characters with fewer occurrences are hardly learnt."""
 
 _SHOWN = 10
 
@@ -43,7 +43,7 @@ class LabelTally:
         self._total = 0
 
     def watch(self, source: Path, items: Iterable[Labelled]) -> Iterator[Labelled]:
-        """The items as they are, counted.
+        """Yield the items unchanged, and count them.
 
         Args:
             source: the folder or table that they come from, as the user named it.
@@ -63,7 +63,7 @@ class LabelTally:
             yield item
 
     def sources(self) -> list[str]:
-        """A line for each place that labels were taken from."""
+        """One line per source of labels."""
         lines = [f"labels: {n:,} from column label of {name}" for name, n in self._tables.items()]
         lines += [
             f"labels: {n:,} from file names (LABEL_n) in {name}"
@@ -77,7 +77,7 @@ class LabelTally:
         return lines
 
     def warnings(self) -> list[str]:
-        """What suggests that these are no labels; a line each."""
+        """Signs that these are no labels, one line each."""
         remedy = (
             "name pictures LABEL_n.jpg, or write a table with the columns file and label beside "
             "the folder (train.csv for train/)"
@@ -111,7 +111,7 @@ def _is_count(texts: Counter[str]) -> bool:
 
 
 def alphabet_line(tally: LabelTally, characters: str) -> str:
-    """The characters that are trained, for a person to look over.
+    """The characters of the alphabet in one line, for the user to check.
 
     Args:
         tally: counts of the training labels.
@@ -123,7 +123,7 @@ def alphabet_line(tally: LabelTally, characters: str) -> str:
 
 
 def rare_line(tally: LabelTally) -> str | None:
-    """A warning where characters are hardly ever seen; None where there are none."""
+    """A warning about characters with few occurrences; None without any."""
     rare = sorted((n, c) for c, n in tally.characters.items() if n < RARE)
     if not rare:
         return None
@@ -136,5 +136,5 @@ def rare_line(tally: LabelTally) -> str | None:
 
 
 def printable(characters: str) -> str:
-    """Characters side by side, those that cannot be seen as escapes."""
+    """Characters side by side, invisible ones as escapes."""
     return "".join(c if c.isprintable() and c != " " else f"[{c!r}]" for c in characters)

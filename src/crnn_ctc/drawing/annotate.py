@@ -1,4 +1,4 @@
-"""A picture with what was read in it drawn above: text, confidence, each character with its own."""
+"""Annotated pictures: the text, its confidence and each character drawn above the picture."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _GOOD, _FAIR, _POOR = "#0a7d33", "#b06a00", "#c01c28"
 
 
 def confidence_colour(confidence: float) -> str:
-    """Green where a reading is almost certain, amber where it is likely, red below."""
+    """The colour of a confidence: green if almost certain, amber if likely, red below."""
     return _GOOD if confidence >= 0.95 else _FAIR if confidence >= 0.5 else _POOR
 
 
@@ -42,10 +42,10 @@ def annotate(
     Args:
         image: RGB, uint8 (H, W, 3).
         reading: reading of that picture.
-        title: how to write its text; as it was read if not given.
-        places: draw each character over its place, with lines between; else evenly spread. So they
-            are too where their places are too near each other. Where the reading has corners,
-            the plate is outlined and characters stand over their places.
+        title: formats its text; by default it is shown unchanged.
+        places: draw each character above its place, with connecting lines; otherwise, or if the
+            places are too close, they are spread evenly. If the reading has corners, the plate is
+            outlined and characters are drawn above their places.
     """
     height, width = image.shape[:2]
     scale = min(_WIDTH / width, _TALLEST / height)
@@ -93,7 +93,7 @@ def annotate(
 
 
 def _clear(middles: Sequence[float], halves: Sequence[float]) -> bool:
-    """Whether letters follow each other, of half widths ``halves``, and none touches the next."""
+    """Whether letters with half widths ``halves`` are in order and do not touch."""
     letters = zip(middles, halves, strict=True)
     return all(b - a > one + other for (a, one), (b, other) in pairwise(letters))
 
@@ -104,8 +104,8 @@ class Pen:
 
     Args:
         draw: drawing context of the picture.
-        bundled: in the bundled typeface, but for what it lacks; else in the default one, which
-            has no Chinese, but looks better with numbers and words.
+        bundled: use the bundled typeface where it has the character; otherwise the default one,
+            which has no Chinese characters.
     """
 
     draw: ImageDraw.ImageDraw
@@ -128,7 +128,7 @@ class Pen:
         return sum(_advance(font, part, size) for font, part in self._runs(text, size))
 
     def _runs(self, text: str, size: int) -> list[tuple[ImageFont.FreeTypeFont, str]]:
-        """``text`` in parts, each with a typeface that holds it; a dot is a part of its own."""
+        """``text`` split into parts, each with a typeface that has it; a dot is its own part."""
         parts = groupby(text, lambda c: DOT if c == DOT else self.bundled and c in HELD)
         return [
             (typeface(HAN_FACES[0], size) if kind and self.bundled else _plain(size), "".join(part))
@@ -137,7 +137,7 @@ class Pen:
 
 
 def _advance(font: ImageFont.FreeTypeFont, part: str, size: int) -> float:
-    """Length of a part; the dot, as wide as a Chinese character, is given less than half of it."""
+    """Length of a part; the dot gets less than half the width of a Chinese character."""
     return 0.45 * size if part == DOT else font.getlength(part)
 
 

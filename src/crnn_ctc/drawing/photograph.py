@@ -1,4 +1,4 @@
-"""A photograph with its plates outlined, and each of them straightened beside it."""
+"""A photograph with its plates outlined, and each plate rectified beside it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from crnn_ctc.reading import Reading
 from crnn_ctc.rectify import aspect, rectify
 
 _LONGEST = 1280
-"""Pixels, the longer side of the photograph in the sheet."""
+"""Longer side of the photograph in the sheet, in pixels."""
 
 _COLUMN, _EDGE = 264, 12
 _THUMBNAIL = (240, 76, 120)
-"""Width in pixels of a straightened plate, and height with one row and with two."""
+"""Width of a rectified plate in pixels, and its height with one row and with two."""
 
 _TYPE, _SMALL = 26, 18
 _PAPER, _INK, _POOR = "#ffffff", "#101418", "#c01c28"
@@ -26,15 +26,15 @@ _PAPER, _INK, _POOR = "#ffffff", "#101418", "#c01c28"
 def annotate_photograph(
     image: NDArray[np.uint8], reading: Reading, show: Callable[[str], str]
 ) -> Image.Image:
-    """Draw the plates of a photograph: a quadrilateral each, and beside it what it says.
+    """Outline the plates of a photograph, and list their readings beside it.
 
-    The column beside the photograph has a row a plate, from left to right in the photograph: its
-    number, the plate straightened, the text and its confidence. As many rows are drawn as fit.
+    The column beside the photograph has one row per plate, from left to right in the photograph:
+    number, rectified plate, text and confidence. Rows that do not fit are left out.
 
     Args:
         image: the photograph, uint8 RGB (H, W, 3).
         reading: its reading, with ``plates``.
-        show: a text as people write it.
+        show: formats a text for display.
     """
     height, width = image.shape[:2]
     scale = min(1.0, _LONGEST / max(height, width))

@@ -1,6 +1,6 @@
-"""The bundled typefaces: subsets that hold what plates do. They need Pillow alone.
+"""The bundled typefaces: subsets with the characters of plates.
 
-They are under the SIL Open Font License; ``fonts/README.md`` says of what they are subsets.
+They are under the SIL Open Font License; ``fonts/README.md`` names their sources.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HAN_FACES = ("plate-han-sans.otf", "plate-han-condensed.ttf")
 LATIN_FACES = ("plate-latin-condensed.otf", "plate-latin-din.ttf")
 
 HELD = frozenset(PLATES_CN.characters + DOT)
-"""The characters that each of ``HAN_FACES`` holds: no lower case, no full stop, no space."""
+"""The characters of each of ``HAN_FACES``: no lower case, no full stop, no space."""
 
 
 @cache

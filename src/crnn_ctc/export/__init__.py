@@ -1,1 +1,1 @@
-"""Model files written: export (torch), quantization (onnx), calibration."""
+"""Writing model files: export (torch), quantization (onnx), calibration."""

@@ -1,4 +1,4 @@
-"""A model's temperature: fitted so that confidences agree with how often the texts are right."""
+"""Calibration: the temperature for which confidences agree with accuracy."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from crnn_ctc.recognize import Recognizer
 _BATCH = 64
 
 _PRIOR = 0.1
-"""Weight of the prior: what temperature e costs, as a sum of squared errors of answers."""
+"""Weight of the prior: the penalty of temperature e, in squared errors of answers."""
 
 _FEW = 200
-"""Answers; fewer say little about the temperature."""
+"""Number of answers below which the user is warned."""
 
 _RESAMPLES = 1000
-"""Bootstrap samples that the interval comes from."""
+"""Bootstrap samples of the interval."""
 
 
 @dataclass(frozen=True)
 class FittedTemperature:
-    """A temperature, and how far it can be relied on.
+    """A temperature and its reliability.
 
     Attributes:
         value: the temperature.
-        interval95: bootstrap interval of it (Efron 1979), lowest and highest.
-        answers: how many answers it was fitted to.
-        wrong: how many of them were not right.
+        interval95: its bootstrap interval (Efron 1979), lower and upper end.
+        answers: number of answers that it was fitted to.
+        wrong: number of wrong ones among them.
     """
 
     value: float
@@ -181,7 +181,7 @@ def fit_temperature(
 
 
 def _interval(errors: NDArray[np.float64], grid: NDArray[np.float64]) -> tuple[float, float]:
-    """Where the best temperature of resampled answers lies in 95 of 100 cases.
+    """Bootstrap interval of the best temperature, 95 %.
 
     Args:
         errors: squared errors of N answers at G temperatures, (G, N).
@@ -200,7 +200,7 @@ def _interval(errors: NDArray[np.float64], grid: NDArray[np.float64]) -> tuple[f
 def _golden_section(
     loss: Callable[[float], float], low: float, high: float, tolerance: float
 ) -> float:
-    """Where a function of one valley is least (Kiefer 1953)."""
+    """Minimum of a unimodal function by golden section search (Kiefer 1953)."""
     share = (math.sqrt(5) - 1) / 2
     left, right = high - share * (high - low), low + share * (high - low)
     at_left, at_right = loss(left), loss(right)
@@ -223,7 +223,7 @@ def held_out_rows(card: Card, folder: Path) -> tuple[NDArray[np.uint8], list[str
         images uint8 (5000, H, W, 1), and as many texts.
 
     Raises:
-        InputError: the card does not say which those are.
+        InputError: the card does not name them.
     """
     data = card.recipe.get("data")
     if not isinstance(data, dict) or data.get("kind") != "digits":
@@ -240,7 +240,7 @@ def held_out_rows(card: Card, folder: Path) -> tuple[NDArray[np.uint8], list[str
 
 
 def rewritten(content: bytes, card: Card) -> bytes:
-    """A model file with another card: the graph and its weights stay as they are.
+    """A model file with another card, and the same graph and weights.
 
     Args:
         content: bytes of the file.

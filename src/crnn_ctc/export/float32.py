@@ -1,7 +1,7 @@
-"""A model file for other runtimes: float32 (N, C, H, W) input, fixed batch, one older opset.
+"""A model file for other runtimes: float32 (N, C, H, W) input, fixed batch, an older opset.
 
-Mobile and embedded runtimes (ncnn, TensorRT, MNN, OpenCV's DNN) want static shapes, float input in
-planes, and few operators. ``docs/deploy.md`` lists what was tried with which.
+Mobile and embedded runtimes (ncnn, TensorRT, MNN, OpenCV's DNN) need static shapes, planar float
+input and few operators. ``docs/deploy.md`` lists what was tested.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _float_planes(model: onnx.ModelProto, batch: int) -> None:
 
 
 def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Shapes and weights computed once, opposite transposes cancelled, casts of pixels removed."""
+    """Fold constants, cancel opposite transposes and remove casts of pixels."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3

@@ -21,10 +21,10 @@ from crnn_ctc.net.locator import FromPixels, LocatorNetwork
 from crnn_ctc.training import checkpoint
 
 TOLERANCE = 1e-3
-"""The largest difference of the heat that the check lets pass."""
+"""Largest difference of the heat map that the check accepts."""
 
 _SIZES = ((1, 64, 96), (2, 128, 224))
-"""Numbers of pictures, heights and widths that the check runs."""
+"""Numbers of pictures, heights and widths of the check."""
 
 
 def export_locator(run: Path, out: Path, half: bool = False) -> tuple[LocatorCard, float]:

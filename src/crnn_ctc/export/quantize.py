@@ -1,9 +1,8 @@
-"""A model file with its convolutions in 8-bit integers: smaller arithmetic, nearly the same texts.
+"""Static quantization: a model file with its convolutions in 8-bit integers.
 
-Static quantisation (Jacob et al. 2018, arXiv 1712.05877) as ONNX Runtime does it: scales of the
-activations from pictures, of the weights a channel, both kept in the graph as pairs of
-QuantizeLinear and DequantizeLinear. The recurrent layers stay in float: there integers cost more
-than they save, and their errors add up along the line.
+By ONNX Runtime (Jacob et al. 2018, arXiv 1712.05877): scales of activations from pictures, scales
+of weights per channel, stored as QuantizeLinear and DequantizeLinear pairs. Recurrent layers stay
+in float: integers save no time there, and their errors accumulate along the line.
 
 Weights have 7 bits. AVX2 and AVX-512 without VNNI add pairs of products of unsigned and signed
 bytes in 16 bits, which saturate where weights use 8 bits; with 7 bits the largest sum,
@@ -49,7 +48,7 @@ WEIGHT_BITS = 7
 """Bits of a quantised weight; see above."""
 
 PICTURES = 512
-"""That the scales are taken from; more do not change them much."""
+"""Number of pictures for the scales; more change little."""
 
 _BATCH = 16
 
@@ -58,16 +57,16 @@ _OPERATORS = ["Conv", "Relu", "MaxPool"]
 
 
 def quantize(model: str | Path, out: Path, calibrate_on: Path, check: Path) -> Card:
-    """Write a model file anew in 8 bits, and measure what that costs.
+    """Quantize a model file and measure the loss of accuracy.
 
     Args:
         model: a shipped model or a model file.
         out: the file to write, ``NAME.onnx``; its name becomes the model's.
-        calibrate_on: pictures, a folder or a manifest, of the kind that it was trained on.
-        check: other labelled pictures, that both are measured on.
+        calibrate_on: pictures for the scales, a folder or a manifest, like those of training.
+        check: other labelled pictures, on which both models are measured.
 
     Returns:
-        The card; its ``metrics["int8"]`` says what was measured.
+        The card, with the measurement in ``metrics["int8"]``.
 
     Raises:
         InputError: no such model or pictures, pictures of a test split, the model is in 8 bits
@@ -156,7 +155,7 @@ def _fitted(reader: Reader, samples: list[Labelled]) -> NDArray[np.uint8]:
 
 
 def _views(reader: Reader, samples: list[Labelled]) -> NDArray[np.uint8] | None:
-    """What a rectifier is shown of the pictures, uint8 (N, h, w, 3)."""
+    """The rectifier's inputs of the pictures, uint8 (N, h, w, 3)."""
     if (part := reader.card.rectifier) is None:
         return None
     return np.stack([fit(load(sample.path), part.height, part.width, 3) for sample in samples])
@@ -235,7 +234,7 @@ def store_as_bytes(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without its advice, which goes to the root logger."""
+    """Suppress its messages to the root logger."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)

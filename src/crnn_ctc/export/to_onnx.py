@@ -1,7 +1,4 @@
-"""From a run folder to the one-file model: pictures in, log-probabilities out, its card inside.
-
-The graph is checked against torch before it is kept.
-"""
+"""Export of a run to one ONNX file with its card; the graph is checked against torch."""
 
 from __future__ import annotations
 
@@ -34,10 +31,10 @@ from crnn_ctc.reader import Reader
 from crnn_ctc.training.run_folder import Trained
 
 TOLERANCE = 1e-4
-"""The largest difference of a probability that the check lets pass."""
+"""Largest difference in any probability that the check accepts."""
 
 BATCHES = (1, 2, 64)
-"""Batch sizes that the check runs."""
+"""Batch sizes of the check."""
 
 _SMALL = 64
 """Tensors of fewer numbers are not worth a node of their own."""
@@ -88,9 +85,9 @@ def export(
         out: the file to write, ``NAME.onnx``; its name becomes the model's.
         changes: fields of the card to set: description, data, licence, grammar.
         half: store weights as float16, half the size; the arithmetic stays float32.
-        calibrate: what the temperature is fitted to; see
+        calibrate: pictures for the temperature; see
             :func:`crnn_ctc.export.calibration.temperature`.
-        negatives: pictures without text that it is fitted to as well.
+        negatives: pictures without text for the temperature.
 
     Returns:
         The card, and the largest difference to torch in any probability.
@@ -133,7 +130,7 @@ def export(
 
 
 def check_readable(content: bytes, out: Path) -> None:
-    """Open a model file as a user will, before it is kept.
+    """Open a model file with the product's reader before it is written.
 
     Args:
         content: the bytes of the file.
@@ -164,7 +161,7 @@ def fold_norms(network: nn.Module) -> None:
 
 
 def round_to_half(network: nn.Module) -> None:
-    """Round weights to what float16 can hold, so that storing them so loses nothing more."""
+    """Round weights to float16, so that storing them as float16 is exact."""
     with torch.no_grad():
         for parameter in network.parameters():
             if parameter.ndim > 1:
@@ -204,7 +201,7 @@ def trace(
     outputs: list[str],
     sizes: dict[str, dict[int, Any]],
 ) -> onnx.ModelProto:
-    """Trace a module into ONNX, without what the exporter notes of this machine.
+    """Trace a module into ONNX, without metadata about this machine.
 
     Args:
         module: takes pixels.
@@ -262,10 +259,9 @@ def parity(
 ) -> float:
     """The largest difference between the graph's and torch's probability of any class at any step.
 
-    Torch computes in float64: its own rounding is no fault of the graph's. Probabilities, because
-    the logarithm of a small one magnifies float32's rounding to no consequence. Printed text,
-    because a network that is used to it amplifies the rounding of its sums on noise, in torch as in
-    any other runtime, and one would compare nothing but that.
+    Torch computes in float64, so that its own rounding does not count. Probabilities are compared
+    because logarithms of small ones magnify rounding errors. The inputs are printed texts because
+    networks amplify rounding errors on noise.
     """
     session = open_session(content, threads=1)
     exact = copy.deepcopy(network).double().eval()

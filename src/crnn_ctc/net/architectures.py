@@ -1,4 +1,4 @@
-"""From a network's name to its class."""
+"""Network classes by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The locator network: a heat map of plate centres, and the four corners of the plate at each cell.
+"""The locator network: a heat map of plate centres, and four corners for each cell.
 
 CenterNet (Zhou, Wang and Kraehenbuehl 2019, arXiv 1904.07850) with corner offsets in place of a
 box, on a small feature pyramid (Lin et al. 2017).
@@ -84,8 +84,8 @@ class LocatorNetwork(nn.Module):
 def _doubled(maps: Tensor) -> Tensor:
     """Each cell four times: (N, C, h, w) to (N, C, 2 h, 2 w).
 
-    Not by ONNX's Resize, which the guard of model files refuses: its factors, which a stranger's
-    file may choose, could ask for any amount of memory.
+    ONNX's Resize is not used because the guard of model files rejects it: its factors could request
+    any amount of memory.
     """
     n, c, h, w = maps.shape
     return maps[:, :, :, None, :, None].expand(n, c, h, 2, w, 2).reshape(n, c, 2 * h, 2 * w)
@@ -111,7 +111,7 @@ def locator_loss(
         corners: float32 (N, 8, h, w), as :class:`Maps` has them.
         weights: float32 (N, h, w), weight of the corners at each cell; they sum to about 1 a plate,
             divided by the plate's size in cells.
-        care: float32 (N, h, w), 0 where the heat is not known, else 1.
+        care: mask of the heat loss, float32 (N, h, w), 0 where the heat is unknown, else 1.
 
     Returns:
         The loss, ().
@@ -127,7 +127,7 @@ def locator_loss(
 
 
 class FromPixels(nn.Module):
-    """A locator that begins with pixels, as its model file does."""
+    """A locator with pixels as input, as in its model file."""
 
     def __init__(self, network: LocatorNetwork) -> None:
         super().__init__()

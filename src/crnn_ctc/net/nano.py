@@ -1,4 +1,4 @@
-"""CNN_Nano: convolutions alone, CTC; a fifth of CRNN_Tiny's arithmetic, none of it step by step."""
+"""CNN_Nano: a fully convolutional network with a fifth of CRNN_Tiny's arithmetic."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Residual(nn.Module):
 
     Args:
         channels: C, of what comes in and goes out.
-        kernel: time steps that a step looks at.
+        kernel: kernel size in time steps.
     """
 
     def __init__(self, channels: int, kernel: int = 5) -> None:
@@ -29,11 +29,10 @@ class Residual(nn.Module):
 
 
 class CNN_Nano(Network):
-    """The smallest network, and the fastest: what follows the text are convolutions, no recurrence.
+    """The smallest and fastest network: residual convolutions along the line, no recurrence.
 
-    In place of the recurrent layers of a CRNN are residual convolutions along the line. A step sees
-    some 100 pixels of it, a few characters to each side; that a plate is a plate is the grammar's
-    to know. Found by measurement: ``bench/designs.py``.
+    The receptive field of a step is about 100 pixels, a few characters to each side. The design
+    was chosen by ``bench/designs.py``.
 
     Args:
         channels: C of the input pictures.
@@ -97,9 +96,9 @@ class CNN_Nano(Network):
 
 
 class CNN_Small(CNN_Nano):
-    """CNN_Nano with more channels: three times its arithmetic, and what that reads more.
+    """CNN_Nano with more channels: three times its arithmetic, more accurate.
 
-    Its training may begin with the weights of a trained CNN_Nano; see
+    Training may start from the weights of a CNN_Nano; see
     :func:`crnn_ctc.training.finetune.widened`.
     """
 

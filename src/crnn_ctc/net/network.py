@@ -1,4 +1,4 @@
-"""What every network here has in common: convolutions, a sequence part, one linear layer, CTC."""
+"""Base of all networks: convolutions, a sequence part, one linear layer, CTC."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ RnnKind = Literal["gru", "lstm", "none"]
 def scale_pixels(images: Tensor) -> Tensor:
     """uint8 (N, H, W, C), as pictures are stored, to float32 (N, C, H, W) in [0, 1].
 
-    Training, evaluation and the exported graph all begin with this. The result keeps the bytes'
-    order in memory, channels last, which is also what convolutions run fastest on.
+    This is the first step of training, evaluation and the exported graph. The result stays in
+    channels-last order, in which convolutions are fastest.
     """
     return images.permute(0, 3, 1, 2).to(torch.float32) / 255
 
 
 def standardize(images: Tensor) -> Tensor:
-    """Pictures with their own light taken out: mean 0 and deviation 1 of each picture's roots.
+    """Normalise each picture: square root, then mean 0 and standard deviation 1.
 
-    The square root spreads dark tones, which 8 bits hold few of, and holds lamps and glare down.
-    One mean and deviation for all channels keep the colours.
+    The square root expands dark tones and compresses glare. One mean and deviation for all channels
+    preserves the colours.
 
     Args:
         images: float32 (N, C, H, W) in [0, 1].
@@ -59,9 +59,8 @@ def convolution(
 class Network(nn.Module, ABC):
     """Pictures to log-probabilities.
 
-    All networks are made with the same arguments: C and H of the pictures, K classes, which
-    recurrent layers, and the dropout while training. ``cnn`` and ``fc`` are what training, export
-    and a changed alphabet reach into.
+    All networks take the same arguments: C and H of the pictures, K classes, the kind of recurrent
+    layers, and dropout. Training, export and changes of the alphabet access ``cnn`` and ``fc``.
     """
 
     reduction: ClassVar[int]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from crnn_ctc.net.network import standardize
 
 VIEW_HEIGHT, VIEW_WIDTH = 48, 96
-"""Size in pixels of the reduced copy that the corners are found on."""
+"""Input size of the rectifier in pixels."""
 
 _WIDTHS = (16, 32, 48, 64, 64)
 _STRIDES = (2, 2, 2, 1, 2)
@@ -26,7 +26,7 @@ COLOURS = ("blue", "yellow", "green", "white", "black")
 class Rectifier(nn.Module):
     """Corners of the plate in a reduced crop.
 
-    Each picture is standardized: the light of a crop says nothing about where its plate is.
+    Each picture is standardized, because brightness carries no information about the corners.
     """
 
     def __init__(self) -> None:

@@ -9,15 +9,14 @@ from torch import Tensor
 from crnn_ctc.net.nano import CNN_Nano
 
 _LEAST_DEVIATION = 4 / 255
-"""Below it a picture is taken for blank, and its noise is not made larger."""
+"""Lower bound of the deviation, so that the noise of blank pictures is not amplified."""
 
 
 class CNN_Rows(CNN_Nano):
     """CNN_Nano with wider layers, on pictures of mean 0 and deviation 1.
 
-    Exposure and contrast differ from scan to scan more than digits do. They are taken out of each
-    picture before the first convolution, inside the network, so that every runtime does the same.
-    All layers are convolutions: the picture may have any width.
+    Exposure and contrast vary between scans, so each picture is standardized inside the network.
+    All layers are convolutions, so the picture may have any width.
 
     Arguments, shapes and errors as :class:`~crnn_ctc.net.nano.CNN_Nano`.
     """

@@ -37,7 +37,7 @@ class NetworkSummary:
         layers: modules that do arithmetic, in the order they run.
         modules: count of all modules, containers included, as upstream crnn-ctc counts layers.
         parameters: count.
-        gradients: count of those that training changes.
+        gradients: number of trainable parameters.
     """
 
     layers: tuple[Layer, ...]
@@ -106,7 +106,7 @@ _FREE = (
     nn.Hardsigmoid, nn.Hardswish, nn.Identity, nn.LayerNorm, nn.MaxPool2d, nn.ReLU, nn.SiLU,
     nn.Sigmoid, nn.Tanh,
 )  # fmt: skip
-"""Layers without products of matrices: a few operations an element, which nobody counts."""
+"""Layers without matrix products, whose few operations per element are not counted."""
 
 
 def _macs(module: nn.Module, inputs: Tensor, output: Tensor) -> int | None:

@@ -1,8 +1,8 @@
-"""What a Chinese civil plate can be: a pattern a kind, after GA36-2018 and what came before it.
+"""Valid texts of Chinese civil plates: one pattern per kind, by GA36-2018 and earlier standards.
 
-These rules say what may be read; :mod:`crnn_ctc.synthesis.text` draws what is to be learnt, and
-draws nothing that these do not allow (a test holds it to that). They are wider than the standard
-where real plates are:
+These rules define what may be read. :mod:`crnn_ctc.synthesis.text` generates training texts, all of
+which these rules allow (a test checks that). They are wider than the standard where real plates
+are:
 
 - Any letter but I and O may issue in any province: new letters appear, and a table of them would
   one day forbid a plate that exists.
@@ -52,16 +52,16 @@ KINDS: Mapping[str, str] = {
 }
 
 _NEWER = ("letter_o", "police_o", "emergency", "armed_police", "armed_police_old", "army", "farm")
-"""Kinds that models of the alphabet PLATES, 0.1's among them, were not trained on."""
+"""Kinds that models with the alphabet PLATES, such as those of 0.1, were not trained on."""
 
 
 def pattern(kind: str) -> str:
-    """The pattern of one of ``KINDS``, its parts written out."""
+    """The pattern of one of ``KINDS``, with its parts expanded."""
     return re.sub("<([a-z]+)>", lambda part: PARTS[part[1]], KINDS[kind])
 
 
 def plate_pattern(alphabet: Alphabet) -> str:
-    """The pattern of any kind that ``alphabet`` spells, or of nothing: there may be no plate."""
+    """The pattern of all kinds that ``alphabet`` can spell, or the empty text (no plate)."""
     kinds = [kind for kind in KINDS if "O" in alphabet or kind not in _NEWER]
     return "(" + "|".join(f"({pattern(kind)})" for kind in kinds) + ")?"
 
@@ -82,5 +82,5 @@ _MARKS = (
 
 
 def named_kind(text: str) -> str:
-    """The kind that a plate's text tells, such as ``trailer``; empty where it tells none."""
+    """The kind implied by a plate's text, such as ``trailer``; empty if it implies none."""
     return next((name for mark, name in _MARKS if mark in text), "")

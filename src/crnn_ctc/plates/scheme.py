@@ -1,4 +1,4 @@
-"""What a country's plates are: their characters and texts, how they are written and shown."""
+"""A country's plates: characters, valid texts, normalisation and display."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def plate_label(text: str) -> str:
 
 
 def unchanged(text: str) -> str:
-    """The text itself: plates that are shown as they are spelt."""
+    """The text itself, for plates without separators."""
     return text
 
 
 def no_kind(_: str) -> str:
-    """No kind: plates whose text does not tell it."""
+    """No kind, for plates whose text does not imply one."""
     return ""
 
 
@@ -38,20 +38,20 @@ class PlateScheme:
     """The plates of a country.
 
     Attributes:
-        name: what recipes and cards call it, such as ``es``.
-        country: in English.
-        characters: every character that an alphabet must hold to spell its usual plates.
+        name: name in recipes and cards, such as ``es``.
+        country: name of the country in English.
+        characters: characters that an alphabet needs to spell its usual plates.
         pattern: the pattern of its plates (:mod:`crnn_ctc.grammar.pattern`) for a model's alphabet,
             which may lack characters of rare kinds. It should match the empty text too: a picture
             need not show a plate.
         lengths: usual lengths of a plate's text, in characters.
-        irregular: regular expression of plates of other lengths; empty where there are none.
+        irregular: regular expression of plates of other lengths; empty if there are none.
         lookalikes: letters that no plate has, and the characters they are mistaken for.
-        regions: first characters that name a region; empty where plates name none.
-        region_name: what such a region is called, such as ``province``.
-        normalise: a label as the alphabet spells it: mends what is safe to mend.
-        display: a plate's text as people write it.
-        kind: the kind of plate that a text tells, such as ``police``; empty where it tells none.
+        regions: first characters that name a region; empty if plates name none.
+        region_name: word for such a region, such as ``province``.
+        normalise: converts a label to the characters of the alphabet where that is unambiguous.
+        display: formats a plate's text for people.
+        kind: the kind of plate implied by a text, such as ``police``; empty if it implies none.
     """
 
     name: str
@@ -68,7 +68,7 @@ class PlateScheme:
     kind: Callable[[str], str] = no_kind
 
     def spelt_by(self, alphabet: Alphabet) -> bool:
-        """Whether a model of ``alphabet`` can read the scheme's plates; it may read others too."""
+        """Whether ``alphabet`` has all characters of the scheme's plates."""
         return set(self.characters) <= set(alphabet.characters)
 
     def region(self, text: str) -> str:
@@ -76,14 +76,14 @@ class PlateScheme:
         return text[0] if text and text[0] in self.regions else "other"
 
     def suspicion(self, text: str) -> str | None:
-        """Why a label is hardly a plate, in words; None where it may be one."""
+        """Why a label is probably no plate, in words; None if it may be one."""
         if not text or len(text) in self.lengths or re.fullmatch(self.irregular, text):
             return None
         usual = " or ".join(map(str, sorted(self.lengths)))
         return f"{len(text)} characters, plates have {usual}"
 
     def mistaken(self, characters: set[str]) -> str:
-        """A hint where unknown characters are look-alikes; empty where they are not."""
+        """A hint for unknown characters that are look-alikes; empty for others."""
         found = [(wrong, right) for wrong, right in self.lookalikes if wrong in characters]
         if not found:
             return ""

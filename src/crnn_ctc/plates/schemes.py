@@ -1,4 +1,4 @@
-"""The plate schemes: a file and a line for each country."""
+"""The plate schemes: one file and one line per country."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from crnn_ctc.plates.scheme import PlateScheme
 from crnn_ctc.plates.spain import SPAIN
 
 SCHEMES: dict[str, PlateScheme] = {scheme.name: scheme for scheme in (CHINA, SPAIN)}
-"""By the name that recipes and cards give."""
+"""Schemes by their names in recipes and cards."""
 
 
 def scheme_of(alphabet: Alphabet | None, name: str | None = None) -> PlateScheme | None:
-    """The scheme of a model's or a recipe's plates; None where it reads no plates.
+    """The plate scheme of a model or recipe; None if it does not read plates.
 
     Args:
-        alphabet: its alphabet; None where that is not known yet.
+        alphabet: its alphabet; None if that is not known yet.
         name: the scheme that the card or recipe names. Without a name, an alphabet of Chinese
             plates, and of nothing that their labels never hold, is of China's.
     """
@@ -35,7 +35,7 @@ def text_label(text: str) -> str:
 
 
 def normaliser(alphabet: Alphabet | None, plates: str | None = None) -> Callable[[str], str]:
-    """What mends the labels of an alphabet.
+    """The normalisation of labels for an alphabet.
 
     Args:
         alphabet: alphabet of the model or recipe; None where it is not known yet.

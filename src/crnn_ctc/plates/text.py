@@ -1,7 +1,6 @@
-"""A plate's string as people write it: with its dot, ``皖A·Y0D83``.
+"""A plate's text with its dot, ``皖A·Y0D83``, for display.
 
-Models read, and labels hold, the bare string; the dot is for the eye alone.
-:func:`crnn_ctc.plates.scheme.plate_label` takes it away again.
+Readings and labels hold the text without it; :func:`crnn_ctc.plates.scheme.plate_label` removes it.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ def with_dot(text: str) -> str:
     - civil aviation: ``民航N9978`` is ``民航·N9978``
     - dangerous goods: ``危险品`` has none
 
-    What has none of these shapes stays as it is.
+    Other texts are returned unchanged.
     """
     before = _BEFORE.match(text)
     return f"{before[0]}{DOT}{text[before.end() :]}" if before else text

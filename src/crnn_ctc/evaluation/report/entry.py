@@ -71,7 +71,7 @@ def entry(read: Read, show: Callable[[str], str], truth: bool = True) -> Entry:
 
     Args:
         read: a picture that could be read.
-        show: a text as people write it.
+        show: formats a text for display.
         truth: whether there is a label to compare it with.
     """
     shown = thumbnail(read.picture)

@@ -22,12 +22,12 @@ _LEAST = 16
 
 @dataclass(frozen=True)
 class Speed:
-    """What a picture takes, in milliseconds of wall time: medians over the rounds.
+    """Wall time per picture in milliseconds, medians over the rounds.
 
     Attributes:
-        contender: what read.
-        batch: pictures at once.
-        ms: from source to text.
+        contender: name of the reader.
+        batch: batch size.
+        ms: time from source to text.
         least: shortest of its measurements.
         most: longest of its measurements.
         network_ms: the network alone, from its input to its output.

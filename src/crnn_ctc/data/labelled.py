@@ -1,4 +1,4 @@
-"""Pictures with their texts: folders of ``TEXT_n.jpg``, and CSV or TSV manifests."""
+"""Labelled pictures: folders of ``TEXT_n.jpg``, and CSV or TSV manifests."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from crnn_ctc.errors import InputError, printable_name
 from crnn_ctc.image import names_picture
 
 MANIFEST = "manifest.csv"
-"""The table that goes before all others in its folder."""
+"""The table that takes precedence in its folder."""
 
 SPLITS = frozenset({"train", "val", "valid", "validation", "dev", "test"})
-"""Names of folders and manifests that say which split their pictures are of."""
+"""Names of folders and manifests that name a split."""
 
 _TABLES = frozenset({".csv", ".tsv", ".txt"})
 
 _FOUND_TABLES = frozenset({".csv", ".tsv"})
-"""Suffixes of the tables that are looked for beside pictures; others are read where named."""
+"""Suffixes of tables that are found beside pictures; others are read only if named."""
 
 Fault = Literal["bad row"]
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """A picture and what stands in it.
+    """A picture and its text.
 
     Attributes:
         path: picture file; whether it can be read is not known yet.
         text: the label; empty where the picture shows no text.
-        attributes: other columns of the manifest, such as colour and subset; ``split``, where it is
-            no column, is the name of the folder or manifest if that is the name of a split.
-        listed: what names the picture: a manifest, or the picture's own path.
+        attributes: other columns of the manifest, such as colour and subset; without a column
+            ``split``, the name of the folder or manifest if it names a split.
+        listed: the manifest that lists the picture, or the picture's own path.
         line: line number of the manifest, from 1; 0 where a folder names the picture.
     """
 
@@ -47,7 +47,7 @@ class Labelled:
 
     @property
     def where(self) -> str:
-        """File and line to look at when something is wrong."""
+        """File and line, for messages."""
         return f"{self.listed}:{self.line}" if self.line else self.listed
 
 
@@ -55,10 +55,10 @@ class LabelError(InputError):
     """A picture of a set whose label cannot be used; the others can.
 
     Args:
-        listed: what names the picture.
-        line: line number of the manifest; 0 where there is none.
+        listed: the manifest that lists the picture, or its own path.
+        line: line number of the manifest; 0 without one.
         kind: kind of fault.
-        what: is wrong, and the remedy.
+        what: the fault and the remedy.
     """
 
     def __init__(self, listed: str, line: int, kind: Fault, what: str) -> None:
@@ -71,7 +71,7 @@ class LabelError(InputError):
 
 
 def fail(error: LabelError) -> None:
-    """Raise the first fault: for those who want all labels or none."""
+    """Raise the first fault."""
     raise error
 
 
@@ -82,7 +82,7 @@ def read_labelled(
 ) -> Iterator[Labelled]:
     """The labelled pictures of a folder or a manifest, one at a time, in order.
 
-    One rule for training, evaluation and the data tools:
+    The same rules hold for training, evaluation and the data tools:
 
     - A manifest, CSV or TSV in UTF-8: columns ``file`` and ``label``, others are attributes. Labels
       are text: ``00123`` stays ``00123``; an empty label is a picture without text. Files are
@@ -96,7 +96,7 @@ def read_labelled(
 
     Args:
         source: the folder or the manifest.
-        report: called with each row that cannot be used; the rest goes on. By default it raises.
+        report: called with each unusable row, which is then skipped. By default it raises.
         normalise: applied to each label, such as :func:`~crnn_ctc.plates.scheme.plate_label`.
 
     Raises:
@@ -121,7 +121,7 @@ def read_labelled(
 
 
 def _encodable(text: str) -> bool:
-    """Whether it holds no bytes of a file's name that are no text (Python: lone surrogates)."""
+    """Whether a string has no lone surrogates, Python's form of bytes that are not UTF-8."""
     return not any("\ud800" <= c <= "\udfff" for c in text)
 
 
@@ -200,7 +200,7 @@ def _labels_pictures(table: Path) -> bool:
 
 
 _MOST_HEADER = 1 << 16
-"""Bytes; no first line of a table of labels is longer."""
+"""Greatest length of a table's first line, in bytes."""
 
 
 def _columns(header: str) -> list[str]:
@@ -276,7 +276,7 @@ def _row(
 
 
 def _picture_path(manifest: Path, name: str) -> Path:
-    """Where a manifest's picture is; a name in the way of Windows is read where it has to be."""
+    """The path of a manifest's picture; Windows separators are supported."""
     names = [name, name.replace("\\", "/")] if "\\" in name else [name]
     folders = (manifest.parent, manifest.parent / manifest.stem)
     candidates = [folder / each for each in names for folder in folders]

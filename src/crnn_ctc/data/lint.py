@@ -1,4 +1,4 @@
-"""What is wrong with a labelled set, found before training on it."""
+"""Checks of a labelled set before training."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ WARNINGS: frozenset[Kind] = frozenset(
         "suspicious label",
     }
 )
-"""Kinds that training survives; all others are errors."""
+"""Kinds of warnings; all others are errors."""
 
 _COMMON = 4 * RARE
-"""Times that the most frequent character must stand in the labels before others count as rare."""
+"""Occurrences of the most frequent character from which others can count as rare."""
 
 _MOST_RARE = 20
-"""Rare characters that are named one by one."""
+"""Largest number of rare characters that are named one by one."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong with one picture.
+    """A fault of one picture.
 
     Attributes:
         listed: the manifest, or the picture.
@@ -64,28 +64,27 @@ class Finding:
 
     @property
     def severity(self) -> Literal["error", "warning"]:
-        """Whether training must not, or should not, go on with it."""
+        """``error`` or ``warning``."""
         return "warning" if self.kind in WARNINGS else "error"
 
     def __str__(self) -> str:
-        """One line, file and line first, as compilers write it."""
+        """One line in the format of compilers: file, line, message."""
         where = f"{self.listed}:{self.line}" if self.line else self.listed
         return f"{where}: {self.severity}: {self.kind}: {self.message}"
 
 
 class Linter:
-    """Looks through labelled pictures, once. It keeps a hash of each: some 700 bytes a picture.
+    """Checks labelled pictures in one pass, with some 700 bytes of memory per picture.
 
     Labels are checked as training reads them: see :func:`crnn_ctc.plates.schemes.normaliser`.
 
     Args:
-        alphabet: the labels must be spelled in it; None for that of the labels themselves, in which
-            any character is right but the rare ones are named.
+        alphabet: alphabet of the labels; None to allow all characters and report rare ones.
         steps: T of the network; None leaves lengths unchecked.
 
     Attributes:
-        pictures: how many were looked at.
-        tally: where the labels come from.
+        pictures: number of checked pictures.
+        tally: sources of the labels.
     """
 
     def __init__(self, alphabet: Alphabet | None = None, steps: int | None = None) -> None:
@@ -100,7 +99,7 @@ class Linter:
         self.pictures = 0
 
     def check(self, source: Path) -> Iterator[list[Finding]]:
-        """What is wrong with the pictures of a folder or manifest, a list a picture.
+        """The findings of a folder or manifest, one list per picture.
 
         Raises:
             InputError: the source cannot be read at all.
@@ -171,9 +170,9 @@ class Linter:
             yield "suspicious label", f"{raw!r}: {suspicion}"
 
     def rare(self) -> Iterator[Finding]:
-        """Characters that hardly any label holds, once all are read: mistyped ones, mostly.
+        """Rare characters, which are often typing errors, after all labels were read.
 
-        Only of the labels' own alphabet, and where the set is large enough to say so.
+        None if an alphabet was given, or if the set is too small.
         """
         counts = self.tally.characters
         if self._alphabet is not None or max(counts.values(), default=0) < _COMMON:
@@ -209,7 +208,7 @@ class Linter:
 
 
 def _hint(character: str, counts: Counter[str]) -> str:
-    """What a rare character may have been meant to be; empty where nothing comes to mind."""
+    """The character that a rare one probably stands for; empty if there is no guess."""
     if character.isspace():
         return ": a stray space?"
     swapped = character.swapcase()

@@ -1,4 +1,4 @@
-"""Pictures that look the same: 64-bit difference hashes, and pairs of them a few bits apart."""
+"""Near-duplicates: pairs of 64-bit difference hashes a few bits apart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from crnn_ctc.image import fit
 
 NEAR = 4
-"""Bits that the hashes of near-duplicates differ in, at most."""
+"""Largest Hamming distance of near-duplicates."""
 
 _BANDS = 8  # of eight bits each
 
@@ -30,9 +30,8 @@ def difference_hash(image: NDArray[np.uint8]) -> int:
 def near_pairs(hashes: NDArray[np.uint64], distance: int = NEAR) -> NDArray[np.int64]:
     """All pairs of different hashes that differ in at most ``distance`` bits.
 
-    Of eight bands of eight bits, at least ``8 - distance`` are the same in such a pair: so only
-    hashes are compared that share that many whole bands, which few do. Time grows with the count of
-    hashes and of the pairs that are found, not with its square.
+    At least ``8 - distance`` of eight bands of eight bits are equal in such a pair, so only hashes
+    that share that many bands are compared. Time is linear in the number of hashes and found pairs.
 
     Args:
         hashes: uint64 (N,), each once.

@@ -1,4 +1,4 @@
-"""Labelled pictures decoded once, into one memory-mapped file: a training step must not wait."""
+"""Labelled pictures decoded once into a memory-mapped file, for fast training steps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHUNK = 256
 
 @dataclass(frozen=True)
 class Size:
-    """What pictures are packed as; see :func:`crnn_ctc.image.fit`."""
+    """Input size of packed pictures; see :func:`crnn_ctc.image.fit`."""
 
     height: int
     width: int
@@ -34,12 +34,12 @@ class Size:
 
 @dataclass(frozen=True)
 class Packed:
-    """Pictures as a model takes them.
+    """Pictures as inputs of a model.
 
     Attributes:
-        images: uint8 (N, H, W, C), mapped from the file: what is not used is not read.
+        images: uint8 (N, H, W, C), memory-mapped.
         texts: N labels.
-        errors: a line a picture that could not be read, and is not among the N.
+        errors: one line per picture that could not be read and is left out.
     """
 
     images: NDArray[np.uint8]
@@ -48,10 +48,10 @@ class Packed:
 
 
 def pack(samples: Iterable[Labelled], size: Size, cache: Path) -> Packed:
-    """The pictures of ``samples``, from the cache where they were packed before.
+    """The pictures of ``samples``, from the cache if they were packed before.
 
-    Bit for bit what :func:`~crnn_ctc.image.load` and :func:`~crnn_ctc.image.fit` make of the files.
-    The cache goes by names, sizes and times of the files: it is made anew when any changes.
+    They are bit-identical to :func:`~crnn_ctc.image.load` and :func:`~crnn_ctc.image.fit`. The
+    cache key contains names, sizes and times of the files.
 
     Args:
         samples: labelled pictures.
@@ -84,7 +84,7 @@ def pack(samples: Iterable[Labelled], size: Size, cache: Path) -> Packed:
 
 
 def _write(samples: Sequence[Labelled], size: Size, folder: Path) -> None:
-    """Write the pixels, then, when all are there, the facts that say so."""
+    """Write the pixels, then the metadata that marks them as complete."""
     texts, errors = [], []
     unfinished = folder / f".pixels.{os.getpid()}"
     with unfinished.open("wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -106,7 +106,7 @@ def _write(samples: Sequence[Labelled], size: Size, folder: Path) -> None:
 
 
 def _picture(sample: Labelled, size: Size) -> NDArray[np.uint8] | str:
-    """A picture, or what is wrong with it."""
+    """A picture, or its error."""
     try:
         return fit(load(sample.path), size.height, size.width, size.channels, size.ink)
     except InputError as error:
@@ -114,7 +114,7 @@ def _picture(sample: Labelled, size: Size) -> NDArray[np.uint8] | str:
 
 
 def _key(samples: Sequence[Labelled], size: Size) -> str:
-    """A name for these files as they are now."""
+    """The cache key of these files."""
     digest = hashlib.sha256(repr(size).encode())
     for sample in samples:
         try:

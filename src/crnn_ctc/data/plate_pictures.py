@@ -38,7 +38,7 @@ class Rectify(Protocol):
 
 
 _ROOM = 0.6
-"""How much of a scene is kept round a plate, in plate widths to each side."""
+"""Margin of a scene around a plate, in plate widths to each side."""
 
 
 def read_corners(text: str, where: str) -> NDArray[np.float32]:
@@ -199,12 +199,12 @@ def _decoded(samples: Iterable[Labelled]) -> Iterator[tuple[Labelled, NDArray[np
 def crop_plates(
     samples: Sequence[Labelled], rectifier: Rectify, own_aspect: bool = False
 ) -> list[Plate]:
-    """The plates of crops whose corners nobody has marked: the rectifier finds them.
+    """The plates of crops without labelled corners: the rectifier predicts them.
 
     Args:
         samples: labelled crops.
         rectifier: finds the plates.
-        own_aspect: whether each is as wide as it was found, and not as its kind of plate is.
+        own_aspect: whether to keep the predicted aspect ratio instead of that of the plate's kind.
     """
     plates = []
     for sample, image, corners, _ in _found(samples, rectifier, 64):
@@ -216,7 +216,7 @@ def crop_plates(
 def rectified_set(
     samples: Sequence[Labelled], rectifier: Rectify, height: int, width: int
 ) -> tuple[NDArray[np.uint8], list[str]]:
-    """Labelled crops as a reader behind ``rectifier`` takes them.
+    """Labelled crops as inputs of a reader behind ``rectifier``.
 
     Returns:
         images uint8 (N, height, width, 3) and N texts.
@@ -229,7 +229,7 @@ def rectified_set(
 
 
 def backgrounds(manifest: Path) -> list[NDArray[np.uint8]]:
-    """Parts of the same pictures that show no plate: above or below it, uint8 (H, W, 3)."""
+    """Parts of the same pictures without a plate, above or below it, uint8 (H, W, 3)."""
     found = []
     for sample in read_labelled(manifest):
         if not sample.attributes.get("corners"):
@@ -247,7 +247,7 @@ def backgrounds(manifest: Path) -> list[NDArray[np.uint8]]:
 
 
 def imagined_backgrounds(seed: int, count: int = 24) -> list[NDArray[np.uint8]]:
-    """Pictures of what may stand round a line of text, for data without any: uint8 (H, W, 3)."""
+    """Synthetic backgrounds for data without any, uint8 (H, W, 3)."""
     found = []
     for i in range(count):
         draws = Draws(uniforms(seed, (6 << 48) + i, (320,)))

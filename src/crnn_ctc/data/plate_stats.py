@@ -1,4 +1,4 @@
-"""What a labelled set holds: counts of all that matters for reading it, and its near-duplicates."""
+"""Statistics of a labelled set, and its near-duplicates."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _SHOWN = 20
 class NearDuplicates:
     """Pairs of pictures in two splits whose hashes are at most ``NEAR`` bits apart.
 
-    A known flaw of CCPD, among others: the same vehicle stands in training and in test, so that
-    accuracy on the test split says too much (Laroca et al. 2023, arXiv 2304.04653).
+    CCPD, for example, has the same vehicles in training and test, so that accuracy on the test
+    split is too high (Laroca et al. 2023, arXiv 2304.04653).
 
     Attributes:
         same: pairs with the same text: most likely the same plate, taken twice.
@@ -47,11 +47,11 @@ class Statistics:
     """Counts over a labelled set.
 
     Attributes:
-        normalise: applied to each label, as training does.
-        tally: where the labels come from.
-        pictures: how many were read.
-        faults: one line for each that could not be.
-        texts: how often each label stands there; some 100 bytes a label.
+        normalise: normalisation of labels, as in training.
+        tally: sources of the labels.
+        pictures: number of pictures that were read.
+        faults: one line per unreadable picture.
+        texts: counts of labels; some 100 bytes each.
         lengths: lengths of labels, in characters.
         provinces: first characters that are provinces; others as ``other``.
         characters: characters of all labels.
@@ -107,7 +107,7 @@ class Statistics:
             yield
 
     def shared_labels(self) -> dict[tuple[str, str], int]:
-        """How many labels stand in both of each two splits."""
+        """Number of labels that each pair of splits has in common."""
         splits_of: dict[str, set[str]] = {}
         for split, text in self._labels:
             splits_of.setdefault(text, set()).add(split)
@@ -118,7 +118,7 @@ class Statistics:
         }
 
     def near_duplicates(self) -> dict[tuple[str, str], NearDuplicates]:
-        """Near-duplicates of each two splits; empty where there is one split only."""
+        """Near-duplicates of each pair of splits; empty for a single split."""
         groups: dict[int, list[int]] = {}
         for i, value in enumerate(self._hashes):
             groups.setdefault(value, []).append(i)

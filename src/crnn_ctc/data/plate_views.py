@@ -31,11 +31,11 @@ class ViewSource:
     """Random views of plates; view i is a function of the seed and i alone.
 
     Args:
-        plates: real ones.
-        synthesizer: draws the others; None where ``synthetic`` is 0.
+        plates: real plates.
+        synthesizer: generates synthetic plates; None if ``synthetic`` is 0.
         grounds: pictures without a plate, uint8 (H, W, 3).
         synthetic: share of the views that show a synthetic plate.
-        balance: 0 takes each real plate as often as any other, 1 each first character.
+        balance: 0 samples real plates uniformly, 1 samples first characters uniformly.
         seed: random seed of the run.
         light: how often views are blurred, dark or over-exposed; 1 is the usual.
     """
@@ -57,11 +57,11 @@ class ViewSource:
 
     @property
     def pictures(self) -> int:
-        """How many real plates the views are drawn from."""
+        """Number of real plates."""
         return len(self.plates)
 
     def view(self, i: int) -> tuple[View, Plate]:
-        """View ``i`` and the plate that it shows."""
+        """View ``i`` and its plate."""
         u = uniforms(self.seed, _STREAM + i, (VIEW_DRAWS + LIGHT_DRAWS + 8,))
         choose = Draws(u[-8:])
         real = not choose.chance(self.synthetic)
@@ -89,22 +89,22 @@ class ViewSource:
         return View(worse, seen.corners), plate
 
     def views(self, indices: Iterable[int]) -> list[tuple[View, Plate]]:
-        """Several."""
+        """Several views and their plates."""
         return [self.view(i) for i in indices]
 
 
 @dataclass(frozen=True)
 class RectifiedSource:
-    """Training batches for a reader behind a rectifier: what the rectifier makes of random views.
+    """Training batches for a reader behind a rectifier: rectified random views.
 
     Args:
-        views: where the plates come from.
+        views: random views of plates.
         rectifier: float32 (N, 3, 48, 96) in [0, 1] to corners and rows; see
             :class:`crnn_ctc.net.rectifier.Rectifier`.
-        synthesizer: draws plates that are straight already, for their variety of light and dirt;
-            None where ``straight`` is 0.
-        straight: share of the samples that are such.
-        unreadable: share of the samples that show nothing to be read, and whose text is empty.
+        synthesizer: generates straight plates with varied light and dirt; None if ``straight`` is
+            0.
+        straight: share of such samples.
+        unreadable: share of samples without readable text, whose text is empty.
         height: height of the result, in pixels.
         width: width of the result, in pixels.
     """
@@ -119,13 +119,13 @@ class RectifiedSource:
 
     @property
     def pictures(self) -> int:
-        """How many real plates the batches are drawn from."""
+        """Number of real plates."""
         return self.views.pictures
 
     def batch(
         self, step: int, size: int, part: slice = slice(None)
     ) -> tuple[NDArray[np.uint8], list[str], list[tuple[float, ...]]]:
-        """Batch ``step``, or the ``part`` of it that one of several processes trains on.
+        """Batch ``step``, or the ``part`` of it for one of several processes.
 
         Returns:
             images uint8 (n, H, W, 3), n texts, and n times the centres of the characters as shares
@@ -170,7 +170,7 @@ class RectifiedSource:
         )
 
     def _unreadable(self, i: int, way: float) -> NDArray[np.uint8]:
-        """A plate upside down or cut in the wrong rows, or what stands round plates."""
+        """A plate upside down, a plate with wrong rows, or a background."""
         if self.synthesizer and way < 0.35:
             return self.synthesizer.unreadable(i)
         u = Draws(uniforms(self.views.seed, (5 << 48) + i, (LIGHT_DRAWS + 8,)))

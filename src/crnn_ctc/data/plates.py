@@ -17,17 +17,17 @@ from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import Draws
 
 _STREAM = 1 << 48
-"""Streams of the mixing, far from those of the synthesizer, which begin at 0."""
+"""First stream of the mixing; those of the synthesizer begin at 0."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Crops to draw from.
+    """Crops to sample from.
 
     Attributes:
-        images: uint8 (N, H, W, C), as the model takes them.
-        texts: their N labels.
-        weight: how often the pool is drawn from, against others.
+        images: model inputs, uint8 (N, H, W, C).
+        texts: N labels.
+        weight: sampling weight of the pool.
     """
 
     images: NDArray[np.uint8]
@@ -40,17 +40,17 @@ class PlateSource:
     """Batches that mix real and synthetic plates; sample i is a function of the seed and i alone.
 
     Args:
-        pools: real crops; of several, a pool is drawn by its weight, then a crop in it. One may be
-            empty where ``synthetic`` is 1.
-        synthesizer: draws the others, H by W pixels; None where there are none.
-        synthetic: share of the samples that are synthetic plates.
-        balance: 0 takes each real crop as often as any other, 1 each first character (a plate's
-            province) as often as any other; between, a character of n crops counts n^(1 - balance).
-        strength: how far real crops are augmented; see :func:`crnn_ctc.data.augment.augment`.
+        pools: real crops; a pool is sampled by its weight, then a crop in it. May be empty if
+            ``synthetic`` is 1.
+        synthesizer: generates synthetic plates of H x W pixels; None without any.
+        synthetic: share of synthetic plates.
+        balance: 0 samples real crops uniformly, 1 samples first characters (provinces) uniformly;
+            in general a character with n crops has the weight n^(1 - balance).
+        strength: strength of augmentation; see :func:`crnn_ctc.data.augment.augment`.
         seed: random seed of the run.
-        perspective: how far that augmentation turns crops in space; see there.
-        unreadable: share of the samples that show nothing to be read, and whose text is empty: real
-            crops and synthetic ones cut the wrong way, and what may stand round plates.
+        perspective: strength of the perspective of that augmentation.
+        unreadable: share of samples without readable text, whose text is empty: wrongly cut plates
+            and backgrounds.
     """
 
     pools: Sequence[Pool]
@@ -72,13 +72,13 @@ class PlateSource:
 
     @property
     def pictures(self) -> int:
-        """How many real crops there are."""
+        """Number of real crops."""
         return sum(len(pool.texts) for pool in self.pools)
 
     def batch(
         self, step: int, size: int, part: slice = slice(None)
     ) -> tuple[NDArray[np.uint8], list[str]]:
-        """Batch ``step``, or the ``part`` of it that one of several processes trains on.
+        """Batch ``step``, or the ``part`` of it for one of several processes.
 
         Returns:
             images uint8 (n, H, W, C) and n texts.

@@ -1,4 +1,4 @@
-"""A plate cut out of a picture: by its box, or straightened by its four corners."""
+"""Crops of a plate: by its bounding box, or rectified by its four corners."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ the text begins 3.5 % from the left and 18 % from the top, so that no character 
 
 
 def rectified(image: NDArray[np.uint8], corners: Quad) -> NDArray[np.uint8] | None:
-    """The quadrilateral seen from the front; its sides keep the longer of two opposite lengths.
+    """Rectify the quadrilateral; each side gets the longer of its two opposite lengths.
 
-    What lies beyond the picture is filled with its nearest pixels.
+    Outside the picture, its nearest pixels are repeated.
 
     Args:
         image: RGB, uint8 (H, W, 3).
@@ -51,12 +51,12 @@ def rectified(image: NDArray[np.uint8], corners: Quad) -> NDArray[np.uint8] | No
 
 
 def jittered(corners: Quad, seed: int, name: str) -> Quad:
-    """Corners moved at random, as a detector misses them: mostly outwards, seldom inwards.
+    """Corners moved at random like a detector's errors: mostly outwards, rarely inwards.
 
     Args:
         corners: see :data:`Quad`.
         seed: random seed of the run.
-        name: name of the picture; with the seed it alone decides how far.
+        name: name of the picture; name and seed determine the displacement.
     """
     stream = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
     out = _LEAST_TURN + (_MOST_TURN - _LEAST_TURN) * uniforms(seed, stream, (4, 2))

@@ -32,13 +32,13 @@ _Batch = tuple[NDArray[np.uint8], list[str]]
 class RowSource:
     """Training batches of rows; batch s is a function of the seed and s alone.
 
-    Composing a row takes a CPU as long as a training step does. So rows may be shown several times
-    (data echoing: Choi et al. 2019, arXiv 1907.05550), each time moved a little.
+    Composing a row takes as long as a training step. Rows may therefore be used several times (data
+    echoing: Choi et al. 2019, arXiv 1907.05550), each time moved a little.
 
     Args:
-        composer: draws the rows.
-        widest: pixels; the narrowest row is as wide as high.
-        uses: how many times each row is shown.
+        composer: composes the rows.
+        widest: greatest width in pixels; the least width is the height.
+        uses: number of uses of each row.
     """
 
     composer: RowComposer
@@ -48,18 +48,18 @@ class RowSource:
 
     @property
     def pictures(self) -> int:
-        """No labelled pictures: all rows are composed."""
+        """0, because all rows are composed."""
         return 0
 
     def width(self, index: int) -> int:
-        """Width of the rows that are composed as batch ``index``, pixels."""
+        """Width of the rows of batch ``index``, in pixels."""
         draws = Draws(uniforms(self.composer.seed, _WIDTHS + index, (4,)))
         width: float = _USUAL * 2.718281828 ** (_SPREAD * draws.bell())
         width = min(max(width, ROW_HEIGHT), self.widest)
         return round(width / ROW_STEP) * ROW_STEP
 
     def batch(self, step: int, size: int, part: slice = slice(None)) -> _Batch:
-        """Batch ``step``, or the ``part`` of it that one of several processes trains on.
+        """Batch ``step``, or the ``part`` of it for one of several processes.
 
         Returns:
             images uint8 (n, ROW_HEIGHT, W, 1), W as :meth:`width` says, and n texts.
@@ -110,7 +110,7 @@ class RowSource:
     def held_out(
         self, composer: RowComposer, count: int
     ) -> tuple[list[NDArray[np.uint8]], list[str]]:
-        """Rows to choose by, of the same widths as training's.
+        """Validation rows, with the widths of training.
 
         Args:
             composer: composer of digits that training does not see, with another seed.

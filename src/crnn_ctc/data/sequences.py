@@ -94,7 +94,7 @@ class SequenceSource:
     def batch(
         self, step: int, size: int, part: slice = slice(None)
     ) -> tuple[NDArray[np.uint8], list[str]]:
-        """Batch ``step``, or the ``part`` of it that one of several processes trains on.
+        """Batch ``step``, or the ``part`` of it for one of several processes.
 
         Returns:
             images uint8 (n, 32, 32 S, 1) and n texts.

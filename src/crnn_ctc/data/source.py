@@ -1,4 +1,4 @@
-"""What a recipe trains on, and what it chooses by."""
+"""Training batches and validation set of a recipe."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 
 _VALIDATION_SEED = 2_000_003
-"""Added to a run's seed, for plates that its training does not draw."""
+"""Added to a run's seed for the plates of the validation set."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,11 +46,11 @@ Places = list[tuple[float, ...]]
 
 
 class Source(Protocol):
-    """Endless training batches, each a function of the seed and its step alone."""
+    """Endless training batches; each is a function of the seed and its step alone."""
 
     @property
     def pictures(self) -> int:
-        """How many labelled pictures the batches are drawn from; synthetic ones do not count."""
+        """Number of labelled pictures, without synthetic ones."""
 
     def batch(
         self, step: int, size: int, part: slice = ...
@@ -60,7 +60,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Validation:
-    """A fixed set, to choose by say.
+    """A fixed set, such as the validation set.
 
     Attributes:
         images: uint8 (N, H, W, C); or N of (H, W, C) where their widths differ.
@@ -71,7 +71,7 @@ class Validation:
     texts: list[str]
 
     def batches(self, size: int) -> Iterator[tuple[NDArray[np.uint8], list[str]]]:
-        """All pictures, at most ``size`` of one width at a time, in any order."""
+        """Batches of all pictures: at most ``size`` of equal width, in any order."""
         for places in batches_by_width([image.shape[1] for image in self.images], size):
             chosen = [self.images[place] for place in places]
             yield np.stack(chosen), [self.texts[place] for place in places]
@@ -82,7 +82,7 @@ def open_training_data(
 ) -> tuple[Source, Validation]:
     """The training batches and the validation set of ``recipe`` from the data in ``folder``.
 
-    Logs where labels were taken from, and what looks wrong with them.
+    Logs the sources of the labels, and warnings about them.
 
     Args:
         recipe: what is trained.
@@ -268,7 +268,7 @@ def _rectified_crops(
     held: list[Labelled],
     rectifier: Rectify,
 ) -> tuple[Source, Validation]:
-    """Random views of labelled pictures, straightened by a rectifier."""
+    """Random views of labelled pictures, rectified."""
     from crnn_ctc.data.plate_pictures import crop_plates, imagined_backgrounds, rectified_set
     from crnn_ctc.data.plate_views import RectifiedSource, ViewSource
 
@@ -285,7 +285,7 @@ _NO_TEXT = 0.03
 
 
 def _with_synthetic(held: Validation, synthesizer: PlateSynthesizer, count: int) -> Validation:
-    """The set and ``count`` synthetic plates held out of training, kinds and provinces in turn."""
+    """The set plus ``count`` held-out synthetic plates, with kinds and provinces in turn."""
     if not count:
         return held
     kinds, provinces = dict.fromkeys(KIND_WEIGHTS, 1.0), dict.fromkeys(PROVINCES, 1.0)
@@ -301,7 +301,7 @@ def _with_synthetic(held: Validation, synthesizer: PlateSynthesizer, count: int)
 
 
 def _samples(recipe: Recipe, paths: list[Path], tally: LabelTally) -> list[Labelled]:
-    """The labelled crops of manifests and folders, whose labels the recipe's network can spell."""
+    """The labelled crops of manifests and folders, with checked labels."""
     form = normaliser(recipe.characters, recipe.plates)
     samples = [
         sample
@@ -333,7 +333,7 @@ def _packed(recipe: Recipe, samples: list[Labelled], paths: list[Path]) -> Packe
 
 
 def _check(samples: list[Labelled], recipe: Recipe) -> None:
-    """Every label can be spelt.
+    """Check that the network can spell every label.
 
     Raises:
         InputError: one holds another character, or needs more time steps than there are.

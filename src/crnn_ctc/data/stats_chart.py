@@ -1,4 +1,4 @@
-"""The counts of a labelled set as one picture."""
+"""Charts of the statistics of a labelled set."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def save_chart(statistics: Statistics, title: str, path: Path) -> None:
     """Draw lengths, provinces, characters, sizes and the manifest's groups, and write a PNG.
 
     Args:
-        statistics: with at least one picture.
+        statistics: statistics of at least one picture.
         title: title of the picture.
         path: path of the PNG.
 

@@ -1,4 +1,4 @@
-"""A set of synthetic plates on disk: the same files from any number of processes, kills or not."""
+"""A set of synthetic plates on disk, resumable and independent of the number of processes."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ COLUMNS = ("file", "label", "colour", "width", "height", "kind")
 """Columns of the manifest."""
 
 SETTINGS = "synth.json"
-"""What the plates of a folder depend on, and how many of them were asked for."""
+"""File with the settings of a folder's plates, and their number."""
 
 MOST = 2**48
-"""Samples of one seed; training takes other numbers from those beyond."""
+"""Number of samples per seed; training uses the streams beyond."""
 
 _PARTS = ".parts"
 """Folder of files that are being written."""
@@ -48,10 +48,10 @@ class ManifestRow:
 
     Attributes:
         file: path of the picture, below the folder of the set.
-        label: what stands on the plate.
+        label: text of the plate.
         colour: colour of the plate.
         kind: kind of the plate.
-        kept: the picture was there already.
+        kept: whether the picture existed already.
     """
 
     file: str
@@ -69,7 +69,7 @@ class SyntheticSet:
         folder: folder of the set.
         synthesizer: draws the plates.
         start: its first sample.
-        suffix: ``png`` keeps the pixels as they are; ``jpg`` takes less than half the room.
+        suffix: ``png`` for lossless files, ``jpg`` for smaller ones.
     """
 
     folder: Path
@@ -78,14 +78,13 @@ class SyntheticSet:
     suffix: Format = "png"
 
     def write(self, count: int, workers: int = 1) -> Iterator[ManifestRow]:
-        """Write ``count`` plates, one step each; those that are there already are kept.
+        """Write ``count`` plates, one step each; existing ones are kept.
 
-        The manifest is written at the end, in one piece. Nothing is held in memory but the plates
-        under way.
+        The manifest is written atomically at the end.
 
         Args:
-            count: number of the plates; a set can be made larger, not smaller.
-            workers: processes; 1 draws in this one.
+            count: number of plates; a set can be made larger, not smaller.
+            workers: number of processes; 1 uses this process.
 
         Raises:
             InputError: the folder holds something else, or cannot be written; a picture of the
@@ -118,7 +117,7 @@ class SyntheticSet:
         return plate.file, plate.label, plate.colour, width, height, plate.kind
 
     def draw(self, samples: range) -> list[ManifestRow]:
-        """Draw these samples, each put in its place in one piece, unless it is there.
+        """Write these samples atomically, unless they exist.
 
         Raises:
             InputError: the folder cannot be written, or a glyph cannot be used.
@@ -147,7 +146,7 @@ class SyntheticSet:
         return ManifestRow(file, text.text, COLOURS[text.kind], text.kind, kept)
 
     def _open(self, count: int) -> None:
-        """Make the folder, or see that what it holds is of this set."""
+        """Create the folder, or check that it holds this set."""
         now = self.settings()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -191,9 +190,9 @@ class SyntheticSet:
         return known
 
     def settings(self) -> dict[str, object]:
-        """All that the plates depend on.
+        """All settings that determine the plates.
 
-        Among them what they look like: another release may draw the same sample otherwise.
+        They include a hash of sample pictures, as another release may render samples differently.
         """
         source = self.synthesizer
         first = hashlib.sha256(source.picture(self.start)[0].tobytes())
@@ -215,7 +214,7 @@ class SyntheticSet:
 
 
 def _digest(glyphs: Path) -> str:
-    """Hash of what a glyph folder holds, wherever it lies."""
+    """Hash of the content of a glyph folder."""
     digest = hashlib.sha256()
     for name, path in sorted(folder_glyphs(glyphs).items()):
         digest.update(f"{name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())

@@ -1,7 +1,7 @@
-"""Random views of plates whose corners are known: real views, for a homography joins any two.
+"""Random views of plates with known corners.
 
-A plate is a plane. What another camera would see of it and of what lies in its plane is a
-projective map of the picture at hand (Hartley and Zisserman 2004, section 2.3).
+A plate is planar, so any other view of its plane is a homography of the picture (Hartley and
+Zisserman 2004, section 2.3).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from crnn_ctc.synthesis.text import Draws
 
 VIEW_DRAWS = 96
-"""How many numbers :func:`view` may use."""
+"""Largest number of random numbers that :func:`view` uses."""
 
 LIGHT_DRAWS = 72
-"""How many numbers :func:`degrade` may use."""
+"""Largest number of random numbers that :func:`degrade` uses."""
 
 _LARGEST = 320
-"""Pixels of a view's longer side: rectifying would reduce more anyway."""
+"""Longer side of a view in pixels; rectifying reduces larger ones anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class Plate:
         levels: the picture, RGB, uint8 (H, W, 3), and reduced copies, each half the one before.
         corners: pixels of the first level, float32 (4, 2): top left, top right, bottom right,
             bottom left of the plate as it is read.
-        text: what stands on it.
+        text: text of the plate.
         two_rows: whether it has two rows.
         colour: index in :data:`crnn_ctc.net.rectifier.COLOURS`, -1 where unknown.
-        scene: whether the picture shows enough round the plate for any view; what lies beyond a
-            crop's edge is filled in.
-        aspect: width over height; 0 where the text and its rows tell which plate it is.
+        scene: whether the picture shows enough around the plate for any view; a crop is extended
+            beyond its edge.
+        aspect: width over height; 0 if text and rows determine it.
     """
 
     levels: tuple[NDArray[np.uint8], ...]
@@ -54,7 +54,7 @@ class Plate:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A crop as a detector cuts it.
+    """A crop as from a detector.
 
     Attributes:
         image: RGB, uint8 (h, w, 3), of any size.
@@ -76,10 +76,10 @@ def levels(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
 
 
 def quadrilateral(aspect: float, draws: Draws) -> NDArray[np.float64]:
-    """A plate as a camera shows it: corners (4, 2) in units of the plate's height.
+    """Random corners of a plate in a view, (4, 2), in units of the plate's height.
 
-    Half of the views are nearly level, a third are turned and tilted as on CCPD's harder subsets,
-    the rest are turned by up to 50 degrees.
+    Half of the views are nearly level, a third are rotated and tilted as in CCPD's harder subsets,
+    the rest are rotated by up to 50 degrees.
 
     Args:
         aspect: width over height of the plate.
@@ -111,7 +111,7 @@ def quadrilateral(aspect: float, draws: Draws) -> NDArray[np.float64]:
 
 
 def box(quad: NDArray[np.float64], draws: Draws) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The crop that a detector cuts round a plate: its upper left and lower right point.
+    """A random crop around a plate: its upper left and lower right point.
 
     From 8 % too small to 60 % too large, mostly a little too large; at most 8 numbers are used.
     """
@@ -135,13 +135,14 @@ def view(
     background: NDArray[np.uint8] | None = None,
     narrow: tuple[float, float] = (36.0, 300.0),
 ) -> View:
-    """Plate and surroundings as another camera and another detector would give them.
+    """A random view of a plate, as from another camera and detector.
 
     Args:
-        plate: to look at.
+        plate: the plate.
         draws: at most ``VIEW_DRAWS`` numbers are used.
-        background: a picture without a plate, for what lies beyond a crop; None repeats its edge.
-        narrow: least and greatest width of the plate in pixels, drawn evenly on a logarithm.
+        background: a picture without a plate, to fill the area outside a crop; None repeats its
+            edge.
+        narrow: least and greatest width of the plate in pixels, log-uniform.
     """
     sides = np.linalg.norm(plate.corners - np.roll(plate.corners, -1, 0), axis=1)
     aspect = plate.aspect
@@ -186,7 +187,7 @@ def view(
 def _letterboxed(
     image: NDArray[np.uint8], shares: NDArray[np.float64], draws: Draws
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Bars of one tone round the crop, as pipelines with a fixed input size leave them."""
+    """Add uniform bars around the crop, as letterboxing does."""
     height, width = image.shape[:2]
     tone = draws.one_of("\x00\x72\x80\xff")
     before, after = draws.between(0, 0.8), draws.between(0, 0.8)
@@ -205,10 +206,10 @@ def _letterboxed(
 def degrade(
     image: NDArray[np.uint8], height: float, draws: Draws, strength: float = 1.0
 ) -> NDArray[np.uint8]:
-    """Blur, few pixels, light, noise and JPEG, as cameras on roads leave them.
+    """Blur, downsampling, light, noise and JPEG of road cameras.
 
     Sharp, well-lit pictures stay the majority. Ranges: darkness to a twentieth, blur to a sixteenth
-    of the plate's height, motion to a third of it.
+    of the plate's height, motion blur to a third of it.
 
     Args:
         image: RGB, uint8 (H, W, 3).

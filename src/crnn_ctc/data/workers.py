@@ -1,4 +1,4 @@
-"""The same work by one process or several, with results in order and a kill that leaves none."""
+"""A process pool with ordered results, which ends when the parent is killed."""
 
 from __future__ import annotations
 
@@ -24,14 +24,13 @@ def in_order(
 ) -> Iterator[Result]:
     """``work`` of each item, in the order of the items.
 
-    At most four items a process are under way, however many there are: an item should be some
-    0.2 s of work.
+    At most four items per process are in flight; an item should take some 0.2 s.
 
     Args:
-        work: can be sent to another process, as can items and results.
-        items: are taken when they are needed.
-        workers: processes; 1 does the work in this one.
-        where: what the work is on, to name in the error.
+        work: a function that can be pickled, as can items and results.
+        items: items, taken lazily.
+        workers: number of processes; 1 uses this process.
+        where: name of the data, for errors.
 
     Raises:
         InputError: a process died; or what ``work`` raises.
@@ -60,7 +59,7 @@ def in_order(
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Number of cores available to this process."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -72,7 +71,7 @@ def _start_worker() -> None:
 
 
 def end_with_parent() -> None:
-    """Make this process end when its parent does: a parent that was killed ends no worker."""
+    """Let this process end with its parent, even if that is killed."""
     parent = parent_process()
     if parent is None:
         return

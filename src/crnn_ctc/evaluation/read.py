@@ -20,7 +20,7 @@ from crnn_ctc.recognize import Recognition, Recognizer, recognize
 
 @dataclass(frozen=True)
 class EvaluationPicture:
-    """A picture and what stands in it.
+    """A picture and its text.
 
     Attributes:
         name: to show; of a file, its path below the set's folder.

@@ -72,7 +72,7 @@ class FittedTemperature:
 
 
 def temperature(model: Recognizer, data: Path, negatives: Path | None = None) -> FittedTemperature:
-    """The temperature that suits a model best.
+    """Fit a model's temperature.
 
     Args:
         model: model to calibrate.

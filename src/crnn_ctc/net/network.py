@@ -64,23 +64,23 @@ class Network(nn.Module, ABC):
     """
 
     reduction: ClassVar[int]
-    """Rows of the input for one row of features, before the last convolution joins those."""
+    """Rows of the input per row of features before the last convolution."""
 
     rows: ClassVar[int] = 1
-    """The fewest rows that are left to the last convolution."""
+    """Least number of rows before the last convolution."""
 
     recurrent: ClassVar[tuple[RnnKind, ...]]
-    """The kinds of recurrent layers it can have, the usual one first."""
+    """Supported kinds of recurrent layers, the default first."""
 
     cnn: nn.Sequential
     fc: nn.Linear
 
     own_light: bool = False
-    """Whether each picture is read by its own light; see :func:`standardize`."""
+    """Whether each picture is standardized; see :func:`standardize`."""
 
     @classmethod
     def check(cls, height: int, rnn: RnnKind) -> None:
-        """Whether the network can be made.
+        """Check that the network supports its arguments.
 
         Raises:
             InputError: ``height`` does not suit the convolutions, or it has no such layers.

@@ -1,4 +1,4 @@
-"""A recipe: all that decides a trained model, in one TOML file."""
+"""Recipes: the settings of a training in one TOML file."""
 
 from crnn_ctc.recipe.data import (
     DigitsData,

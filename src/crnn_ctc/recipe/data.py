@@ -1,4 +1,4 @@
-"""The sections ``data`` that a recipe can have, one for each kind of training data."""
+"""The kinds of the section ``data`` of a recipe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Names = Annotated[
     Annotated[str, Tag("one")] | Annotated[list[str], Field(min_length=1), Tag("several")],
     Discriminator(lambda value: "several" if isinstance(value, list) else "one"),
 ]
-"""A manifest or folder, or several that count as one; seen from the data folder."""
+"""A manifest or folder, or a list that counts as one; relative to the data folder."""
 
 Sources = Annotated[
     Annotated[str, Tag("one")]
@@ -27,7 +27,7 @@ Sources = Annotated[
         lambda value: {list: "several", dict: "weighted"}.get(type(value), "one"),
     ),
 ]
-"""As :data:`Names`, or several, each with the weight that it is drawn by."""
+"""As :data:`Names`, or a table of them with sampling weights."""
 
 
 class DigitsData(Section):
@@ -101,7 +101,7 @@ class RowsData(Section):
 
     @property
     def ink(self) -> Ink:
-        """Dark on light and light on dark are both drawn."""
+        """Dark and light ink both occur."""
         return "any"
 
     @property
@@ -159,7 +159,7 @@ class PlatesData(Section):
 
     @property
     def ink(self) -> Ink:
-        """Plates come in every colour: they are read as they are."""
+        """Plates have any colour, so pictures are not converted."""
         return "any"
 
     @property
@@ -212,12 +212,12 @@ class PlateViewsData(Section):
 
     @property
     def ink(self) -> Ink:
-        """Plates come in every colour: they are read as they are."""
+        """Plates have any colour, so pictures are not converted."""
         return "any"
 
     @property
     def two_rows(self) -> bool:
-        """Two rows are found by the rectifier, not by reading a picture in two ways."""
+        """The rectifier handles two rows."""
         return False
 
     def steps_needed(self) -> int:

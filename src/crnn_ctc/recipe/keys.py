@@ -1,4 +1,4 @@
-"""Every key of a recipe, with its type, range, default and meaning, for people."""
+"""Documentation of recipe keys: type, range, default and meaning."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Key:
     """A key of a recipe.
 
     Attributes:
-        name: with its sections, as ``--set`` takes it.
-        of: kind of training data that has the key; empty for keys that every recipe has.
-        type: its type.
+        name: name with its sections, as in ``--set``.
+        of: kind of training data with this key; empty for keys of every recipe.
+        type: type of the value.
         range: allowed values; empty for all of the type.
-        default: its value where the recipe does not name it; empty where it must.
-        meaning: what it does.
+        default: default value; empty if the key is required.
+        meaning: description.
     """
 
     name: str
@@ -35,14 +35,14 @@ def keys(kind: str | None = None) -> Iterator[Key]:
     """The keys of recipes, in the order of the schema.
 
     Args:
-        kind: kind of training data whose keys to give; None for all kinds.
+        kind: kind of training data; None for all kinds.
     """
     schema = Recipe.model_json_schema()
     yield from _section(schema, schema, "", "", kind)
 
 
 def nearest(name: str, kind: str | None = None) -> str | None:
-    """The known key that an unknown one is most like, if any is.
+    """The known key that is most similar to an unknown one, if any.
 
     Args:
         name: the unknown key, with its sections.
@@ -82,7 +82,7 @@ def _resolved(schema: dict[str, Any], field: dict[str, Any]) -> dict[str, Any]:
 
 
 def _choices(schema: dict[str, Any], field: dict[str, Any]) -> list[dict[str, Any]]:
-    """The values that a field may have, a schema for each."""
+    """The JSON schemas of a field's alternatives."""
     choices = field.get("anyOf") or field.get("oneOf")
     if not choices:
         return [_resolved(schema, field)]

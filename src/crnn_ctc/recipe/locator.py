@@ -14,10 +14,10 @@ from crnn_ctc.recipe.section import Positive, Section
 class ScenesData(Section):
     """Photographs with plates; see :func:`crnn_ctc.data.scenes.read_scenes`.
 
-    ``train`` and ``validation`` are sets of photographs and ``distractors`` folders of pictures of
-    what looks like a plate and is none, all seen from the data folder. Of the distractors every
-    second one is used; the others are left to measure on. ``size`` is the side of a training view
-    in pixels, ``widths`` the least and largest width of a plate in it.
+    ``train`` and ``validation`` are sets of photographs, ``distractors`` folders of pictures that
+    resemble plates, all relative to the data folder. Every second distractor is used; the others
+    are for measurements. ``size`` is the side of a training view in pixels, ``widths`` the least
+    and greatest width of a plate in it.
     """
 
     trained_on: str = "photographs of cars, and synthetic plates"

@@ -1,4 +1,4 @@
-"""The networks that a recipe may name: a line for each, readable without torch."""
+"""Registry of networks, readable without torch."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 
 class Registered(NamedTuple):
-    """Where a network is, and what it takes.
+    """A network's module and supported settings.
 
     Attributes:
         module: the module that defines the class, which has the network's name.
-        recurrent: kinds of recurrent layers it takes, the usual one first.
+        recurrent: supported kinds of recurrent layers, the default first.
     """
 
     module: str
@@ -24,4 +24,4 @@ NETWORKS: dict[str, Registered] = {
     "CNN_Small": Registered("crnn_ctc.net.nano"),
     "CNN_Rows": Registered("crnn_ctc.net.rows"),
 }
-"""By name; a new network is one file and one line here."""
+"""Networks by name; a new network is one file and one line here."""

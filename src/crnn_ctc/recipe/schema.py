@@ -1,4 +1,4 @@
-"""What a recipe holds: network, input, alphabet, data and training."""
+"""Schema of a reader's recipe: network, input, alphabet, data and training."""
 
 from __future__ import annotations
 
@@ -161,19 +161,19 @@ class Training(Section):
         return max(1, self.images // self.batch_size)
 
     def guessed(self, step: int) -> float:
-        """What the guessed alignment weighs at ``step``, against CTC: from 1 down to 0."""
+        """Weight of the flat start loss at ``step``, from 1 to 0; the rest is CTC's."""
         end = self.flat_start * self.steps
         return max(0.0, 1 - step / end) if end else 0.0
 
     def taught(self, step: int) -> float:
-        """What the teacher weighs at ``step``, against CTC: down to 0."""
+        """Weight of the distillation loss at ``step``, decreasing to 0."""
         return self.distillation * (1 - step / self.steps)
 
     @property
     def cycles(self) -> tuple[int, ...]:
-        """The step that each cycle begins at, and the last one ends before.
+        """First step of each cycle, and the end of the last one.
 
-        Restarts beyond the end are left out, so that a run is made shorter by ``images`` alone.
+        Restarts beyond the end are left out, so ``images`` alone can shorten a run.
         """
         restarts = (images // self.batch_size for images in self.restarts)
         return (0, *(step for step in restarts if step < self.steps), self.steps)
@@ -238,16 +238,16 @@ class Recipe(Section):
 
     @property
     def rectifier(self) -> str | None:
-        """Run folder of the rectifier that the network is trained behind; None without one."""
+        """Run folder of the rectifier in front of the network; None without one."""
         behind = isinstance(self.data, PlateViewsData | LabelledData)
         return self.data.rectifier if behind else None  # type: ignore[union-attr]
 
     @property
     def characters(self) -> Alphabet:
-        """The alphabet that ``alphabet`` stands for.
+        """The alphabet.
 
         Raises:
-            InputError: it is that of the training labels, which were not read.
+            InputError: it is ``LABELS``, and the labels were not read yet.
         """
         if isinstance(self.alphabet, OwnAlphabet):
             return Alphabet.of(self.alphabet.characters)

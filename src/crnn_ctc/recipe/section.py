@@ -15,9 +15,9 @@ Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
-    """A part of a recipe: unknown keys and wrong types are errors, and nothing changes later.
+    """An immutable section of a recipe; unknown keys and wrong types are errors.
 
-    The docstring below a field is what users are told of the key: see :mod:`crnn_ctc.recipe.keys`.
+    The docstring of a field is its user documentation: see :mod:`crnn_ctc.recipe.keys`.
     """
 
     model_config = ConfigDict(

@@ -22,15 +22,15 @@ else:
 
 _TAGS = {"one", "several", "weighted", "named", "own"}
 _TAGS |= {"digits", "plates", "plate_views", "rows", "labelled"}
-"""What pydantic puts into the place of an error, where no user wrote it."""
+"""Parts of pydantic's error locations that are no keys."""
 
 
 _EITHER = {"training.images": "epochs", "training.epochs": "images"}
-"""Keys that take the place of another."""
+"""Keys that replace another key."""
 
 
 TASK, RECTIFY = "find", "rectify"
-"""Values of ``task`` in the recipe of a locator, of a rectifier; a reader's has no such key."""
+"""Values of ``task`` for locators and rectifiers; readers have no such key."""
 
 AnyRecipe = Recipe | LocatorRecipe | RectifierRecipe
 
@@ -41,7 +41,7 @@ _TASKS: dict[str, type[LocatorRecipe | RectifierRecipe]] = {
 
 
 def shipped_recipes(task: str | None = None) -> list[str]:
-    """Names of the recipes that come with the package: of readers, or those of a ``task``."""
+    """Names of the shipped recipes of readers, or of a ``task``."""
     folder = files("crnn_ctc") / "recipes"
     names = [f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")]
     of_a_task = {name: name.rpartition("-")[2] for name in names}
@@ -80,7 +80,7 @@ def load_any_recipe(source: str | Path, changes: list[str] | None = None) -> Any
 
 
 def read_values(source: str | Path, changes: list[str] | None = None) -> dict[str, Any]:
-    """The values of a recipe's file, changed, before they are checked.
+    """The values of a recipe's file with changes applied, before validation.
 
     Raises:
         InputError: no such recipe, not TOML, or a change cannot be made.
@@ -132,7 +132,7 @@ def _change(values: dict[str, Any], change: str) -> None:
 
 
 def first_fault(error: ValidationError, values: dict[str, Any]) -> str:
-    """The first fault of a recipe, where it is and how many more there are."""
+    """The first error of a recipe with its location, and the number of further ones."""
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"] if part not in _TAGS)
     where = where or "recipe"

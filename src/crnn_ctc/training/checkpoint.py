@@ -19,7 +19,7 @@ RECIPE = Path("recipe.toml")
 """The recipe of a run, in its folder."""
 
 STATE = Path("last") / "state.safetensors"
-"""All that going on needs."""
+"""Everything needed to resume."""
 
 BEST = Path("best.safetensors")
 """The averaged weights that did best on the validation set."""
@@ -30,11 +30,11 @@ RECTIFIER = Path("rectifier.safetensors")
 
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
-"""What :data:`STATE` holds: tensors, and facts as JSON has them."""
+"""Content of :data:`STATE`: tensors, and JSON values."""
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write tensors and JSON facts to one safetensors file, atomically.
+    """Write tensors and JSON values to one safetensors file, atomically.
 
     Raises:
         InputError: the file cannot be written.
@@ -45,7 +45,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, 
 
 
 def load_tensors(path: Path) -> State:
-    """What :func:`save_tensors` wrote.
+    """Read a file of :func:`save_tensors`.
 
     Raises:
         InputError: no such file, or not one of ours.
@@ -83,7 +83,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give an optimiser back what :func:`optimizer_tensors` took."""
+    """Restore an optimiser from :func:`optimizer_tensors`."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():

@@ -1,4 +1,4 @@
-"""A trained model that tells another, while it trains, what stands at each time step."""
+"""Distillation: a trained model as teacher of another."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from crnn_ctc.recipe import Recipe
 class Teacher:
     """Distillation (Hinton et al. 2015, arXiv 1503.02531) at each time step.
 
-    CTC leaves it open at which steps a text is spelt; networks that are to agree on that must be
-    shown (Kurata and Audhkhasi 2019, arXiv 1904.08311). A teacher that knows where characters stand
-    spares its student the search for an alignment, and says how sure one can be of each.
+    CTC does not fix the time steps of the characters, so networks must be guided to agree on them
+    (Kurata and Audhkhasi 2019, arXiv 1904.08311). A teacher spares its student the search for an
+    alignment, and provides soft targets.
 
     Args:
         model: a shipped model's name, or a model file.
@@ -44,14 +44,14 @@ class Teacher:
             )
 
     def targets(self, images: NDArray[np.uint8], texts: list[str]) -> NDArray[np.float32]:
-        """What the student should say.
+        """Targets of the student.
 
         Args:
             images: uint8 (N, H, W, C).
             texts: N labels.
 
         Returns:
-            float32 (N, T, K), probabilities; all 0 where the teacher does not read the label.
+            Probabilities, float32 (N, T, K); all 0 if the teacher does not read the label.
         """
         log_probs = self._reader.log_probs(images)
         alphabet = self._reader.card.alphabet
@@ -62,11 +62,10 @@ class Teacher:
 
 
 def gather_steps(log_probs: NDArray[np.float32], steps: int, blank: int) -> NDArray[np.float32]:
-    """Probabilities of S time steps as those of T, each in the step that it falls into.
+    """Resample probabilities from S time steps to T.
 
-    A character stands in the longer step if it does in one of those that make it up, which are
-    taken as independent; the blank, if in all of them. Where T is more than S, the steps between
-    are blank.
+    A character occurs in a longer step if it occurs in one of its parts, assumed to be independent;
+    the blank, if it occurs in all of them. If T is greater than S, the steps between are blank.
 
     Args:
         log_probs: float32 (N, S, K).

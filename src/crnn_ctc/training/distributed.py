@@ -1,4 +1,4 @@
-"""Training by several processes of one machine, and what is done when one of them is lost."""
+"""Training with several processes, and the handling of lost ones."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.recipe import Recipe
 
 PATIENCE = timedelta(minutes=10)
-"""How long a process waits for the others: no validation may take longer.
+"""Timeout for other processes; no validation may take longer.
 
-A process that died is missed at once, its connections being closed; one that hangs, or whose host
-is gone, after this time. torch would wait for half an hour.
+A dead process is noticed at once by its closed connections, a hanging process or lost host after
+this time. The default of torch is half an hour.
 """
 
 _NETWORK = re.compile(r"gloo|nccl|connection (closed|reset|refused)|timed out", re.IGNORECASE)
-"""In errors of torch that come from another process: few of them have a type of their own."""
+"""Messages of torch's errors that come from another process."""
 
 
 @contextmanager
 def missing_is_an_error() -> Iterator[None]:
-    """Say in one line that another process is lost, where torch has a page of traceback.
+    """Replace torch's traceback by one line if another process is lost.
 
     Raises:
         InputError: another process is lost.
@@ -49,21 +49,21 @@ def missing_is_an_error() -> Iterator[None]:
 
 
 LONG_RUN = 500_000
-"""Training pictures, repeats counted, from which a run on a CPU takes one process a core.
+"""Training pictures, including repeats, from which a run on a CPU uses one process per core.
 
 Starting the processes takes some 10 s."""
 
 
 def process_count(recipe: Recipe, asked: int | None) -> int:
-    """How many processes are to train a recipe: one where it is one of several already.
+    """Number of processes for a recipe; 1 within a process that is already one of several.
 
     Args:
-        recipe: what is to be trained, with its number of images.
-        asked: what the user wants; None for one a core in a long run on a CPU, else one. The batch
-            is shared evenly, so that it may be fewer than there are cores.
+        recipe: recipe with its number of images.
+        asked: number given by the user; None for one per core in long runs on a CPU, else 1. It
+            may be reduced to a divisor of the batch size.
 
     Raises:
-        InputError: the batch cannot be shared evenly by as many as are asked.
+        InputError: the batch size is not a multiple of the number given.
     """
     if "WORLD_SIZE" in os.environ:  # torchrun or accelerate started this one
         return 1
@@ -85,7 +85,7 @@ def train_together(count: int, arguments: Sequence[str]) -> int:
     """Run ``crnn-ctc`` in several processes, each with one thread, that share each batch.
 
     Args:
-        count: how many.
+        count: number of processes.
         arguments: arguments of the command line.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Ending a run that no longer gets better."""
+"""Early stopping."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any
 class EarlyStopping:
     """Counts the validations since the last better one.
 
-    A validation is better where its score is greater, compared as tuples are. While the first
-    number of no score has been above 0, none counts: a network trained from random weights reads
-    nothing for a while before it begins to read.
+    Scores are compared as tuples; greater is better. Counting starts when the first number of a
+    score has been above 0, since a network with random weights reads nothing at first.
 
     Args:
-        patience: validations without a better one that end the run; 0 never ends it.
+        patience: number of validations without improvement that ends the run; 0 for never.
     """
 
     def __init__(self, patience: int) -> None:
@@ -30,14 +29,14 @@ class EarlyStopping:
 
     @property
     def reached(self) -> bool:
-        """Whether the run is to end."""
+        """Whether the run should end."""
         return 0 < self._patience <= self._waited
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """State for a checkpoint."""
         return {"best": self._best, "waited": self._waited}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Restore the state of a checkpoint."""
         self._best = tuple(float(number) for number in state["best"])
         self._waited = int(state["waited"])

@@ -1,4 +1,4 @@
-"""What a run begins with instead of random weights: another run, or a model file."""
+"""Fine-tuning: initial weights from another run or a model file."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from crnn_ctc.training.from_onnx import load_network
 from crnn_ctc.training.run_folder import Trained
 
 Resize = Literal["new", "union"]
-"""Which alphabet to go on with: the recipe's alone, or with it all that the start knows."""
+"""Alphabet of the new model: the recipe's alone, or its union with that of the initial model."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """Weights to begin with.
+    """Initial weights.
 
     Attributes:
         name: name of the model, or of the run folder.
         network: on the CPU, for evaluation.
         alphabet: alphabet of its classes.
-        settings: which network it is.
+        settings: settings of the network.
         channels: number of channels of its pictures.
         height: height of its pictures, in pixels.
-        folded: whether its batch norms were multiplied into the convolutions.
+        folded: whether its batch norms were folded into the convolutions.
     """
 
     name: str
@@ -68,7 +68,7 @@ def open_start(source: str | Path) -> Start:
 
 
 def united(recipe: Recipe, start: Start) -> Recipe:
-    """The recipe, its alphabet all characters of ``start`` and then those that only it has.
+    """The recipe with the characters of ``start``, followed by its own additional ones.
 
     Raises:
         InputError: the recipe's data are spelt with another alphabet.
@@ -94,11 +94,11 @@ _BREAK = 0.05
 
 @torch.no_grad()
 def widened(start: Start, recipe: Recipe) -> Start:
-    """``start`` as the wider network of ``recipe``, computing nearly the same.
+    """Widen ``start`` to the network of ``recipe``, preserving its function up to noise.
 
-    Net2WiderNet (Chen, Goodfellow and Shlens 2016, arXiv 1511.05641): channels are copied, and
-    what reads a channel that has n copies weighs each by 1/n. Where both networks are of one
-    architecture, ``start`` as it is.
+    Net2WiderNet (Chen, Goodfellow and Shlens 2016, arXiv 1511.05641): channels are copied, and the
+    weights that read n copies are divided by n. If the architectures are equal, ``start`` is
+    returned unchanged.
 
     Raises:
         InputError: the recipe's network is not the same with more channels.
@@ -155,7 +155,7 @@ def widened(start: Start, recipe: Recipe) -> Start:
 
 
 def check_start(recipe: Recipe, start: Start) -> None:
-    """Whether the network of ``recipe`` can take the weights of ``start``; any width can.
+    """Check that the network of ``recipe`` can take the weights of ``start``; the width is free.
 
     Raises:
         InputError: another architecture, recurrent layer, height or number of channels.
@@ -175,13 +175,12 @@ def check_start(recipe: Recipe, start: Start) -> None:
 
 
 def begin_with(network: Network, recipe: Recipe, start: Start) -> str:
-    """Give the fresh network of ``recipe`` the weights of ``start``.
+    """Copy the weights of ``start`` into the new network of ``recipe``.
 
-    The last layer's rows go with their characters, the blank's with the blank; those of characters
-    that ``start`` does not know stay as they are.
+    Rows of the last layer are matched by character; rows of new characters stay random.
 
     Returns:
-        A line that says what was kept.
+        A line with the numbers of kept and new characters.
 
     Raises:
         InputError: see :func:`check_start`.
@@ -205,15 +204,15 @@ def begin_with(network: Network, recipe: Recipe, start: Start) -> str:
 
 @torch.no_grad()
 def settle_norms(network: Network, images: Tensor) -> None:
-    """Make batch norms that change nothing such that they change nothing while training either.
+    """Initialise folded batch norms such that they are identities in training mode too.
 
-    While training, a norm goes by the mean and variance of the batch: one that export folded away
-    would begin to scale what was scaled already, and undo what the network knows. So beta and the
-    running mean become the mean of what comes in, gamma and the running deviation its deviation.
+    In training mode a norm uses the statistics of the batch, so a folded norm would scale its input
+    a second time. Beta and the running mean are therefore set to the mean of the norm's input,
+    gamma and the running deviation to its deviation.
 
     Args:
-        network: as :func:`~crnn_ctc.training.from_onnx.load_network` gives it.
-        images: uint8 (N, H, W, C), some of what it will be trained on.
+        network: a network of :func:`~crnn_ctc.training.from_onnx.load_network`.
+        images: training pictures, uint8 (N, H, W, C).
     """
 
     def settle(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:

@@ -1,4 +1,4 @@
-"""A model file as a network of torch again: what export did, undone but for the batch norms."""
+"""From a model file back to a network of torch; batch norms stay folded."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _GATES = {"GRU": (1, 0, 2), "LSTM": (0, 2, 3, 1)}
 
 _SMALL = -6.0
 _TOLERANCE = 0.1
-"""The largest difference of a log-probability above ``_SMALL`` that rounding may make."""
+"""Largest rounding difference of a log-probability above ``_SMALL``."""
 
 
 def load_network(model: str) -> tuple[Network, Card]:
     """The network of a shipped model or a model file, on the CPU, in float32, for evaluation.
 
-    Export multiplied its batch norms into the convolutions: they come back as norms that change
-    nothing (gamma 1, beta 0, mean 0, variance 1 - epsilon). See
-    :func:`crnn_ctc.training.finetune.settle_norms` before training goes on.
+    Export folded the batch norms into the convolutions, so they become identities (gamma 1, beta 0,
+    mean 0, variance 1 - epsilon). Call :func:`crnn_ctc.training.finetune.settle_norms` before
+    training.
 
     Raises:
         InputError: no such model, or not a model file of this package.
@@ -60,10 +60,10 @@ def load_network(model: str) -> tuple[Network, Card]:
 
 
 def _compare(network: Network, reader: Reader) -> None:
-    """Whether both compute the same; the graph may hold what the network does not.
+    """Check that graph and network compute the same.
 
     Raises:
-        ValueError: they do not.
+        ValueError: they differ.
     """
     card = reader.card
     rising = np.linspace(0, 255, card.height * card.width * card.channels).astype(np.uint8)
@@ -79,8 +79,8 @@ def _compare(network: Network, reader: Reader) -> None:
 def _state(model: onnx.ModelProto, network: Network, card: Card) -> dict[str, Tensor]:
     """The weights of ``model`` by the names of ``network``.
 
-    Nodes and layers of a kind are matched in the order that they run in, never by the names of
-    initialisers: those are the exporter's choice.
+    Nodes and layers of a kind are matched in execution order, because names of initialisers are the
+    exporter's choice.
 
     Raises:
         ValueError: a layer has no node, a node has no layer, or the network has weights of another
@@ -133,7 +133,7 @@ def _state(model: onnx.ModelProto, network: Network, card: Card) -> dict[str, Te
 
 
 def _without_rectifier(graph: onnx.GraphProto) -> onnx.GraphProto:
-    """The graph without the nodes that compute with ``views``: those are the rectifier's."""
+    """The graph without the rectifier, the nodes that depend on ``views``."""
     rectifier = {node.output[0] for node in rectifier_nodes(graph)}  # no value has two makers
     if not rectifier:
         return graph
@@ -145,7 +145,7 @@ def _without_rectifier(graph: onnx.GraphProto) -> onnx.GraphProto:
 
 
 def rectifier_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    """The nodes that compute with the input ``views``, in the order that they run in."""
+    """The nodes that depend on the input ``views``, in execution order."""
     reached, nodes = {"views"}, []
     for node in graph.node:
         if reached.intersection(node.input):
@@ -155,7 +155,7 @@ def rectifier_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
 
 
 def _layers_as_run(network: Network, card: Card) -> list[tuple[str, nn.Module]]:
-    """Modules without children and their names, in the order that a picture passes them."""
+    """Modules without children and their names, in execution order."""
     order: list[tuple[str, nn.Module]] = []
     hooks = [
         module.register_forward_pre_hook(lambda m, _, name=name: order.append((name, m)))
@@ -191,7 +191,7 @@ def _fixed(graph: onnx.GraphProto) -> set[str]:
 
 
 def _nodes(graph: onnx.GraphProto, operators: set[str], fixed: set[str]) -> list[onnx.NodeProto]:
-    """The nodes that apply weights to what depends on the picture, in the order that they run."""
+    """The nodes that apply weights to picture-dependent values, in execution order."""
     return [
         node
         for node in graph.node
@@ -200,7 +200,7 @@ def _nodes(graph: onnx.GraphProto, operators: set[str], fixed: set[str]) -> list
 
 
 def _bias(product: onnx.NodeProto, graph: onnx.GraphProto, fixed: set[str]) -> str:
-    """The value that is added to a product of matrices.
+    """The bias of a matrix product.
 
     Raises:
         ValueError: there is not exactly one.

@@ -25,13 +25,13 @@ from crnn_ctc.training.loop import train
 from crnn_ctc.training.run_start import RANDOM, start_run
 
 _VALIDATION_SEED = 2_000_003
-"""Added to a run's seed, for views that its training does not draw."""
+"""Added to a run's seed for the validation views."""
 
 _VALIDATION_SIDE = 640
-"""Pixels, the longer side of a validation photograph."""
+"""Longer side of a validation photograph in pixels."""
 
 _THRESHOLD = 0.3
-"""Least score of a plate while validating."""
+"""Least score of a plate in validation."""
 
 _PLATE_SIZE = (64, 224)
 """Height and width of the synthetic plates in pixels, before they are pasted."""
@@ -43,11 +43,11 @@ def train_locator(
     """Train the locator of ``recipe`` on ``data`` into the folder ``run``.
 
     Args:
-        recipe: what to train.
+        recipe: the recipe.
         data: folder with the recipe's data.
-        run: folder for the results; it must not hold a run yet, unless ``resume``.
-        resume: go on from the run's last checkpoint, or begin where there is none yet.
-        start: a run folder of a locator whose best weights to begin with.
+        run: folder of the results; it must not hold a run, unless ``resume``.
+        resume: continue from the run's last checkpoint, or start if there is none.
+        start: run folder of a locator with the initial weights.
 
     Returns:
         The best mean IoU on the validation set, from 0 to 1; None in a process that is not the
@@ -55,7 +55,7 @@ def train_locator(
 
     Raises:
         InputError: the data, the folder or the recipe cannot be used.
-        ChangedRunError: the run was begun with another recipe or with other photographs.
+        ChangedRunError: the run was started with another recipe or with other photographs.
         Interrupted: after Ctrl-C; the state was saved.
     """
     cv2.setNumThreads(1)
@@ -93,7 +93,7 @@ class LocatorTask:
     measure = "mean_iou"
 
     def batch(self, step: int, size: int, part: slice) -> _Batch:
-        """Views ``step * size`` and on, uint8 (N, S, S, 3), and their targets."""
+        """Views from number ``step * size``, uint8 (N, S, S, 3), and their targets."""
         views = [self.source.view(i) for i in range(step * size, (step + 1) * size)[part]]
         heat, corners, weights, care = (np.stack(p) for p in zip(*map(targets, views), strict=True))
         return np.stack([view.image for view in views]), (heat, corners, weights, care)
@@ -115,7 +115,7 @@ class LocatorTask:
 
 
 def targets(view: StreetView) -> _Targets:
-    """What the maps of a view should be; see :func:`crnn_ctc.net.locator.locator_loss`."""
+    """Targets of the maps of a view; see :func:`crnn_ctc.net.locator.locator_loss`."""
     cells = view.image.shape[0] // STRIDE
     ys, xs = np.mgrid[:cells, :cells].astype(np.float32) + np.float32(0.5)
     heat, weights = np.zeros((2, cells, cells), np.float32)
@@ -181,7 +181,7 @@ def _scenes(data: Path, names: Names) -> list[Scene]:
 
 
 def _small(scene: Scene) -> tuple[NDArray[np.uint8], StreetView]:
-    """A validation photograph at the size it is searched in, filled up to multiples of 32."""
+    """A validation photograph at search resolution, padded to multiples of 32."""
     image = load_picture(scene.path)
     factor = _VALIDATION_SIDE / max(image.shape[:2])
     small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
@@ -196,7 +196,7 @@ def _small(scene: Scene) -> tuple[NDArray[np.uint8], StreetView]:
 
 @torch.inference_mode()
 def validate(network: nn.Module, validation: _Validation, device: torch.device) -> dict[str, float]:
-    """Numbers of photographs, and with ``drawn_`` of synthetic views; ``mean_iou`` is of both."""
+    """Measures of photographs, and of synthetic views with ``drawn_``; ``mean_iou`` of both."""
     model = FromPixels(network).eval()  # type: ignore[arg-type]
     counts = {"": LocatingCount(), "drawn_": LocatingCount()}
     for image, view in validation:

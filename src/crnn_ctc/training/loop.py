@@ -1,12 +1,12 @@
 """The training loop, from top to bottom.
 
 AdamW (Loshchilov and Hutter 2019) on a one-cycle schedule (Smith and Topin 2018), gradients
-clipped, weights averaged exponentially; what is chosen and exported are the averaged weights.
-Every random choice is a function of the seed and the step, so that a resumed run ends as if it had
-not been interrupted, with any number of processes.
+clipped, weights averaged exponentially; the averaged weights are validated and exported. Every
+random choice is a function of the seed and the step, so a resumed run gives the same result with
+any number of processes.
 
-Readers, locators and rectifiers are each a :class:`Task`: how a batch is composed, its loss, and
-what is measured on the validation set.
+Readers, locators and rectifiers are each a :class:`Task`: composition of batches, loss, and
+validation.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ Batch = TypeVar("Batch")
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C or a polite kill: the state is saved, the run can be resumed.
+    """Ctrl-C or SIGTERM: the state is saved, the run can be resumed.
 
-    Without a message in a process that is not the main one.
+    The message is empty except in the main process.
     """
 
 
 class Task(Protocol[Batch]):
-    """What training one kind of network adds to the loop.
+    """The part of training that depends on the kind of network.
 
     Attributes:
-        measure: key of :data:`crnn_ctc.training.run_log.MEASURES` that chooses the best weights.
+        measure: key of :data:`crnn_ctc.training.run_log.MEASURES` that selects the best weights.
     """
 
     measure: str
@@ -57,18 +57,18 @@ class Task(Protocol[Batch]):
 
         Args:
             step: number of the step, from 0.
-            size: pictures of the whole batch, over all processes.
-            part: which of them are this process's.
+            size: pictures in the global batch.
+            part: indices of this process.
         """
 
     def loss(self, model: nn.Module, batch: Batch, step: int) -> Tensor:
         """The loss of a batch, float32 ()."""
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Measures of a network on the validation set, ``measure`` among them."""
+        """Measures of a network on the validation set, including ``measure``."""
 
     def score(self, numbers: dict[str, float]) -> tuple[float, ...]:
-        """Measures as early stopping compares them: greater is better, 0 is nothing learnt."""
+        """Score for early stopping: greater is better, 0 if nothing is learnt."""
 
 
 def train(
@@ -84,20 +84,20 @@ def train(
     """Train a network.
 
     Args:
-        task: what it learns.
-        network: with its first weights, on the device of ``accelerator``.
-        recipe: how long and how fast to train.
+        task: data, loss and validation.
+        network: network with its initial weights, on the device of ``accelerator``.
+        recipe: recipe with the schedule.
         run: folder of the run.
         accelerator: the processes, their device and the precision.
-        state: what :data:`crnn_ctc.training.checkpoint.STATE` holds, to go on from.
-        data: what is trained on, in words for the user.
+        state: checkpoint (:data:`crnn_ctc.training.checkpoint.STATE`) to resume from.
+        data: description of the training data, for the user.
         note: another line for the user.
 
     Returns:
         The best ``task.measure``; None in a process that is not the main one.
 
     Raises:
-        InputError: the state is of another network, or the loss is no longer a number.
+        InputError: the state is of another network, or the loss is not finite.
         Interrupted: after Ctrl-C; the state was saved.
     """
     plan, device, is_main = recipe.training, accelerator.device, accelerator.is_main_process
@@ -193,7 +193,7 @@ def train(
 
 
 def batches_ahead(compose: Callable[[int], Batch], steps: range) -> Iterator[Batch]:
-    """The batches of ``steps``, each composed in a thread while the one before trains."""
+    """The batches of ``steps``, composed in a thread one step ahead."""
     with ThreadPoolExecutor(1) as pool:
         coming = None
         for step in steps:
@@ -204,7 +204,7 @@ def batches_ahead(compose: Callable[[int], Batch], steps: range) -> Iterator[Bat
 
 
 def _agreed(reached: bool, device: torch.device, world: int) -> bool:
-    """What the main process says of it, in all processes."""
+    """Broadcast a value from the main process."""
     if world == 1:
         return reached
     agreed = broadcast(torch.tensor(float(reached), device=device))
@@ -259,9 +259,9 @@ def _save_best(
 
 @contextmanager
 def signals() -> Iterator[list[int]]:
-    """Collect Ctrl-C and termination instead of dying in the middle of a step.
+    """Defer Ctrl-C and SIGTERM to the end of a step.
 
-    A second one is not waited for.
+    A second signal ends the process at once.
     """
     caught: list[int] = []
     before: dict[signal.Signals, Any] = {}

@@ -1,4 +1,4 @@
-"""What training makes small: the CTC loss and, at its start, a guess at where characters stand."""
+"""Losses of readers: CTC, and auxiliary losses on alignments."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from crnn_ctc.alphabet import Alphabet
 
 
 def ctc_loss(log_probs: Tensor, texts: list[str], alphabet: Alphabet) -> Tensor:
-    """CTC loss (Graves et al. 2006, equation 12), a text's divided by its length, in float32.
+    """CTC loss (Graves et al. 2006, equation 12) divided by the text's length, in float32.
 
-    A text that T cannot hold counts 0 instead of infinity.
+    A text that is too long for T has loss 0 instead of infinity.
 
     Args:
         log_probs: float32 (N, T, K).
@@ -35,10 +35,10 @@ def ctc_loss(log_probs: Tensor, texts: list[str], alphabet: Alphabet) -> Tensor:
 def flat_start_loss(log_probs: Tensor, texts: list[str], alphabet: Alphabet) -> Tensor:
     """Cross-entropy against texts spread evenly over the time steps.
 
-    CTC alone begins with a plateau: a network that says blank everywhere learns little from its
-    sum over alignments. Speech recognisers start instead from one guessed alignment, as many frames
-    to each symbol ("flat start": Young et al., The HTK Book, 3.2; equal alignment in Kaldi); a
-    line of text stands so evenly that the guess is nearly right.
+    CTC alone begins with a plateau in which the network outputs blanks everywhere. Speech
+    recognisers start from an equal alignment with the same number of frames for each symbol ("flat
+    start": Young et al., The HTK Book, 3.2; equal alignment in Kaldi). Printed text is so evenly
+    spaced that this is nearly right.
 
     Args:
         log_probs: float32 (N, T, K).
@@ -46,7 +46,7 @@ def flat_start_loss(log_probs: Tensor, texts: list[str], alphabet: Alphabet) -> 
         alphabet: alphabet of K classes.
 
     Returns:
-        The mean over steps, each character's steps together as heavy as the blanks beside it.
+        The mean over steps; the steps of a character weigh as much as the blanks beside it.
     """
     n, steps, classes = log_probs.shape
     spread = [spread_evenly(alphabet.encode(text), steps, alphabet.blank) for text in texts]
@@ -55,7 +55,7 @@ def flat_start_loss(log_probs: Tensor, texts: list[str], alphabet: Alphabet) -> 
 
 
 def distillation_loss(log_probs: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy against a teacher's probabilities; pictures whose targets are 0 do not count.
+    """Cross-entropy against a teacher's probabilities; pictures with targets 0 are ignored.
 
     Args:
         log_probs: float32 (N, T, K).
@@ -70,10 +70,10 @@ def distillation_loss(log_probs: Tensor, targets: Tensor) -> Tensor:
 def align_loss(
     log_probs: Tensor, texts: list[str], places: list[tuple[float, ...]], alphabet: Alphabet
 ) -> Tensor:
-    """Cross-entropy of each character at the time step where it stands.
+    """Cross-entropy of each character at the time step of its centre.
 
-    CTC leaves to the network at which step it spells a character. This asks that its peak stands
-    over the character, so that spans are places in the picture.
+    CTC does not fix the time step of a character. This loss places its peak above the character, so
+    that spans correspond to places in the picture.
 
     Args:
         log_probs: float32 (N, T, K).
@@ -99,7 +99,7 @@ def align_loss(
 def spread_evenly(classes: list[int], steps: int, blank: int) -> NDArray[np.int64]:
     """A class for each of T steps, int64 (T,): each character in the middle half of its equal part.
 
-    Of a text that T cannot hold in this way, characters are left out.
+    Characters of a text that is too long for T are left out.
     """
     targets = np.full(steps, blank, np.int64)
     if classes:

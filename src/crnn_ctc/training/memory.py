@@ -1,4 +1,4 @@
-"""The memory of a training step, kept for the next."""
+"""Reuse of memory between training steps."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import ctypes
 import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
-"""As in malloc.h."""
+"""Constants of malloc.h."""
 
 
 def keep_memory() -> None:
-    """Let glibc keep the memory of a step for the next, where it would go back to the system.
+    """Let glibc keep freed memory for the next step instead of returning it to the system.
 
-    Each step would take it anew, page by page, up to 5 % of its time on a CPU; the most that a run
-    takes hardly changes. Elsewhere than with glibc, nothing.
+    Page faults otherwise take up to 5 % of a step on a CPU; peak memory hardly changes. Without
+    glibc this does nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

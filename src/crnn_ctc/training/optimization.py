@@ -1,4 +1,4 @@
-"""Which parameters decay, the learning rate's schedule, and the average of the weights."""
+"""Optimiser: weight decay, learning rate schedule, and weight averaging."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def parameter_groups(network: nn.Module, plan: Training) -> list[dict[str, Any]]
 def one_cycle(
     optimizer: torch.optim.Optimizer, plan: Training, step: int
 ) -> torch.optim.lr_scheduler.OneCycleLR:
-    """The schedule of the cycle that ``step`` lies in, as if it had run up to there.
+    """The scheduler of the cycle that contains ``step``, advanced to it.
 
-    The rate is a closed form of the step, so no state of it need be kept.
+    The rate is a closed form of the step, so its state need not be saved.
     """
     cycle = min(bisect_right(plan.cycles, step), len(plan.cycles) - 1) - 1
     first, last = plan.cycles[cycle : cycle + 2]
@@ -46,10 +46,9 @@ def one_cycle(
 
 
 def exponential_average(decay: float) -> Callable[[Any, Any, Any], None]:
-    """Exponential averaging that forgets the first, bad weights soon.
+    """Exponential averaging with a decay that grows as (1 + n) / (10 + n).
 
-    The decay grows as (1 + n) / (10 + n), as in TensorFlow's ExponentialMovingAverage: a short run
-    would else be judged by what it began with.
+    As in TensorFlow's ExponentialMovingAverage, so that short runs forget their initial weights.
     """
 
     @torch.no_grad()

@@ -10,10 +10,10 @@ Precision = Literal["no", "bf16", "fp16"]
 
 
 def resolve(wanted: str, device: torch.device) -> Precision:
-    """Accelerate's name of the precision that a recipe asks for.
+    """Accelerate's name of a recipe's precision.
 
-    ``auto`` is bf16 where the hardware multiplies it, fp16 on older GPUs, float32 elsewhere: a CPU
-    without bf16 instructions emulates them, several times slower.
+    ``auto`` is bf16 if the hardware supports it, fp16 on older GPUs, else float32: a CPU without
+    bf16 instructions emulates them, several times slower.
     """
     if wanted == "float32":
         return "no"

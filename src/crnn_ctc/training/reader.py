@@ -36,11 +36,11 @@ from crnn_ctc.training.run_start import RANDOM, start_run
 from crnn_ctc.training.trained_rectifier import open_rectifier
 
 _SETTLING = 128
-"""Pictures that the norms of a model file are measured on."""
+"""Pictures for :func:`crnn_ctc.training.finetune.settle_norms`."""
 
 Batch = tuple[NDArray[np.uint8], list[str], Places | None, NDArray[np.float32] | None]
-"""Images uint8 (N, H, W, C), their texts, places of their characters where the source knows them,
-and the targets of a teacher, if there is one."""
+"""Images uint8 (N, H, W, C), their texts, places of their characters if known, and the targets of
+a teacher, if any."""
 
 
 @missing_is_an_error()
@@ -55,12 +55,11 @@ def train_reader(
     """Train the network of ``recipe`` on ``data`` into the folder ``run``.
 
     Args:
-        recipe: what to train.
+        recipe: the recipe.
         data: folder with the recipe's data.
-        run: folder for the results; it must not hold a run yet, unless ``resume``.
-        resume: go on from ``run``'s last checkpoint, or begin where there is none yet.
-        start: a run folder, a model file or a shipped model whose weights to begin with, instead of
-            random ones.
+        run: folder of the results; it must not hold a run, unless ``resume``.
+        resume: continue from the last checkpoint of ``run``, or start if there is none.
+        start: run folder, model file or shipped model with the initial weights; random by default.
         resize: ``union`` adds to the recipe's alphabet the characters that ``start`` knows.
 
     Returns:
@@ -69,7 +68,7 @@ def train_reader(
 
     Raises:
         InputError: the data, the folder or the recipe cannot be used, or another process is lost.
-        ChangedRunError: the run was begun with another recipe or with other pictures.
+        ChangedRunError: the run was started with another recipe or with other pictures.
         Interrupted: after Ctrl-C; the state was saved.
     """
     recipe = with_images(with_alphabet(recipe, data), data)
@@ -130,7 +129,7 @@ class ReaderTask:
         return images, texts, places[0] if places else None, targets
 
     def loss(self, model: nn.Module, batch: Batch, step: int) -> Tensor:
-        """CTC, and what the recipe adds: a flat start, places of characters, a teacher."""
+        """CTC plus the recipe's losses: flat start, places of characters, distillation."""
         images, texts, places, targets = batch
         plan, alphabet = self.plan, self.alphabet
         log_probs = model(scale_pixels(torch.from_numpy(images).to(self.device)))
@@ -150,7 +149,7 @@ class ReaderTask:
         return validate(network, self.validation, self.alphabet, self.device)
 
     def score(self, numbers: dict[str, float]) -> tuple[float, ...]:
-        """More texts right, or as many with fewer character errors."""
+        """Exact match, then character accuracy."""
         return numbers["exact_match"], -numbers["cer"]
 
 

@@ -37,7 +37,7 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], NDArr
 
 
 def corner_errors(found: Tensor, corners: Tensor) -> Tensor:
-    """Mean distance of four corners from where they are, as a share of the plate's height.
+    """Mean distance of four corners from the true ones, as a share of the plate's height.
 
     Args:
         found: float32 (N, 4, 2), shares of the view.
@@ -61,11 +61,11 @@ def train_rectifier(
     """Train the rectifier of ``recipe`` on ``data`` into the folder ``run``.
 
     Args:
-        recipe: what to train.
+        recipe: the recipe.
         data: folder with the recipe's data.
-        run: folder for the results; it must not hold a run yet, unless ``resume``.
-        resume: go on from the run's last checkpoint, or begin where there is none yet.
-        start: a run folder of a rectifier whose best weights to begin with.
+        run: folder of the results; it must not hold a run, unless ``resume``.
+        resume: continue from the run's last checkpoint, or start if there is none.
+        start: run folder of a rectifier with the initial weights.
 
     Returns:
         The least mean corner error on the validation views, as a share of the plate's height; None
@@ -73,7 +73,7 @@ def train_rectifier(
 
     Raises:
         InputError: the data, the folder or the recipe cannot be used.
-        ChangedRunError: the run was begun with another recipe or with other pictures.
+        ChangedRunError: the run was started with another recipe or with other pictures.
         Interrupted: after Ctrl-C; the state was saved.
     """
     source, held_out = _open(recipe, data)
@@ -125,13 +125,13 @@ class RectifierTask:
         return validate(network, self.held_out, self.device)
 
     def score(self, numbers: dict[str, float]) -> tuple[float, ...]:
-        """What the corner error is less than the plate's height."""
+        """1 minus the corner error."""
         return (1 - numbers["corner_error"],)
 
 
 @torch.inference_mode()
 def validate(network: nn.Module, held_out: Batch, device: torch.device) -> dict[str, float]:
-    """Mean corner error, and the shares of rows and of known colours that are right."""
+    """Mean corner error, and the accuracy of rows and of known colours."""
     images, corners, rows, colours = held_out
     outputs = network.eval()(scale_pixels(torch.from_numpy(images).to(device)))
     found, two, named = (output.cpu() for output in outputs)
@@ -173,7 +173,7 @@ def _open(recipe: RectifierRecipe, folder: Path) -> tuple[ViewSource, Batch]:
 
 
 _HELD_SEED = 2_000_003
-"""Added to a run's seed, for views that its training does not draw."""
+"""Added to a run's seed for the validation views."""
 
 
 def _batch(source: ViewSource, indices: range) -> Batch:

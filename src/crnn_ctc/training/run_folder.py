@@ -79,7 +79,7 @@ def _rectifier(run: Path) -> TrainedRectifier:
 
 
 def _last(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The averaged weights of a run's last checkpoint, and what a card says of them."""
+    """The averaged weights of a run's last checkpoint, and their entries of the card."""
     tensors, facts = load_tensors(folder / STATE.name)
     averaged = under("averaged.module", tensors)
     recipe = load_recipe(folder.resolve().parent / RECIPE).model_dump()
@@ -87,7 +87,7 @@ def _last(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def describe(recipe: Recipe) -> str:
-    """What a model of ``recipe`` reads, and which network it is."""
+    """Alphabet and network settings of ``recipe``."""
     network = recipe.network.title.replace(", ", " with ")
     return f"{recipe.description}, {network}" if recipe.description else network
 
@@ -96,7 +96,7 @@ _RECTIFIER = card.RectifierCard(VIEW_HEIGHT, VIEW_WIDTH, MARGIN, COLOURS)
 
 
 def make_card(recipe: Recipe, network: Network, facts: dict[str, Any]) -> Card:
-    """The card of a network that ``recipe`` made."""
+    """The card of a network of ``recipe``."""
     size = recipe.input
     summary = summarize(network, size.channels, size.height, size.width)
     return Card(

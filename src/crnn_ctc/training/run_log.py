@@ -1,4 +1,4 @@
-"""What a run leaves behind: metrics.jsonl, TensorBoard events, a picture of its curves."""
+"""The log of a run: metrics.jsonl, TensorBoard events, a picture of its curves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _QUIET = 10
-"""Seconds after which a line is printed where no bar is."""
+"""Seconds between printed lines without a progress bar."""
 
 
 def _duration(seconds: float) -> str:
@@ -41,18 +41,17 @@ MEASURES = {
     "mean_iou": ("missing of the mean IoU", 1.0),
     "corner_error": ("corner error of the plate's height", 0.0),
 }
-"""What runs choose by on their validation set: what is short of its best value, in words, and that
-value."""
+"""Validation measures: the name of their distance from the best value, and that value."""
 
 
 class Record:
-    """Writes rows of numbers to all places at once; a context manager.
+    """Writes rows of numbers to all outputs; a context manager.
 
     Args:
         folder: folder of the run.
         steps: number of steps of the whole run.
-        step: to go on from; what an earlier process wrote beyond it is dropped.
-        batch_size: pictures a step.
+        step: step to resume from; later rows of an earlier process are dropped.
+        batch_size: pictures per step.
     """
 
     def __init__(self, folder: Path, steps: int, step: int, batch_size: int) -> None:
@@ -95,11 +94,11 @@ class Record:
         self._board.close()
 
     def note(self, line: str) -> None:
-        """Tell the user something that is no number."""
+        """Print a line."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def advance(self, step: int) -> None:
-        """Move the progress bar; where there is none, print a line every few seconds."""
+        """Advance the progress bar, or print a line every few seconds."""
         self._progress.update(self._task, completed=step)
         if not self._console.is_terminal and time.perf_counter() - self._printed > _QUIET:
             self._print(step)
@@ -122,7 +121,7 @@ class Record:
             draw_curves(self.rows, self._curves)
 
     def _print(self, step: int, loss: float | None = None, **_: float) -> None:
-        """One line: how far the run is, how long it takes, how well it reads."""
+        """One line: progress, remaining time and accuracy."""
         self._printed = time.perf_counter()
         seconds = (self._printed - self._began) / max(1, step - self._first)
         parts = [
@@ -138,7 +137,7 @@ class Record:
 
 
 class NullRecord:
-    """The record of a process that is not the main one."""
+    """The record of processes other than the main one."""
 
     def __enter__(self) -> Self:
         return self
@@ -156,7 +155,7 @@ class NullRecord:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a ``metrics.jsonl``; a last line that a kill cut short is left out."""
+    """The rows of a ``metrics.jsonl``, without a truncated last line."""
     if not path.exists():
         return []
     rows = []
@@ -169,7 +168,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def draw_curves(rows: list[Row], path: Path) -> None:
-    """Draw the loss, and how far the validation set is from 1, against steps, to a PNG."""
+    """Plot the loss and the validation errors against steps, to a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -212,10 +211,10 @@ class Window:
         self._images += images
 
     def take(self) -> dict[str, float]:
-        """The numbers so far, and a fresh start.
+        """The means so far, which are then reset.
 
         Raises:
-            InputError: the loss is infinite or no number: the run is lost.
+            InputError: the loss is not finite.
         """
         loss = float(np.mean(self.state()))
         if not math.isfinite(loss):
@@ -230,13 +229,13 @@ class Window:
         return {"loss": loss, "images_per_second": speed}
 
     def restart(self) -> None:
-        """Leave the time spent elsewhere out of the speed."""
+        """Exclude the time since the last step from the speed."""
         self._images, self._since = 0, time.perf_counter()
 
     def state(self) -> list[float]:
-        """What a checkpoint keeps."""
+        """State for a checkpoint."""
         return [float(loss) for loss in self._losses]
 
     def load(self, losses: list[float]) -> None:
-        """Go on from a checkpoint."""
+        """Restore the state of a checkpoint."""
         self._losses = [torch.tensor(loss) for loss in losses]

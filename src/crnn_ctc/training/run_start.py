@@ -26,14 +26,14 @@ else:
     import tomli as tomllib
 
 VERSIONS = "versions.toml"
-"""What a run depends on besides its recipe, in its folder."""
+"""File with the facts besides the recipe on which a run depends."""
 
 RANDOM = "random weights"
-"""What a run without ``--from`` begins with."""
+"""Name of the initial weights without ``--from``."""
 
 
 class ChangedRunError(InputError):
-    """A run cannot go on as it began: its recipe or its pictures are others now."""
+    """A run cannot be resumed because its recipe or its pictures have changed."""
 
 
 def start_run(
@@ -42,14 +42,14 @@ def start_run(
     """Start or resume a run: find its processes and device, and open its folder.
 
     Args:
-        recipe: what is to be trained.
+        recipe: the recipe.
         run: folder of the run.
-        resume: whether the run is to go on from its last checkpoint, if it has one.
-        pictures: how many training pictures there are.
-        begin: name of the model whose weights the run begins with, or :data:`RANDOM`.
+        resume: whether to continue from the last checkpoint, if there is one.
+        pictures: number of training pictures.
+        begin: name of the model with the initial weights, or :data:`RANDOM`.
 
     Returns:
-        The processes and their device; what the last checkpoint holds, None without one.
+        The processes and their device; the last checkpoint, None without one.
 
     Raises:
         InputError: the folder holds a run and ``resume`` is False, its checkpoint is broken, or
@@ -79,13 +79,13 @@ def start_run(
 
 
 def check_run(run: Path, recipe: AnyRecipe, pictures: int, resume: bool) -> None:
-    """Refuse to overwrite a run, or to go on with another recipe or other pictures.
+    """Reject overwriting a run, or resuming it with another recipe or other pictures.
 
     Args:
-        run: the folder.
-        recipe: what is to be trained.
-        pictures: how many training pictures there are now.
-        resume: whether the run is to go on.
+        run: folder of the run.
+        recipe: the recipe.
+        pictures: number of training pictures.
+        resume: whether to continue the run.
 
     Raises:
         InputError: there is a run and ``resume`` is False.
@@ -111,10 +111,10 @@ def check_run(run: Path, recipe: AnyRecipe, pictures: int, resume: bool) -> None
 
 
 def beginning(run: Path, given: str, trained: bool) -> str:
-    """The name of what ``run`` began with: once it has trained, a resumption changes it no more.
+    """The name of the initial weights of ``run``, which are fixed once it has a checkpoint.
 
     Raises:
-        InputError: it was to begin with a model, has not yet, and the model is not given again.
+        InputError: the run needs its initial model again and it is not given.
     """
     before = _versions(run).get("from")
     if before is None:
@@ -132,7 +132,7 @@ def beginning(run: Path, given: str, trained: bool) -> str:
 def open_run(
     run: Path, recipe: AnyRecipe, accelerator: Accelerator, begin: str, pictures: int
 ) -> None:
-    """Write the recipe and the versions into the folder of a run, made where it is missing."""
+    """Write the recipe and the versions into the folder of a run."""
     facts = {
         "crnn_ctc": __version__,
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""A trained rectifier as a part of a model, on the CPU, in float32."""
+"""A trained rectifier, on the CPU, in float32."""
 
 from __future__ import annotations
 

@@ -269,7 +269,7 @@ ROW_HEIGHT = 48
 """Height of a row of digits of any width, pixels."""
 
 ROW_STEP = 16
-"""Widths of such rows are multiples of it: those of a batch must be the same."""
+"""Widths of such rows are multiples of this."""
 
 
 def free_width(image: Image.Image | NDArray[np.uint8], height: int, widest: int, step: int) -> int:

@@ -21,9 +21,9 @@ from crnn_ctc.recipe import (
 
 
 def with_alphabet(recipe: Recipe, folder: Path) -> Recipe:
-    """The recipe, where its alphabet is ``LABELS`` with the characters of all its labels.
+    """The recipe with the alphabet ``LABELS`` replaced by the characters of all its labels.
 
-    Those of validation labels are among them: a model to begin with may know them.
+    Validation labels are included.
 
     Raises:
         InputError: the labels cannot be read.
@@ -43,7 +43,7 @@ def with_alphabet(recipe: Recipe, folder: Path) -> Recipe:
 
 
 def with_images(recipe: Recipe, folder: Path) -> Recipe:
-    """The recipe, where it counts in epochs with the number of images that this makes.
+    """The recipe with ``epochs`` converted to ``images``.
 
     Raises:
         InputError: the labels cannot be read, or the recipe's data are digits.

@@ -313,7 +313,7 @@ def _samples(recipe: Recipe, paths: list[Path], tally: LabelTally) -> list[Label
 
 
 def _packed(recipe: Recipe, samples: list[Labelled], paths: list[Path]) -> Packed:
-    """Labelled crops as the recipe's network takes them."""
+    """Labelled crops as inputs of the recipe's network."""
     import platformdirs
 
     from crnn_ctc.data.packed import Size, pack

@@ -116,7 +116,7 @@ def readme_digits_zh() -> str:
         "300 行真实支票金额",
         "5,000 行五位数字，形变",
         "5,000 行五位数字，未形变",
-    )
+    ).replace(" to ", " 至 ")
 
 
 @block("rows errors")

@@ -39,7 +39,7 @@ class Item(NamedTuple):
 
 
 def items(shard: Shard) -> Iterator[Item]:
-    """The pictures of a shard, in order, one at a time; what cannot be had says why."""
+    """The pictures of a shard, in order, one at a time, or their errors."""
     first = shard.files[0]
     if not is_packed(first.path):
         yield from map(_read, shard.files)

@@ -19,10 +19,10 @@ _PART = re.compile(r"part-(\d{6,})\.parquet")
 
 
 def prepare_output(out: Place, sources: Sequence[Place]) -> None:
-    """Make the folder, and remove what killed workers left half written.
+    """Create the folder, and remove incomplete files of killed workers.
 
     Raises:
-        InputError: it cannot be made, or lies in a source, which would then hold what is written.
+        InputError: it cannot be created, or lies in a source.
     """
     for source in sources:
         if type(out.system) is type(source.system) and f"{out.path}/".startswith(f"{source.path}/"):
@@ -39,7 +39,7 @@ def prepare_output(out: Place, sources: Sequence[Place]) -> None:
 
 
 def write_part(part: Place, content: bytes) -> None:
-    """Write a part so that it is there whole or not at all, whatever happens meanwhile.
+    """Write a part atomically.
 
     Raises:
         InputError: it cannot be written.

@@ -1,4 +1,4 @@
-"""What is read in one go, and written to one file."""
+"""Shards: groups of pictures that are written to one file."""
 
 from __future__ import annotations
 

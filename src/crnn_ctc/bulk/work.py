@@ -1,4 +1,4 @@
-"""A shard, read and written: what every worker does, whoever called it."""
+"""Reading and writing of one shard, by any worker."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ _KEY = b"crnn_ctc"
 """Key of a part's metadata: which shard it holds, and how it was read."""
 
 _DONE = b"crnn_ctc.done"
-"""And what became of it."""
+"""Key of a part's metadata: its outcome."""
 
 _GROUP = 64
 """Batches in a row group."""
 
 TRIES = 3
-"""Times that a shard is begun, if the worker that reads it dies."""
+"""Attempts per shard if its worker dies."""
 
 
 @dataclass(frozen=True)
 class BulkJob:
-    """How to read, and where to write.
+    """Settings of reading and writing.
 
     Attributes:
         out: folder of the parts.
@@ -98,7 +98,7 @@ class BulkJob:
         )
 
     def settings(self) -> dict[str, Any]:
-        """All that a reading depends on."""
+        """The settings that determine a reading."""
         with model_path(self.model) as path:
             model = _digest(path)
         return {
@@ -116,7 +116,7 @@ def _digest(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a shard.
+    """The outcome of a shard.
 
     Attributes:
         shard: its number.
@@ -160,7 +160,7 @@ class Worker:
         self._settings = job.settings()
 
     def __call__(self, shard: Shard) -> Done:
-        """Read a shard and write its part, whole or not at all; or find it written."""
+        """Read a shard and write its part atomically, unless it exists."""
         part = self._job.out / shard.name
         mark = {"shard": shard.digest, **self._settings}
         try:
@@ -214,10 +214,10 @@ def _row(item: Item, reading: Reading, plate: int | None) -> dict[str, Any]:
 
 
 def _found(part: Place, mark: dict[str, Any]) -> Done | None:
-    """What an earlier run wrote there; None if nothing.
+    """The outcome of an earlier run; None without one.
 
     Raises:
-        InputError: what is there is another shard's, or was read otherwise.
+        InputError: the part is of another shard, or was read with other settings.
     """
     if part.kind is fs.FileType.NotFound:
         return None

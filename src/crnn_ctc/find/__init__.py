@@ -1,1 +1,1 @@
-"""Plates in whole photographs: where they are, and each one straightened."""
+"""Plate detection in whole photographs."""

@@ -1,4 +1,4 @@
-"""The card of a locator: what its model file says of itself, as JSON in ONNX metadata."""
+"""The card of a locator: its description as JSON in the ONNX metadata."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.model_file.card import KEY
 
 TASK = "find"
-"""What tells a locator's card from a reader's."""
+"""Marks a card as a locator's."""
 
 FORMAT = 1
 """Raised when older versions could no longer read a card."""
@@ -18,7 +18,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class LocatorCard:
-    """All that a person asks of a locator.
+    """Description of a locator.
 
     Attributes:
         name: name of the model.

@@ -1,4 +1,4 @@
-"""A plate of a photograph cut out for a reader: as the upright box round it, or straightened."""
+"""Crops of a photograph's plates: by the bounding box, or rectified."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from crnn_ctc.model_file.card import Card
 from crnn_ctc.rectify import UNIT, aspect, homography, rectify
 
 BOX_MARGIN = 0.1
-"""Kept round the upright box of a plate, in parts of its width and height."""
+"""Margin around the bounding box of a plate, as a share of its width and height."""
 
 MARGIN = 0.06
-"""Kept round a straightened plate, in parts of its size: more than the corners are off by."""
+"""Margin around a rectified plate, as a share of its size; larger than the corner errors."""
 
 TWO_ROW_ASPECT = 2.75
-"""Width over height of a plate below which it is straightened to 2:1, as plates of two rows are."""
+"""Width over height of a plate below which it is rectified to 2:1, as for two rows."""
 
 
 class Cutout(NamedTuple):
-    """A plate cut out of a photograph.
+    """A crop of a plate.
 
     Attributes:
         picture: the plate, in mode RGB.
@@ -39,11 +39,11 @@ class Cutout(NamedTuple):
 
 
 def cut_out(photo: Image.Image, found: LocatedPlate, card: Card) -> list[Cutout]:
-    """A plate cut out in each way in which the model of ``card`` is to be shown it.
+    """The crops of a plate for the model of ``card``.
 
-    A model with a rectifier is shown the upright box. One without is shown that and the plate
-    straightened, of which the more probable reading counts: the corners of a small or blurred plate
-    may be off by more than its box.
+    A model with a rectifier gets the bounding box. One without gets the bounding box and the
+    rectified plate, because the corners of small or blurred plates may be less exact than the box;
+    the more probable reading counts.
 
     Args:
         photo: in mode RGB; perhaps decoded at a fraction of its size.
@@ -66,7 +66,7 @@ def cut_out(photo: Image.Image, found: LocatedPlate, card: Card) -> list[Cutout]
 
 
 def upright(photo: Image.Image, found: LocatedPlate, margin: float = BOX_MARGIN) -> Cutout:
-    """The part of a photograph round a plate, not turned."""
+    """The bounding box of a plate with its margin."""
     size = np.array(photo.size)
     corners = found.corners
     room = margin * np.ptp(corners, axis=0)
@@ -81,7 +81,7 @@ def upright(photo: Image.Image, found: LocatedPlate, margin: float = BOX_MARGIN)
 def straighten(
     photo: Image.Image, found: LocatedPlate, height: int, width: int, margin: float = MARGIN
 ) -> Cutout:
-    """A plate of a photograph seen from the front, ``height`` x ``width`` pixels."""
+    """A rectified plate, ``height`` x ``width`` pixels."""
     picture = rectify(photo, found.corners, height, width, margin=margin)
     share = 1 + 2 * margin
     to_plate = np.array([[share / width, 0, -margin], [0, share / height, -margin], [0, 0, 1]])

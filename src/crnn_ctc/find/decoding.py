@@ -11,14 +11,13 @@ STRIDE = 8
 """Pixels per cell of the maps."""
 
 MOST = 200
-"""Plates that one picture can have; the weakest of more are dropped."""
+"""Largest number of plates per picture; the least confident others are dropped."""
 
 _OVERLAP = 0.3
-"""IoU of two boxes from which on they are the same plate."""
+"""IoU of two boxes from which they are the same plate."""
 
 _INSIDE = 0.3
-"""Distance from a box's centre in parts of its sides, within which another plate's centre makes the
-two one."""
+"""Distance of two centres, as a share of the box's sides, below which plates are the same."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def _corners(
     ys: NDArray[np.intp],
     xs: NDArray[np.intp],
 ) -> NDArray[np.float32]:
-    """Corners in pixels (n, 4, 2): the mean of what a peak and its neighbours say, by heat."""
+    """Corners in pixels (n, 4, 2): the mean over a peak and its neighbours, weighted by heat."""
     h, w = heat.shape
     total = np.zeros((len(ys), 8), np.float32)
     weights = np.zeros((len(ys), 1), np.float32)
@@ -87,10 +86,10 @@ def _corners(
 
 
 def suppress(found: list[LocatedPlate]) -> list[LocatedPlate]:
-    """The plates without those that repeat a more confident one; the most confident first.
+    """Non-maximum suppression; the most confident plates first.
 
-    Two are the same where their boxes overlap by much, or one's centre lies well inside the other's
-    box.
+    Two plates are the same if their boxes overlap much, or if the centre of one lies well inside
+    the box of the other.
     """
     if not found:
         return []
@@ -113,7 +112,7 @@ def suppress(found: list[LocatedPlate]) -> list[LocatedPlate]:
 
 
 def box_iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Intersection over union of the upright boxes round two quadrilaterals (4, 2)."""
+    """Intersection over union of the bounding boxes of two quadrilaterals (4, 2)."""
     low = np.maximum(a.min(0), b.min(0))
     high = np.minimum(a.max(0), b.max(0))
     both = float(np.prod(np.maximum(high - low, 0)))

@@ -1,4 +1,4 @@
-"""Locator: one model file, a photograph in, plates out. No torch."""
+"""Locator: finds plates in photographs with one model file. No torch."""
 
 from __future__ import annotations
 
@@ -21,45 +21,45 @@ Maps = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float
 """uint8 (N, H, W, 3) to heat (N, h, w) in [0, 1] and corners (N, 8, h, w) in cells."""
 
 MULTIPLE = 32
-"""Height and width of what the network is given are multiples of this, in pixels."""
+"""Height and width of the network's input are multiples of this, in pixels."""
 
 THRESHOLD = 0.3
 """Least score of a plate."""
 
 COARSE = (256_000, 720_000)
-"""Pixels that a whole photograph is reduced to: one of up to 4.4 megapixels, and the largest."""
+"""Pixels of a reduced photograph: up to 4.4 megapixels, and at most."""
 
 _COARSE_SHARE = 0.058
-"""Pixels that a photograph between is reduced to, as a share of its own."""
+"""Pixels of a reduced photograph between these, as a share of its own."""
 
 _NEAR = 224
-"""Longer side in pixels of a second reduced copy, in which plates that fill the photograph, larger
-than any that the network was trained on, are small enough."""
+"""Longer side in pixels of a second reduced copy, for plates that fill the photograph and are
+larger than those of training."""
 
 _LARGE = 2_500_000
-"""Pixels of a picture of which the first reduction takes most of the time."""
+"""Pixels of a picture from which reducing it takes most of the time."""
 
 _CANDIDATE = 0.2
-"""Score in the reduced photograph from which on a place is looked at again."""
+"""Score in the reduced photograph from which a candidate is refined."""
 
 MOST_CANDIDATES = 200
-"""Most places of a photograph that are searched again, by confidence; also the most plates."""
+"""Largest number of candidates that are refined, by confidence; also of plates."""
 
 _PATCH = (128, 224)
-"""Height and width in pixels of a second look, the plate in its middle."""
+"""Height and width in pixels of a patch for refinement, with the plate in its centre."""
 
 _PATCH_PLATE = 112
-"""Width of the plate in it, pixels."""
+"""Width of the plate in a patch, in pixels."""
 
 _FILL = 110
-"""Grey level of what lies outside the photograph."""
+"""Grey level outside the photograph."""
 
 _BATCH = 8
-"""Second looks at once."""
+"""Patches per batch."""
 
 
 def locators() -> list[str]:
-    """Names of the locators that come with the package."""
+    """Names of the shipped locators."""
     folder = files("crnn_ctc") / "models"
     names = [f.name.removesuffix(".onnx") for f in folder.iterdir() if f.name.endswith(".onnx")]
     return sorted(name for name in names if name.endswith("-find"))
@@ -72,9 +72,9 @@ def _named() -> str:
 class Locator:
     """Finds plates in photographs.
 
-    A photograph is searched at a reduced size first; each place that may be a plate is then looked
-    at again, enlarged or reduced to one size, which settles its corners and its score. The time is
-    bounded by the pixels of the first search and by ``MOST_CANDIDATES``.
+    A reduced photograph is searched first. Each candidate is then refined in a patch in which the
+    plate has a fixed size; this sets its corners and score. The time is bounded by the pixels of
+    the first search and by ``MOST_CANDIDATES``.
 
     Args:
         model: name of a shipped locator, or a model file.
@@ -123,7 +123,7 @@ class Locator:
         return search(self._maps, photo, self.threshold)
 
     def refine(self, photo: Image.Image, plates: list[LocatedPlate]) -> list[LocatedPlate]:
-        """Plates that were found in a reduced copy of a photograph, looked at again in this one.
+        """Refine plates that were found in a reduced copy of the photograph.
 
         Args:
             photo: in mode RGB.
@@ -159,7 +159,7 @@ def refine(
 
 
 def coarse_factor(height: int, width: int) -> float:
-    """What a photograph is scaled by for the first search; never enlarged."""
+    """Scale of a photograph for the first search, at most 1."""
     pixels = min(max(_COARSE_SHARE * height * width, COARSE[0]), COARSE[1])
     return min(1.0, math.sqrt(pixels / (height * width)))
 
@@ -174,7 +174,7 @@ def _reduced(picture: Image.Image, factor: float) -> Image.Image:
 
 
 def _coarse(maps: Maps, picture: Image.Image, size: tuple[int, int]) -> list[LocatedPlate]:
-    """Plates of a reduced picture, in pixels of the photograph, which is of ``size``."""
+    """Plates of a reduced picture, in pixels of the photograph of ``size``."""
     scale = np.array([size[0] / picture.width, size[1] / picture.height], np.float32)
     rows, columns = (-(-side // MULTIPLE) * MULTIPLE for side in picture.size[::-1])
     filled = np.full((1, rows, columns, 3), _FILL, np.uint8)
@@ -185,7 +185,7 @@ def _coarse(maps: Maps, picture: Image.Image, size: tuple[int, int]) -> list[Loc
 
 
 def _again(maps: Maps, picture: Image.Image, candidates: list[LocatedPlate]) -> list[LocatedPlate]:
-    """Each candidate as a second look sees it, if that sees it too."""
+    """Refine each candidate; those without a plate in their patch are dropped."""
     if not candidates:
         return []
     high, wide = _PATCH
@@ -216,7 +216,7 @@ def _again(maps: Maps, picture: Image.Image, candidates: list[LocatedPlate]) -> 
 def _cut(
     picture: Image.Image, left: float, top: float, scale: float, patch: NDArray[np.uint8]
 ) -> None:
-    """Fill ``patch`` with the part of the picture from ``left``, ``top``; ``scale`` pixels each."""
+    """Fill ``patch`` with the part of the picture from ``left``, ``top`` at ``scale``."""
     high, wide = patch.shape[:2]
     # the pixels of the patch that lie in the picture
     x0, x1 = (_clip((edge - left) / scale, wide) for edge in (0, picture.width))

@@ -1,4 +1,4 @@
-"""Whether a picture is a crop or a photograph, and where the plates of a photograph are."""
+"""Distinguishes crops from photographs, and finds the plates of photographs."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from crnn_ctc.jpeg import divisor_of, full_size
 from crnn_ctc.model_file.runtime import CPU
 
 Find = Literal["auto", "always", "never"]
-"""Which pictures are searched for plates: those that are no crop of one, all, or none."""
+"""Which pictures are searched for plates: photographs, all, or none."""
 
 CROP_SIDE = 128
-"""Pixels: a picture with a shorter side below is a crop."""
+"""Shorter side in pixels below which a picture is a crop."""
 
 CROP_SHARE = 0.25
-"""A picture is a crop where the box of its most confident plate covers more of it than this."""
+"""Share of a picture covered by the box of its most confident plate, above which it is a crop."""
 
 PHOTO_PIXELS = 250_000
 """A larger picture in which no plate is found is a photograph without one; a smaller one a crop."""
 
 
 ENOUGH = 100
-"""Width in pixels of a plate that is read as well as a larger one. Where a photograph was decoded
-at a fraction of its size and a plate in it is narrower, the photograph is decoded whole."""
+"""Width of a plate in pixels above which accuracy does not rise. If a plate in a photograph that
+was decoded at reduced size is narrower, the photograph is decoded at full size."""
 
 
 FLOOR = 0.01
-"""Least confidence of a plate; below it, what was found is a sign, a badge or a shadow. No plate
-that is read right in the development sets has less."""
+"""Least confidence of a plate; candidates below it are signs, badges or shadows. No correctly read
+plate of the development sets has less."""
 
 
 class Photograph(NamedTuple):
@@ -53,7 +53,7 @@ class Photograph(NamedTuple):
 
 
 class _Shared:
-    """A locator that is loaded once, when it is first needed."""
+    """A locator that is loaded on first use."""
 
     def __init__(self, model: str | Path, threads: int, device: str) -> None:
         self._model, self._threads, self._device = model, threads, device
@@ -68,10 +68,10 @@ class _Shared:
 
 
 class PlateFinder:
-    """Finds the plates of photographs for a reader; the locator is loaded when it is first needed.
+    """Finds the plates of photographs for a reader; the locator is loaded on first use.
 
     Args:
-        find: pictures that are searched.
+        find: which pictures are searched.
         locator: name of a shipped locator, or its model file.
         threads: inference threads.
         device: device that computes; see :func:`crnn_ctc.model_file.runtime.open_session`.
@@ -92,11 +92,11 @@ class PlateFinder:
 
     @property
     def locator(self) -> Locator:
-        """The locator, loaded when this is first asked for."""
+        """The locator, loaded on first use."""
         return self._shared.locator
 
     def with_find(self, find: Find) -> PlateFinder:
-        """The same with another choice of pictures, and the same locator."""
+        """The same finder with another ``find``, sharing the locator."""
         other = copy(self)
         other.find = find
         return other

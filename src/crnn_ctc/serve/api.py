@@ -84,7 +84,7 @@ async def read(request: Request) -> Response:
 
 @router.get("/models", summary="List models", responses=problems(401))
 async def models(request: Request) -> ModelsAnswer:
-    """What can be asked, the default first, and what is refused."""
+    """The models, the default first, and the limits."""
     service = service_of(request)
     return ModelsAnswer(
         models=[model_answer(model) for model in service.models.values()],

@@ -1,4 +1,4 @@
-"""The parts put together: an ASGI application."""
+"""The ASGI application."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from crnn_ctc.serve.site import site
 
 
 def make_app(service: Service) -> FastAPI:
-    """The application; its models work from its start to its end."""
+    """The application; its models run for its lifespan."""
 
     @asynccontextmanager
     async def working(_: FastAPI) -> AsyncIterator[None]:

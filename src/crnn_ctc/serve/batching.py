@@ -1,4 +1,4 @@
-"""Requests in flight share batches; a queue that is full says so."""
+"""Dynamic batching of concurrent requests, with a bounded queue."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Result = TypeVar("Result")
 
 
 class Batcher(Generic[Job, Result]):
-    """Does jobs in one thread of its own, those that wait together.
+    """Processes jobs in batches in a thread of its own.
 
-    Nothing waits for a batch to fill: the first job starts at once, and what arrives while it is
-    done is the next batch. So a service at rest is as fast as can be, and a busy one batches.
+    No job waits for a batch to fill: the first one starts at once, and the jobs that arrive
+    meanwhile are the next batch.
 
     Args:
-        work: does a batch, one result each, in order; called in the thread.
-        size: the most jobs of a batch.
-        capacity: the most jobs that wait.
+        work: processes a batch and returns one result per job, in order; called in the thread.
+        size: largest batch.
+        capacity: longest queue.
         name: name of the thread.
     """
 
@@ -50,21 +50,21 @@ class Batcher(Generic[Job, Result]):
 
     @property
     def waiting(self) -> int:
-        """Jobs that wait."""
+        """Length of the queue."""
         return len(self._waiting)
 
     @property
     def takes_more(self) -> bool:
-        """Whether it runs and has room."""
+        """Whether it runs and the queue has room."""
         running = self._loop is not None and not self._loop.done()
         return running and not self._closing and len(self._waiting) < self._capacity
 
     def start(self) -> None:
-        """Begin to work; within an event loop."""
+        """Start the thread; call within an event loop."""
         self._loop = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Do what was accepted, take no more, and end the thread."""
+        """Reject new jobs, finish the accepted ones, and end the thread."""
         self._closing = True
         self._arrived.set()
         if self._loop is not None:
@@ -109,7 +109,7 @@ class Batcher(Generic[Job, Result]):
                 future.cancel()
 
     def _wait(self) -> int:
-        """Seconds until what waits now is done; at least 1."""
+        """Estimated seconds until the queue is empty; at least 1."""
         return max(1, math.ceil(len(self._waiting) * self._seconds_a_job))
 
     async def _run(self) -> None:

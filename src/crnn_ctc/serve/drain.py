@@ -1,4 +1,4 @@
-"""A refused client that is still sending may finish: cut off, it would never see why."""
+"""Draining of rejected requests, so that the client can read the error."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _BODIES = 4
 
 
 class Drain:
-    """ASGI middleware: what is left of a refused request's body is read and thrown away.
+    """ASGI middleware that reads and discards the rest of a rejected request's body.
 
     Args:
-        app: the rest.
+        app: the wrapped application.
         body: bytes that a request may have; four times as many are waited for, or 2 s.
     """
 

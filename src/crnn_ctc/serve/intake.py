@@ -16,7 +16,7 @@ from crnn_ctc.serve.problems import Problem
 
 @dataclass(frozen=True, slots=True)
 class UploadedPicture:
-    """A picture as it came.
+    """A picture of a request.
 
     Attributes:
         name: name of its file, as the client gave it: never a path to open.

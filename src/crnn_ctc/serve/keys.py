@@ -25,7 +25,7 @@ class Keys:
         keys: each of at least ``LEAST`` printable ASCII characters, without blanks.
 
     Raises:
-        InputError: one is too short, or cannot stand in a header.
+        InputError: one is too short, or is not valid in a header.
     """
 
     def __init__(self, keys: Iterable[str] = ()) -> None:
@@ -43,7 +43,7 @@ class Keys:
         return bool(self._hashes)
 
     def allow(self, given: str | None) -> bool:
-        """Whether ``given`` is one of them; takes as long for any that is not."""
+        """Whether ``given`` is a valid key, in constant time."""
         candidate = _hash(given or "")
         # no early end: how long it takes must not tell which key was nearly met
         found = [hmac.compare_digest(candidate, known) for known in self._hashes]

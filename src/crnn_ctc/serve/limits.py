@@ -1,4 +1,4 @@
-"""How much the service takes on: what is over a limit is refused at once, never piled up."""
+"""Limits of the service; requests over a limit are rejected at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MEGA = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What bounds the memory and the time that anybody's requests can take.
+    """Limits of the memory and the time of requests.
 
     Attributes:
         body: bytes of one request.

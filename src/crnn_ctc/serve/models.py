@@ -1,4 +1,4 @@
-"""Models as the service holds them: read in a thread of their own, each by its name."""
+"""Models of the service by name, each with its own thread."""
 
 from __future__ import annotations
 

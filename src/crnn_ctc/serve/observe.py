@@ -1,4 +1,4 @@
-"""Around every request: counted, timed, given safe headers, and answered whatever happens."""
+"""Middleware of every request: metrics, safe headers, and an answer for unexpected errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What those who run the service ask it."""
+"""Health checks and metrics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ router = APIRouter(tags=["running"])
 
 @router.get("/healthz", summary="Whether it lives")
 async def healthz() -> StateAnswer:
-    """Answers as long as the event loop turns."""
+    """Answers as long as the event loop runs."""
     return StateAnswer(status="alive")
 
 

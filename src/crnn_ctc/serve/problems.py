@@ -1,4 +1,4 @@
-"""What went wrong with a request, as problem+json (RFC 9457)."""
+"""Errors of requests as problem+json (RFC 9457)."""
 
 from __future__ import annotations
 

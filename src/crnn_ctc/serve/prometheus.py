@@ -1,4 +1,4 @@
-"""What the service counts, for Prometheus."""
+"""Prometheus metrics of the service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHARES = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
 
 
 class ServiceMetrics:
-    """Counters of one service. Labels are few: a client cannot make new ones."""
+    """Metrics of one service. Clients cannot create new label values."""
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
@@ -64,5 +64,5 @@ class ServiceMetrics:
         )
 
     def text(self) -> bytes:
-        """All of them, as Prometheus reads them."""
+        """All metrics in the text format of Prometheus."""
         return generate_latest(self._registry)

@@ -1,4 +1,4 @@
-"""What the API answers, as it stands in its OpenAPI document."""
+"""Schemas of the API."""
 
 from __future__ import annotations
 

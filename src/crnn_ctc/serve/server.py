@@ -1,4 +1,4 @@
-"""The application on a socket, until it is told to stop."""
+"""Running the application on a socket."""
 
 from __future__ import annotations
 

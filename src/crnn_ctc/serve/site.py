@@ -1,4 +1,4 @@
-"""The page and its parts: read once, served from memory; no path leads to the disk."""
+"""The web page, read once and served from memory."""
 
 from __future__ import annotations
 

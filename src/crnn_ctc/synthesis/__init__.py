@@ -1,1 +1,1 @@
-"""Pictures of plates that never were: string, face, light, camera (numpy, OpenCV)."""
+"""Synthetic pictures: text, plate face, light, camera (numpy, OpenCV)."""

@@ -1,4 +1,4 @@
-"""What a camera and a file format do to a plate: blur, few pixels, noise, sharpening, JPEG."""
+"""Camera effects: blur, downsampling, noise, sharpening, JPEG."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEAST_SPREAD = 15.0
 def expose(
     scene: NDArray[np.float32], draws: Draws, unit: float | None = None
 ) -> NDArray[np.uint8]:
-    """Light to picture.
+    """Apply camera effects to a scene.
 
     Args:
         scene: float32 (H, W, 3), 255 is white.

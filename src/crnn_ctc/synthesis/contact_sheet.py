@@ -1,4 +1,4 @@
-"""A grid of synthetic plates with their texts below: to look at before training on them."""
+"""A contact sheet of synthetic plates with their texts, for inspection before training."""
 
 from __future__ import annotations
 

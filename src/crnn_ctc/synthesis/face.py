@@ -1,4 +1,4 @@
-"""A plate's face as layers: what is painted and screwed where, in no colour and no light yet.
+"""A plate's face as layers: ink, plate, frame and detail, without colour and light.
 
 Proportions after GA36-2018, in millimetres; ``SCALE`` pixels each. Around the plate is a margin,
 which holds the frame, if there is one.
@@ -22,7 +22,7 @@ Frame = Literal["none", "thin", "thick", "lettered"]
 MARGIN = 30
 """Millimetres round the plate."""
 NEUTRAL = 128
-"""The detail layer's value that changes nothing; more is lighter, less is darker."""
+"""Neutral value of the detail layer; higher is lighter, lower is darker."""
 
 _GREEN: tuple[Kind, ...] = ("green", "green_large")
 _WIDE: tuple[Kind, ...] = (*_GREEN, "emergency", "armed_police")

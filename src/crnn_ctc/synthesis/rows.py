@@ -1,8 +1,8 @@
-"""Rows of handwritten digits as people write them: amounts, numbers, years, on paper of any kind.
+"""Composed rows of handwritten digits: amounts, numbers and years on any kind of paper.
 
-A row is a function of the seed and its number alone. One hand writes a row: one slant, one pen, one
-way of writing each digit; spacing, size and baseline wander. Between and beside the digits stand
-marks that are not read: points, commas, dashes, currency signs, rules, stamps.
+A row is a function of the seed and its number. It has one slant, one pen and one form per digit;
+spacing, size and baseline vary. Marks between the digits are not read: points, commas, dashes,
+currency signs, rules, stamps.
 """
 
 from __future__ import annotations

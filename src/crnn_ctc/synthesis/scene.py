@@ -1,7 +1,7 @@
-"""A plate's face seen: bent, turned, lit, dirty, in front of something, cut out by a detector.
+"""Rendering of a plate's face: bending, perspective, light, dirt, background, crop.
 
-Shares and ranges are set by eye and by figures (light and dark of the ink and the plate, sharpness)
-next to real crops of three kinds: boxes round tilted plates, rectified plates, loose detections.
+Shares and ranges were set by comparing brightness and sharpness with real crops of three kinds:
+boxes around tilted plates, rectified plates, loose detections.
 """
 
 from __future__ import annotations

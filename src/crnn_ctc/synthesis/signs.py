@@ -1,4 +1,4 @@
-"""Text that is no plate: signs, stickers, telephone numbers, time stamps (OpenCV)."""
+"""Negatives with text: signs, stickers, telephone numbers, time stamps (OpenCV)."""
 
 from __future__ import annotations
 

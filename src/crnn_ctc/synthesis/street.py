@@ -1,4 +1,4 @@
-"""Views of streets for a locator: scenes under any homography, plates pasted in, light and blur."""
+"""Training views of a locator: warped scenes with pasted plates, light and blur."""
 
 from __future__ import annotations
 

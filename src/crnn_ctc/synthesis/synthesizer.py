@@ -1,4 +1,4 @@
-"""Pictures of Chinese plates that never were: text, face, light and camera from (seed, index)."""
+"""Synthetic pictures of Chinese plates, a function of (seed, index)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What stands on a plate: strings of every kind that the PLATES alphabet can spell.
-
-After GA36-2018 and what came before it and is still driven.
-"""
+"""Random texts of plates of every kind, by GA36-2018 and earlier standards."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Vehicles in video: frames in, one line a vehicle out."""
+"""Vehicles in video: one line per vehicle."""

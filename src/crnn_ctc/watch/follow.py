@@ -1,4 +1,4 @@
-"""Follows plates from frame to frame by their corners, and by what was read in them."""
+"""Tracking of plates by their corners and texts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
 GAP = 3.0
-"""Seconds for which a plate may be out of sight and still be the same vehicle's."""
+"""Seconds for which a plate may be out of sight and still belong to the same vehicle."""
 
 VIEWS = 12
-"""Frames of a vehicle that are kept and read together, the best ones."""
+"""Number of best frames of a vehicle that are kept and read together."""
 
 MOST_OPEN = 64
-"""Vehicles that are followed at once; of more, the one not seen for the longest time has ended."""
+"""Vehicles that are tracked at once; beyond, the one not seen for the longest time ends."""
 
 _CONFIDENT = 0.7
 """Confidence from which two texts that differ by ``_DIFFERENT`` are of two vehicles."""
@@ -26,11 +26,11 @@ _SAME = 1
 """Edits between two readings of one plate, in texts of at least ``_LONG`` characters."""
 _LONG = 5
 _REACH, _REACH_PER_SECOND = 1.0, 6.0
-"""Plate widths by which a plate may be off from where it is expected, at once and a second on."""
+"""Distance from the expected position in plate widths, at once and after a second."""
 _AHEAD = 0.5
 """Seconds for which a plate is expected to keep its velocity."""
 _TEXTS = 32
-"""Different texts that are counted of a vehicle."""
+"""Number of different texts that are counted per vehicle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Sighting:
     Attributes:
         corners: float32 (4, 2), x and y of tl, tr, br, bl, in thousandths of the frame's width, so
             that a stream may change its size.
-        text: what was read, perhaps nothing.
+        text: text that was read; may be empty.
         confidence: confidence of the text, from 0 to 1.
     """
 
@@ -55,7 +55,7 @@ class Sighting:
 
     @property
     def width(self) -> float:
-        """Width of the upright box round the plate, pixels; above 0."""
+        """Width of the plate's bounding box, above 0."""
         return max(float(np.ptp(self.corners[:, 0])), 1e-3)
 
 
@@ -64,12 +64,12 @@ class KeptFrame:
     """A frame of a vehicle that is kept.
 
     Attributes:
-        quality: the higher, the better the plate can be read.
+        quality: readability of the plate; higher is better.
         number: number of the frame.
         time: time of the frame, in seconds.
         corners: corners of the plate, in pixels of the frame, float32 (4, 2).
-        cutouts: the plate cut out, in each way in which the model is shown it.
-        photo: the frame as a JPEG file, perhaps reduced; None where none is wanted.
+        cutouts: crops of the plate for the model.
+        photo: the frame as a JPEG file, possibly reduced; None if it is not needed.
         scale: pixels of ``photo`` per pixel of the frame.
         name: name of the frame's file, or empty.
     """
@@ -91,8 +91,8 @@ class Track:
     Attributes:
         first: time at which it was first seen.
         last: time at which it was last seen.
-        seen: frames in which it was seen.
-        views: the best of these, :data:`VIEWS` at most, in no order.
+        seen: number of frames in which it was seen.
+        views: the best :data:`VIEWS` of these, unordered.
     """
 
     first: float
@@ -105,7 +105,7 @@ class Track:
     _best_confidence: float = 0.0
 
     def add(self, time: float, sighting: Sighting) -> None:
-        """See it again."""
+        """Add a sighting."""
         passed = time - self.last
         if self.seen and passed > 0:
             moved = (sighting.centre - self.sighting.centre) / np.float32(passed)
@@ -124,22 +124,22 @@ class Track:
 
     @property
     def text(self) -> str:
-        """What most of its frames say."""
+        """The most frequent text of its frames."""
         return max(self._texts, key=self._texts.__getitem__, default="")
 
     def wants(self, quality: float) -> bool:
-        """Whether a view of this quality is to be kept."""
+        """Whether a view of this quality should be kept."""
         # a parked car: hardly better views are not worth their cost
         return len(self.views) < VIEWS or quality > 1.05 * min(v.quality for v in self.views)
 
     def keep(self, view: KeptFrame) -> None:
-        """Keep a view, in the place of the worst one where there are enough."""
+        """Keep a view, replacing the worst one if there are enough."""
         if len(self.views) == VIEWS:
             self.views.remove(min(self.views, key=lambda v: v.quality))
         self.views.append(view)
 
     def cost(self, time: float, sighting: Sighting) -> float | None:
-        """How ill a sighting fits, the lower the better; None where it is another vehicle's."""
+        """Cost of assigning a sighting; None if it belongs to another vehicle."""
         passed = max(time - self.last, 0.0)
         expected = self.sighting.centre + self._velocity * min(passed, _AHEAD)
         width = max(self.sighting.width, sighting.width)
@@ -163,11 +163,11 @@ class Track:
 
 
 class Tracker:
-    """Tells which sightings are of the same vehicle.
+    """Assigns sightings to vehicles.
 
-    A plate is expected where its last velocity takes it; the nearest sighting is its next one, the
-    best pairs first. Readings overrule places: a plate that reads the same is the same, and two
-    confident readings that differ are two vehicles.
+    A plate's position is predicted from its last velocity, and sightings are assigned greedily by
+    distance. Texts take precedence over positions: equal texts are the same vehicle, and two
+    different confident texts are two vehicles.
 
     Args:
         gap: seconds for which a plate may be out of sight.
@@ -199,7 +199,7 @@ class Tracker:
         return [found[j] for j in range(len(sightings))]
 
     def ended(self, time: float) -> list[Track]:
-        """Vehicles that are gone at ``time``, each once, in the order in which they came."""
+        """Vehicles that have left by ``time``, each once, in order of arrival."""
         over = {id(t) for t in self._open if time - t.last > self._gap}
         if len(self._open) - len(over) > MOST_OPEN:
             rest = sorted((t for t in self._open if id(t) not in over), key=lambda t: t.last)
@@ -209,6 +209,6 @@ class Tracker:
         return gone
 
     def finish(self) -> list[Track]:
-        """All vehicles that are followed; none is afterwards."""
+        """All tracked vehicles, which are then forgotten."""
         gone, self._open = self._open, []
         return gone

@@ -1,4 +1,4 @@
-"""A frame of a video, and what an open source of frames is."""
+"""A frame of a video, and the protocol of frame sources."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Frame:
     """One frame.
 
     Attributes:
-        number: number of the frame in its source, from 0; of a folder, of the picture.
-        time: seconds from the start of a file; of other sources, seconds since 1970 (UTC).
-        picture: in mode RGB.
-        name: name of its file, where each frame has one; else empty.
+        number: number of the frame, or of the picture in a folder, from 0.
+        time: seconds from the start of a file; for other sources, seconds since 1970 (UTC).
+        picture: the picture in mode RGB.
+        name: file name of a picture in a folder; else empty.
     """
 
     number: int
@@ -27,11 +27,11 @@ class Frame:
 
 
 class FrameSource(Protocol):
-    """Where frames come from.
+    """A source of frames.
 
     Attributes:
-        live: whether frames arrive by themselves; their times are then those of a clock.
-        error: one line that says why not all of it could be read; None where all was.
+        live: whether frames arrive in real time, with times of the clock.
+        error: one line that says why a part could not be read; None if all was read.
     """
 
     live: bool
@@ -39,7 +39,7 @@ class FrameSource(Protocol):
 
     @property
     def dropped(self) -> int:
-        """Frames of a live source that were not looked at, since reading was slower."""
+        """Number of dropped frames of a live source."""
 
     def __iter__(self) -> Iterator[Frame | None]:
-        """The frames in order; None now and then while a live source has no new one."""
+        """The frames in order; a live source yields None while it has no new one."""

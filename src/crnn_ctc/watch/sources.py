@@ -1,4 +1,4 @@
-"""Sources of frames without PyAV: a live stream that may break, and a folder that fills."""
+"""Frame sources without PyAV: live streams with reconnection, and watched folders."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from crnn_ctc.watch.frame import Frame
 T = TypeVar("T")
 
 TICK = 0.5
-"""Seconds without a new frame after which the clock is looked at."""
+"""Polling interval in seconds."""
 
 LONGEST_PAUSE = 60.0
-"""Seconds between two tries to open a broken stream; the first pause is one, each next twice it."""
+"""Longest pause in seconds before a broken stream is reopened; pauses double from 1 second."""
 
 _TRIES = 5
-"""Looks at a picture of a folder that cannot be read; it may be still being written."""
+"""Attempts to read a picture of a folder, which may still be being written."""
 
 
 class Live(Generic[T]):
     """The newest item of a source that does not wait.
 
-    The source is read in a thread. What is not taken before the next item comes is dropped. A
-    source that ends or breaks is opened again, with growing pauses.
+    The source is read in a thread. Items that are not taken before the next one are dropped. A
+    source that ends or breaks is reopened, with growing pauses.
 
     Args:
         name: name of the source, for messages.
-        opened: opens the source. It raises InputError where that or reading fails.
-        say: is told in one line that the source broke.
-        pause: seconds before the first new try.
+        opened: opens the source; raises InputError if opening or reading fails.
+        say: reports in one line that the source broke.
+        pause: seconds before the first attempt to reopen.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Live(Generic[T]):
         self._failure: BaseException | None = None
 
     def __iter__(self) -> Iterator[T | None]:
-        """The newest items; None where none came for :data:`TICK` seconds."""
+        """The newest items; None if none came within :data:`TICK` seconds."""
         # a daemon: nothing can end it while the source waits for its next item
         threading.Thread(target=self._run, name="crnn-ctc-live", daemon=True).start()
         try:
@@ -99,14 +99,14 @@ class Live(Generic[T]):
 
 
 class Folder:
-    """Pictures of a folder: those that are there, and those that come.
+    """Existing and new pictures of a folder.
 
-    A picture's time is that at which its file was written. The folder is looked at every
-    :data:`TICK` seconds. A file that cannot be read is tried again, then said and left out.
+    A picture's time is the modification time of its file. The folder is polled every :data:`TICK`
+    seconds. A file that cannot be read is tried again, then reported and left out.
 
     Args:
-        path: the folder; folders in it are not looked at.
-        say: is told in one line of a picture that is left out.
+        path: the folder; subfolders are ignored.
+        say: reports in one line a picture that is left out.
 
     Raises:
         InputError: the folder cannot be listed.

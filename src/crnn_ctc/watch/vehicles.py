@@ -1,4 +1,4 @@
-"""Vehicles of a source of frames: plates found, followed, and read from several frames."""
+"""Vehicles of a frame source: plates are found, tracked, and read from several frames."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from crnn_ctc.watch.follow import GAP, KeptFrame, Sighting, Track, Tracker
 from crnn_ctc.watch.frame import Frame
 
 _WIDEST = 480
-"""Pixels of a plate that is cut out: all that a reader needs of it."""
+"""Greatest width of a kept crop in pixels; readers need no more."""
 
 _PHOTO = 1280
-"""Pixels, the longer side of a frame that is kept."""
+"""Longer side of a kept frame in pixels."""
 
 _ALONE = 0.5
-"""Least confidence of a plate that was seen in one frame alone."""
+"""Least confidence of a plate that was seen in only one frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class Vehicle:
     Attributes:
         first: time at which it was first seen; see :attr:`.Frame.time`.
         last: time at which it was last seen.
-        seen: frames in which its plate was found.
-        reading: what the best of these say together.
-        best: the one that shows the text best.
+        seen: number of frames in which its plate was found.
+        reading: joint reading of the best of these.
+        best: the frame that shows the text best.
     """
 
     first: float
@@ -48,7 +48,7 @@ class Vehicle:
     def photo(self) -> tuple[NDArray[np.uint8], Reading]:
         """The best frame, uint8 RGB (H, W, 3), and the reading in pixels of it.
 
-        The watcher must have been asked to keep photographs.
+        Requires a watcher with ``photos``.
         """
         assert self.best.photo is not None
         with Image.open(io.BytesIO(self.best.photo)) as image:
@@ -64,10 +64,10 @@ class Vehicle:
 
 
 class Watcher:
-    """Finds and follows vehicles, frame by frame.
+    """Finds and tracks vehicles, frame by frame.
 
-    The memory does not grow with the number of frames: of each vehicle that is in sight, the best
-    few frames are kept, its plate cut out. Frames are given in the order of their times.
+    Memory is bounded: only the crops of the best frames of each vehicle in sight are kept. Frames
+    are given in the order of their times.
 
     Args:
         reader: model that reads plates.
@@ -81,7 +81,7 @@ class Watcher:
         self._tracker = Tracker(gap)
 
     def update(self, frame: Frame) -> list[Vehicle]:
-        """Look at a frame; the vehicles that are gone by then."""
+        """Process a frame; returns the vehicles that have left."""
         picture = frame.picture
         gone = self.wait(frame.time)
         plates = self._reader.find(picture)
@@ -112,7 +112,7 @@ class Watcher:
         return gone
 
     def wait(self, time: float) -> list[Vehicle]:
-        """The vehicles that are gone at ``time``."""
+        """The vehicles that have left by ``time``."""
         return self._read(self._tracker.ended(time))
 
     def finish(self) -> list[Vehicle]:
@@ -140,7 +140,7 @@ def _quality(corners: NDArray[np.float32], confidence: float, size: tuple[int, i
 
 
 def _reduced(picture: Image.Image) -> Image.Image:
-    """A plate no larger than a reader needs it."""
+    """A crop reduced to the size that a reader needs."""
     if picture.width <= _WIDEST:
         return picture
     size = (_WIDEST, max(4, round(picture.height * _WIDEST / picture.width)))

@@ -46,7 +46,7 @@ def without_password(source: str) -> str:
 class VideoFile:
     """Every n-th frame of a video file.
 
-    What cannot be decoded is left out; ``error`` then says so, as it does of a file cut short.
+    Undecodable parts are skipped; ``error`` then says so, also for truncated files.
 
     Args:
         path: the file.
@@ -111,7 +111,7 @@ class Camera:
     Args:
         source: address of a stream, or the number of a camera.
         every: n, 1 for all frames.
-        say: is told in one line that the stream broke.
+        say: reports in one line that the stream broke.
 
     Raises:
         InputError: it cannot be opened.
@@ -140,11 +140,11 @@ class Camera:
 
     @property
     def dropped(self) -> int:
-        """Frames that were not looked at, of every n-th ones."""
+        """Number of dropped frames among every n-th ones."""
         return self._live.dropped
 
     def __iter__(self) -> Iterator[Frame | None]:
-        """The newest frame each time, its time that of its arrival."""
+        """The newest frame each time, with its time of arrival."""
         for item in self._live:
             if item is None:
                 yield None
@@ -180,7 +180,7 @@ def _open(file: str, name: str, form: str | None = None) -> InputContainer:
 
 @contextmanager
 def _errors(name: str) -> Iterator[None]:
-    """What PyAV raises, as one line."""
+    """An error of PyAV in one line."""
     try:
         yield
     except av.error.FFmpegError as error:

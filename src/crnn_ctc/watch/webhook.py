@@ -1,4 +1,4 @@
-"""Sends results to an address, in a thread of its own."""
+"""Sends results to a webhook, in a thread."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from typing import Any
 from crnn_ctc.errors import InputError
 
 WAITING = 256
-"""Results that wait to be sent; more are left out."""
+"""Longest queue of results; more are dropped."""
 
 _TRIES = 5
 _TIMEOUT = 10.0
-"""Seconds that one try may take."""
+"""Timeout of one attempt in seconds."""
 
 _LATER = frozenset({408, 425, 429})
-"""HTTP status of clients' errors that may pass."""
+"""HTTP 4xx status codes that are retried."""
 
 
 class Webhook:
     """Posts each result as JSON.
 
-    A try that fails is repeated after 1, 2, 4 and 8 seconds. An answer 4xx is not: it would be the
-    same again. Results that cannot be sent, or wait with too many others, are said and left out.
+    A failed attempt is repeated after 1, 2, 4 and 8 seconds, except after most 4xx answers. Results
+    that cannot be sent, or exceed the queue, are reported and dropped.
 
     Args:
-        url: http:// or https://.
-        say: is told in one line of a result that was not sent.
-        pause: seconds before the second try.
+        url: URL, http:// or https://.
+        say: reports in one line a result that was not sent.
+        pause: seconds before the second attempt.
 
     Raises:
         InputError: another kind of address.
@@ -55,14 +55,14 @@ class Webhook:
         self._thread.start()
 
     def send(self, result: dict[str, Any]) -> None:
-        """Send a result soon; this never waits."""
+        """Queue a result; never blocks."""
         try:
             self._waiting.put_nowait(result)
         except queue.Full:
             self._left_out(result, f"{WAITING} others wait")
 
     def close(self, seconds: float = 30.0) -> None:
-        """Send what waits, as far as that takes no longer than ``seconds``."""
+        """Send the queued results within ``seconds``."""
         until = time.monotonic() + seconds
         with suppress(queue.Full):
             self._waiting.put(None, timeout=seconds)

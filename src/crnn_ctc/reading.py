@@ -27,8 +27,8 @@ Quad = tuple[tuple[float, float], ...]
 class Character:
     """One character of a reading.
 
-    Its place is where the network spells it. CTC leaves that to the network; models with a
-    rectifier are trained to spell characters where they stand.
+    Its position is that of the network's output. CTC does not constrain it; models with a rectifier
+    are trained to output characters at their positions.
 
     Attributes:
         text: the character.
@@ -50,28 +50,28 @@ class Character:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read in a picture, or why nothing could be.
+    """The result of reading a picture, or the error.
 
     Attributes:
-        text: the line of text; empty where there is none, or an error.
-        confidence: from 0 to 1: the calibrated probability P(text | picture), summed over all
-            alignments of the text. A grammar does not change it. 0 where the text is empty.
-        characters: one a character of ``text``.
-        ms: milliseconds that the picture took, its share of a batch.
-        error: one line that says what is wrong with the picture; None where it was read.
-        alternatives: the next most probable texts, the best first, if the reader was asked for
-            them; each with its P(text | picture).
+        text: the line of text; empty if there is none, or after an error.
+        confidence: calibrated probability P(text | picture) from 0 to 1, summed over all alignments
+            of the text. A grammar does not change it. 0 if the text is empty.
+        characters: the characters of ``text`` with their positions.
+        ms: milliseconds for the picture, its share of a batch.
+        error: why the picture could not be read, in one line; None if it was read.
+        alternatives: the next most probable texts with their P(text | picture), the best first, if
+            the reader has ``alternatives``.
         accepted: whether there is a text and its confidence reaches the reader's
-            ``min_confidence``. Never True where nothing was read.
+            ``min_confidence``. False if nothing was read.
         corners: the plate's corners in pixels of the picture: top left, top right, bottom right,
-            bottom left as it is read; empty where the model has no rectifier.
+            bottom left in reading order; empty if the model has no rectifier.
         colour: colour of the plate: blue, yellow, green, white or black; empty likewise.
-        kind: kind of the plate, by its text where that tells (trailer, learner, police, consulate,
-            embassy, cross-border, emergency, armed police, aviation), else its colour.
-        warning: one line that says what is wrong with a picture that was read all the same, such as
-            a JPEG file cut short; None where nothing is.
-        plates: plates of a photograph from left to right, none or more; the fields above are
-            then those of the most probable one. None for a crop, and for a plate of a photograph.
+        kind: kind of the plate implied by its text (trailer, learner, police, consulate, embassy,
+            cross-border, emergency, armed police, aviation), else its colour.
+        warning: a defect of a picture that was read, such as a truncated JPEG file; None without
+            one.
+        plates: plates of a photograph from left to right; the fields above are then those of the
+            most confident one. None for a crop, and for a plate of a photograph.
     """
 
     text: str
@@ -88,22 +88,22 @@ class Reading:
     plates: tuple[Reading, ...] | None = None
 
     def with_threshold(self, least: float) -> Self:
-        """The same, accepted from another least ``confidence``; an empty text never is."""
+        """The same reading, accepted from another ``confidence``; an empty text never is."""
         plates = self.plates and tuple(plate.with_threshold(least) for plate in self.plates)
         accepted = self.text != "" and self.confidence >= least
         return replace(self, accepted=accepted, plates=plates)
 
     def each(self) -> list[Reading]:
-        """One reading a row: the plates of a photograph, or where there are none, this alone."""
+        """The plates of a photograph, or this reading alone if there are none."""
         return list(self.plates) if self.plates else [self]
 
     def with_ms(self, ms: float) -> Reading:
-        """The same, with the time that it and each of its plates took."""
+        """The same reading, with the time of it and of each of its plates."""
         plates = self.plates and tuple(replace(plate, ms=ms) for plate in self.plates)
         return replace(self, ms=ms, plates=plates)
 
     def in_photo(self, to_photo: NDArray[np.float64], corners: NDArray[np.float32]) -> Reading:
-        """The same, in pixels of the photograph that its crop was cut from.
+        """The same reading, in pixels of the photograph of its crop.
 
         Args:
             to_photo: homography (3, 3) from pixels of the crop to those of the photograph.
@@ -131,9 +131,9 @@ class Reading:
 
         Args:
             recognition: the picture, recognized.
-            scheme: plate scheme of the model; None where it reads no plates.
-            min_confidence: from 0 to 1; a text with less is not accepted.
-            others: fields that a recognition does not tell, such as ``ms``.
+            scheme: plate scheme of the model; None if it does not read plates.
+            min_confidence: threshold of ``accepted``, from 0 to 1.
+            others: fields that are not in a recognition, such as ``ms``.
         """
         decoded, plate = recognition.decoded, recognition.plate
         kind = scheme.kind(decoded.text) if scheme else ""
@@ -173,21 +173,21 @@ class Reading:
 
     @classmethod
     def failed(cls, error: str, ms: float = 0.0) -> Reading:
-        """The reading of a picture that could not be read, for the reason ``error``."""
+        """The reading of an unreadable picture, with its ``error``."""
         return cls("", 0.0, ms=ms, error=error)
 
 
 @dataclass(frozen=True, slots=True)
 class TrackReading(Reading):
-    """What several pictures of the same plate say together; see :meth:`.Reader.read_track`.
+    """The joint reading of several pictures of the same plate; see :meth:`.Reader.read_track`.
 
     ``characters`` are those of the picture that shows the text best, ``ms`` is the time for all of
     them.
 
     Attributes:
-        frames: how many pictures were read.
-        best: place among the pictures that were given of the one that shows the text best.
-        skipped: one line that says why, for each picture that could not be read.
+        frames: number of pictures that were read.
+        best: index of the given picture that shows the text best.
+        skipped: one line for each picture that could not be read.
     """
 
     frames: int = 0
@@ -200,11 +200,11 @@ def _points(quad: Iterable[tuple[float, float]]) -> Quad:
 
 
 def reading_json(reading: Reading, show: Callable[[str], str]) -> dict[str, Any]:
-    """The fields of a reading, rounded to what they mean.
+    """The fields of a reading as JSON values, rounded.
 
     Args:
         reading: reading to write.
-        show: a text as people write it, which is its ``display``.
+        show: formats a text for ``display``.
     """
     return {
         "text": reading.text,

@@ -1,4 +1,4 @@
-"""Where each character of a known text stands: forced alignment by CTC's states (Viterbi 1967)."""
+"""Forced alignment of a known text to time steps by CTC's states (Viterbi 1967)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from crnn_ctc.alphabet import Alphabet
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A decoded character: the run of time steps that spelt it.
+    """A decoded character and its run of time steps.
 
     Attributes:
         class_index: the character's class.
@@ -51,7 +51,7 @@ class Decoded:
         confidence: P(text | picture), summed over all alignments of the text; 0 where the text is
             empty.
         spans: one for each character.
-        alternatives: the next most probable texts, the best first, if they were asked for.
+        alternatives: the next most probable texts, the best first, if requested.
     """
 
     text: str
@@ -77,7 +77,7 @@ def greedy_texts(log_probs: NDArray[np.float32], alphabet: Alphabet) -> list[str
 
 
 def greedy(log_probs: NDArray[np.float32], alphabet: Alphabet) -> list[Decoded]:
-    """Best-path decoding of a batch, with confidences and the place of each character.
+    """Best-path decoding of a batch, with confidences and character spans.
 
     Args:
         log_probs: float32 (N, T, K).
@@ -98,7 +98,7 @@ def greedy(log_probs: NDArray[np.float32], alphabet: Alphabet) -> list[Decoded]:
 
 
 def _runs(path: list[int], peak: list[float], blank: int) -> list[Span]:
-    """Runs of one class, but for the blank. Lists: numpy costs more for so few numbers."""
+    """Runs of one class, except the blank; lists are faster than numpy for so few numbers."""
     runs, end = [], 0
     for index, run in groupby(path):
         start, end = end, end + len(list(run))
@@ -112,8 +112,8 @@ def label_probabilities(
 ) -> NDArray[np.float64]:
     """P(label | picture) by CTC's forward variables (Graves et al. 2006, equations 5 to 8).
 
-    The sums are of probabilities, not of logarithms: a label whose probability is below float64's
-    smallest number, 1e-308, has none worth telling from 0.
+    Probabilities are summed instead of logarithms; values below float64's smallest number, 1e-308,
+    become 0.
 
     Args:
         log_probs: float32 (N, T, K).
@@ -154,11 +154,11 @@ def label_probabilities(
 
 
 _FEW = 4
-"""Labels that are faster one by one, without numpy, than together."""
+"""Number of labels up to which a loop is faster than numpy."""
 
 
 def _label_probability(log_probs: NDArray[np.float32], label: Sequence[int], blank: int) -> float:
-    """The same of one label: float32 (T, K)."""
+    """As :func:`label_probabilities`, for one label: float32 (T, K)."""
     emitted = np.exp(log_probs[:, [blank, *label]].astype(np.float64)).tolist()
     # a blank may be skipped only between two different characters
     skips = [n > 0 and index != label[n - 1] for n, index in enumerate(label)]

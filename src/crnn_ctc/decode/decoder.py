@@ -1,4 +1,4 @@
-"""Decoder: turns a model's log-probabilities into texts with their confidences."""
+"""Decoders: from a model's log-probabilities to texts with confidences."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from crnn_ctc.grammar import NAMES, Grammar, open_grammar
 from crnn_ctc.model_file.card import Card
 
 NO_GRAMMAR = "none"
-"""The name that stands for any text, whatever the card says."""
+"""Name for no grammar, overriding the card."""
 
 
 class TextDecoder(Protocol):
-    """What turns a model's output into texts; see :data:`DECODERS`."""
+    """Protocol of decoders; see :data:`DECODERS`."""
 
     grammar: Grammar | None
-    """Texts that it may answer; None for any."""
+    """Allowed texts; None for any."""
 
     @property
     def method(self) -> str:
-        """What it does, in a word or two, for people."""
+        """Short description for the user."""
 
     def with_alternatives(self, alternatives: int) -> TextDecoder:
         """The same decoder with another number of alternatives."""
 
     def texts(self, log_probs: NDArray[np.float32]) -> list[str]:
-        """The texts alone: float32 (N, T, K) to N."""
+        """Texts without confidences: float32 (N, T, K) to N."""
 
     def probabilities(
         self, log_probs: NDArray[np.float32], texts: Sequence[str]
@@ -43,28 +43,27 @@ class TextDecoder(Protocol):
         """P(text | picture) of M given texts: float32 (T, K) to float64 (M,)."""
 
     def spans(self, log_probs: NDArray[np.float32], text: str) -> tuple[Span, ...]:
-        """Where each of the S characters of a text stands: float32 (T, K) to S spans."""
+        """Spans of the S characters of a text: float32 (T, K) to S spans."""
 
     def __call__(self, log_probs: NDArray[np.float32]) -> list[Decoded]:
-        """Texts, confidences and the places of characters: float32 (N, T, K) to N."""
+        """Texts, confidences and character spans: float32 (N, T, K) to N."""
 
 
 class Decoder:
-    """Reads log-probabilities by the best path, or by a search for the most probable text.
+    """Decodes by the best path, or by a search for the most probable text.
 
-    A text with more than half of the probability is the most probable one. So where the best path
-    spells an allowed text with more than half, that is the answer; only the other pictures are
-    searched (:class:`crnn_ctc.decode.prefix.PrefixSearch`). The answer is exact where the most
-    probable allowed text has at least 1 %. Where no allowed text has, the search gives up: the
-    answer is then a guess with a confidence below 1 % or, from a list of known texts, none.
+    If the best path spells an allowed text with more than half of the probability, that text is the
+    most probable one and the answer. Otherwise the picture is searched
+    (:class:`crnn_ctc.decode.prefix.PrefixSearch`). The answer is exact if the most probable allowed
+    text has at least 1 %; otherwise the search stops, and the answer is a guess with a confidence
+    below 1 %, or none for a list of known texts.
 
     Args:
         alphabet: K classes.
-        grammar: texts that may be answered; None for any. It does not change any probability.
-        search: look for the most probable text, not only for that of the best path. With a grammar
-            or with alternatives this is always done.
+        grammar: allowed texts; None for any. It does not change probabilities.
+        search: search for the most probable text; implied by a grammar or alternatives.
         temperature: divides the log-probabilities, which are then normalised again.
-        alternatives: number of other texts to give. Every picture is then searched.
+        alternatives: number of other texts; if above 0, every picture is searched.
     """
 
     def __init__(
@@ -94,13 +93,13 @@ class Decoder:
 
     @property
     def method(self) -> str:
-        """What it does, in a word or two."""
+        """Short description for the user."""
         if self.grammar is not None:
             return f"grammar {self.grammar.name}"
         return "search" if self._searches else "greedy"
 
     def texts(self, log_probs: NDArray[np.float32]) -> list[str]:
-        """The texts alone: float32 (N, T, K) to N."""
+        """Texts without confidences: float32 (N, T, K) to N."""
         if not self._searches:
             return greedy_texts(log_probs, self._alphabet)
         return [decoded.text for decoded in self(log_probs)]
@@ -124,18 +123,18 @@ class Decoder:
         return label_probabilities(rows, labels, self._alphabet.blank)
 
     def spans(self, log_probs: NDArray[np.float32], text: str) -> tuple[Span, ...]:
-        """Where each character of a given text stands in one picture: float32 (T, K) to S spans."""
+        """Spans of the characters of a given text in one picture: float32 (T, K) to S spans."""
         rows = tempered(log_probs, self._temperature)
         return align(rows, self._alphabet.encode(text), self._alphabet.blank)
 
     def __call__(self, log_probs: NDArray[np.float32]) -> list[Decoded]:
-        """Texts with their confidences and the place of each character.
+        """Texts with confidences and character spans.
 
         Args:
             log_probs: float32 (N, T, K).
 
         Returns:
-            N readings. Where no text of the grammar fits into T steps, an empty one.
+            N texts; an empty one if no text of the grammar fits into T steps.
         """
         if self._temperature != 1:
             log_probs = tempered(log_probs, self._temperature)
@@ -202,13 +201,13 @@ DECODERS: dict[str, Callable[[Card, Grammar | None, int], TextDecoder]] = {
     "search": _search,
     "grammar": _search,
 }
-"""Decoders by name, each made from a model's card, the allowed texts and how many alternatives.
+"""Factories of decoders by name; arguments are card, allowed texts and number of alternatives.
 
 ``greedy`` answers the text of the best path, ``search`` the most probable text, ``grammar`` the
 most probable text that the grammar allows."""
 
 UNRESTRICTED = frozenset({"greedy", "search"})
-"""Decoders that get no grammar; a user's rule they get all the same."""
+"""Decoders that ignore a grammar; a user's rule applies to them too."""
 
 
 def decoder_for(
@@ -222,10 +221,9 @@ def decoder_for(
 
     Args:
         card: card of the model: its alphabet, grammar and temperature.
-        method: a name of :data:`DECODERS`; None for ``grammar`` where there is one, else
-            ``greedy``.
-        grammar: itself, or its name (:func:`crnn_ctc.grammar.open_grammar`), or ``none``; None for
-            the card's.
+        method: a name of :data:`DECODERS`; None for ``grammar`` if there is one, else ``greedy``.
+        grammar: a grammar or its name (:func:`crnn_ctc.grammar.open_grammar`), or ``none``; None
+            for that of the card.
         alternatives: see :class:`Decoder`.
         rule: see :meth:`crnn_ctc.grammar.Grammar.ruled`; it needs no grammar.
 

@@ -1,4 +1,4 @@
-"""What several pictures of one text say together: a weighted product of their posteriors.
+"""Fusion of several pictures of one text: a weighted product of their posteriors.
 
 A logarithmic opinion pool (Genest and Zidek 1986, "Combining Probability Distributions: A Critique
 and an Annotated Bibliography", section 3.3) of one expert for each picture (Hinton 2002). With all
@@ -10,7 +10,7 @@ Frames of a camera are not independent: the network makes the same error in simi
 weights are those of Leinster (2013), "The magnitude of metric spaces": w solves Z w = 1, where
 Z[i, j] = exp(-d[i, j] / SCALE) and d is the distance between the log-probabilities of two frames.
 The sum of w is the effective number of frames: 1 for identical frames, F for frames that have
-nothing in common. A frame that is there twice shares its weight between the copies.
+nothing in common. The copies of a frame share its weight.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 PRIOR = 1e-4
-"""P(text) before anything is seen, the same for every text; no text at all has 1/2. It is added to
-each probability too, as what a picture of something else would say. So a picture may speak for a
-text, and otherwise leaves it as likely as it was; no single picture can veto a text."""
+"""Prior P(text), equal for all texts; the empty text has 1/2. It is also added to each probability,
+as the likelihood under a picture of something else, so that no single picture can veto a text."""
 
 SCALE = 5.0
 """Distance at which the correlation of two frames has fallen to 1/e. Fitted to synthetic tracks of
@@ -32,7 +31,7 @@ seed 7001: ``python bench/tracks.py --choose``."""
 
 
 def frame_weights(frames: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """How much each picture of a track counts, float64 (F,).
+    """Weights of the pictures of a track, float64 (F,).
 
     The distance of two frames is the total variation between their class probabilities, summed over
     the time steps: about the number of characters that they show differently.
@@ -59,9 +58,8 @@ def fuse(
 ) -> NDArray[np.float64]:
     """P(text | all pictures) of the candidates.
 
-    The texts that are no candidates are too many to list. Their sum is treated as one more
-    candidate: exact for one picture, and close for several, where what all of them find likely is
-    among the candidates.
+    All other texts are treated as one more candidate with the remaining probability. This is exact
+    for one picture, and a good approximation for several if all likely texts are candidates.
 
     Args:
         probabilities: P(text | picture), float64 (F, M), of F pictures and M candidates.
@@ -69,7 +67,7 @@ def fuse(
         weights: float64 (F,), see :func:`frame_weights`.
 
     Returns:
-        float64 (M,), from 0 to 1, together at most 1: what is missing to 1 is that of the others.
+        float64 (M,), from 0 to 1; the rest to 1 is the probability of all other texts.
     """
     rest = np.maximum(1 - probabilities.sum(axis=1), 0.0)
     prior = np.where(np.append(empty, False), 0.5, PRIOR)

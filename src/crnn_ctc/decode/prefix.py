@@ -1,8 +1,8 @@
 """Prefix search: the most probable texts of one picture, exactly (Graves et al. 2006, section 3.2).
 
 P(prefix, then any text) bounds the probability of every text that begins with the prefix. Prefixes
-are extended in the order of this bound, so the first whole text that comes up is the most probable
-one. A grammar only says which classes may follow a prefix; it does not change any probability.
+are extended in the order of this bound, so the first complete text is the most probable one. A
+grammar restricts the classes after a prefix; it does not change probabilities.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from crnn_ctc.decode.ctc import Alternative
 from crnn_ctc.grammar import Grammar
 
 LEAST = 0.01
-"""The search ends where no text has a probability of at least this. It bounds the time that a
-picture without a readable text takes: at most 1 / LEAST prefixes of each length are extended."""
+"""Least probability of a text; the search stops below it. It bounds the time for pictures without
+readable text: at most 1 / LEAST prefixes of each length are extended."""
 
 GUESSES = 4
-"""Prefixes that are completed to guess a text where the search has ended without one."""
+"""Prefixes that are completed to a guess if the search ends without a text."""
 
 TRIED = 20
-"""Prefixes that are extended for each further text."""
+"""Prefixes that are extended for each alternative."""
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class PrefixSearch:
 
     Args:
         log_probs: float32 (T, K).
-        grammar: texts that may be found.
+        grammar: allowed texts.
     """
 
     def __init__(self, log_probs: NDArray[np.float32], grammar: Grammar) -> None:
@@ -115,7 +115,7 @@ class PrefixSearch:
         return found
 
     def _guessed(self, waiting: list[tuple[float, int, _Prefix, int]]) -> list[Alternative]:
-        """Probable texts, the best first: those that the most probable prefixes lead to."""
+        """Probable texts, the best first, completed from the most probable prefixes."""
         texts = {
             self._completed(prefix, place)
             for _, _, prefix, place in heapq.nsmallest(GUESSES, waiting)
@@ -125,7 +125,7 @@ class PrefixSearch:
         return sorted(probable, key=lambda a: (a.probability, encode(a.text)), reverse=True)
 
     def _completed(self, prefix: _Prefix, place: int) -> Alternative:
-        """The text to which appending the best class again and again leads."""
+        """Greedy completion: append the most probable class until the text is complete."""
         found = Alternative("", 0.0)
         if place >= 0:
             prefix = self._extended(prefix, place)

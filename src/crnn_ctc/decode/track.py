@@ -1,4 +1,4 @@
-"""One reading of several pictures of the same text, from what decoding found in each."""
+"""Joint reading of several pictures of the same text."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from crnn_ctc.decode.decoder import TextDecoder
 from crnn_ctc.decode.fuse import frame_weights, fuse
 
 CANDIDATES = 8
-"""Next best texts that each picture adds to its best one."""
+"""Alternatives of each picture that are candidates."""
 
 MOST = 64
-"""Candidates that are weighed: of a long track, those that are most probable over its pictures."""
+"""Largest number of candidates; for long tracks, the most probable ones over all pictures."""
 
 
 def fuse_track(
@@ -26,9 +26,8 @@ def fuse_track(
 ) -> tuple[Decoded, int]:
     """What F pictures of one text say together.
 
-    The best texts of each picture are candidates; the exact probability of each candidate in every
-    picture is known; :func:`crnn_ctc.decode.fuse.fuse` weighs them. Identical pictures give what
-    one gives.
+    The best texts of each picture are candidates; :func:`crnn_ctc.decode.fuse.fuse` combines their
+    exact probabilities in all pictures. Identical pictures give the result of one.
 
     Args:
         decode: has decoded the pictures, with alternatives.

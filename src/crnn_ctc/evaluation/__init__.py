@@ -1,1 +1,1 @@
-"""How well a model reads."""
+"""Evaluation of models."""

@@ -1,4 +1,4 @@
-"""A reading beside its label, character by character, with what is wrong marked."""
+"""Alignment of a reading with its label, character by character."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Pair:
     """A character of the label and the one that was read for it.
 
     Attributes:
-        truth: character of the label; empty where a character too many was read.
-        read: empty where one was missed.
-        place: index in the text that was read; None where one was missed.
+        truth: character of the label; empty for an insertion.
+        read: character that was read; empty for a deletion.
+        place: index in the text that was read; None for a deletion.
     """
 
     truth: str
@@ -26,7 +26,7 @@ class Pair:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether it is right, and if not, how it is wrong."""
+        """Whether it is right, or the kind of its error."""
         if not self.read:
             return "missed"
         if not self.truth:
@@ -35,7 +35,7 @@ class Pair:
 
 
 def aligned(text: str, label: str) -> list[Pair]:
-    """``text`` beside ``label`` by the fewest edits (Levenshtein 1966), from left to right."""
+    """Align ``text`` with ``label`` by the fewest edits (Levenshtein 1966), from left to right."""
     pairs = []
     for block in Levenshtein.opcodes(label, text):
         reads = range(block.dest_start, block.dest_end)

@@ -26,16 +26,16 @@ from crnn_ctc.synthesis.distortion import SIZE
 
 @dataclass(frozen=True)
 class Collection:
-    """Pictures that belong together.
+    """A set of labelled pictures.
 
     Attributes:
-        title: what they are.
-        unit: what to call them: pictures, or rows.
+        title: description of the set.
+        unit: name of an item: pictures, or rows.
         pictures: labelled pictures.
-        fitted: whether they are arrays of the model's own size, to be shown to it as they are.
-        facts: what else is to be written of them, by name.
-        faults: lines that say which labels could not be used, and why.
-        notes: lines for people: where labels come from, and what looks wrong with them.
+        fitted: whether the pictures are arrays of the model's input size.
+        facts: further facts for the JSON output, by name.
+        faults: one line per unusable label.
+        notes: lines for the user: sources of labels, and warnings.
     """
 
     title: str
@@ -47,7 +47,7 @@ class Collection:
     notes: tuple[str, ...] = ()
 
     def read(self, model: Recognizer, decoder: TextDecoder, batch_size: int) -> Iterator[Read]:
-        """Each picture as ``model`` reads it, in order."""
+        """The reading of each picture by ``model``, in order."""
         return read_pictures(model, self.pictures, batch_size, decoder, self.fitted)
 
 
@@ -58,13 +58,13 @@ def open_collection(
     split: str | None = None,
     subset: str | None = None,
 ) -> Collection:
-    """What ``data`` holds, for models that have these cards.
+    """Open labelled data for models with these cards.
 
     Args:
         data: a folder of EMNIST's or MNIST's files, a labelled folder, or a manifest.
         cards: cards of the models that are to read it.
         distortion: protocol that distorts digits.
-        split: which part; of digits ``test`` if not given, of pictures all.
+        split: split to open; by default ``test`` of digits, and all pictures.
         subset: subset of CCPD; see :func:`in_subset`.
 
     Raises:
@@ -78,12 +78,12 @@ def open_collection(
 def pictures_without_text(
     folder: Path, half: Literal["fit", "report"] | None = None
 ) -> list[EvaluationPicture]:
-    """The pictures of a folder, at any depth, in which nothing is to be read.
+    """The pictures without text of a folder, at any depth.
 
     Args:
         folder: folder of the pictures.
-        half: None for all; else one half, for fitting to or for reporting on. The first bit of the
-            SHA-256 of a file's name says which half it is in, so that the split never changes.
+        half: None for all, else the half for fitting or the half for reporting. The first bit of
+            the SHA-256 of the file name determines the half.
 
     Raises:
         InputError: no such folder, or there are none in it.
@@ -183,7 +183,7 @@ def _labelled_pictures(
 
 
 def _unspelled(card: Card, pictures: Sequence[EvaluationPicture]) -> str | None:
-    """How many labels hold characters that a model does not know, and why that may be."""
+    """A note on labels with characters that a model does not know."""
     alphabet = card.alphabet
     wrong = [p.label for p in pictures if any(c not in alphabet for c in p.label)]
     if not wrong:
@@ -201,6 +201,6 @@ def _unspelled(card: Card, pictures: Sequence[EvaluationPicture]) -> str | None:
 
 
 def _below(path: Path, root: Path) -> str:
-    """A file as its set names it: whoever is shown that need not know where the set lies."""
+    """The name of a file relative to its set."""
     below = os.path.relpath(path, root) if path.is_relative_to(root) else path.name
     return printable_name(below)

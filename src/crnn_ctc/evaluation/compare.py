@@ -1,4 +1,4 @@
-"""Two contenders on the same pictures: where only one is right, and whether that is luck."""
+"""Comparison of two contenders on the same pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from crnn_ctc.plates import scheme_of
 
 @dataclass(frozen=True)
 class Paired:
-    """How often two were right on the same pictures.
+    """Paired outcomes of two contenders.
 
     Attributes:
         both: both were right.
@@ -81,7 +81,7 @@ class Comparison:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """As ``--json`` writes it."""
+        """The JSON output."""
         return {
             "a": {"name": self.a.name, **self.a.as_json()},
             "b": {"name": self.b.name, **self.b.as_json()},
@@ -116,7 +116,7 @@ def compare(a: Result, b: Result) -> Comparison:
 
 
 def paired(outcomes: Sequence[tuple[bool, bool]]) -> Paired:
-    """Counts of whether the first and the second were right, a pair a picture."""
+    """Count the paired outcomes."""
     return Paired(
         both=outcomes.count((True, True)),
         only_a=outcomes.count((True, False)),
@@ -126,11 +126,10 @@ def paired(outcomes: Sequence[tuple[bool, bool]]) -> Paired:
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
-    """How probable so uneven a split is, or a more uneven one, where both are equally good.
+    """The p-value of McNemar's exact two-sided test (1947).
 
-    The exact two-sided test of McNemar (1947): of the pictures that only one has right, each is as
-    likely the first's as the second's, so their count is binomial with chance 1/2. Pictures on
-    which both are right, or none, say nothing.
+    Under the null hypothesis each picture that only one contender reads right is as likely the
+    first's as the second's, so their number is binomial with probability 1/2.
     """
     n = only_a + only_b
     # whole numbers, divided once: no rounding adds up, and none is too small

@@ -1,4 +1,4 @@
-"""Whether a confidence can be trusted: calibration, what it costs to answer less, rejection.
+"""Measures of confidence: calibration, risk and coverage, rejection.
 
 Every function takes confidences from 0 to 1, and whether each reading was right.
 """
@@ -19,12 +19,12 @@ _LEAST = 1e-300  # of a probability whose logarithm is taken
 
 @dataclass(frozen=True)
 class Bin:
-    """Readings whose confidences are alike.
+    """A bin of a reliability diagram.
 
     Attributes:
-        n: how many.
-        confidence: their mean one.
-        accuracy: fraction that is right.
+        n: number of readings.
+        confidence: mean confidence.
+        accuracy: fraction of right readings.
     """
 
     n: int
@@ -56,7 +56,7 @@ def expected_calibration_error(confidences: ArrayLike, right: ArrayLike, bins: i
 def risk_coverage(
     confidences: ArrayLike, right: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What share is wrong when only the most confident are answered (El-Yaniv and Wiener 2010).
+    """Risk against coverage when the most confident are answered (El-Yaniv and Wiener 2010).
 
     Returns:
         coverage (N,), k / N for the k most confident, and risk (N,), the wrong share of those
@@ -75,23 +75,23 @@ def risk_coverage(
 
 
 def area_under_risk_coverage(confidences: ArrayLike, right: ArrayLike) -> float:
-    """AURC: the share that is wrong, averaged over all coverages (Geifman et al. 2019, section 2).
+    """AURC: the risk averaged over all coverages (Geifman et al. 2019, section 2).
 
-    0 where nothing is wrong; low where what is wrong has the lowest confidences.
+    0 without errors; low if errors have low confidences.
     """
     return float(risk_coverage(confidences, right)[1].mean())
 
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What a threshold gives.
+    """The outcome of a threshold.
 
     Attributes:
         threshold: readings at or above it are answered.
-        coverage: fraction that is answered.
-        risk: fraction of those that is wrong.
-        answered: how many are answered.
-        wrong: how many of those are wrong.
+        coverage: fraction of answered readings.
+        risk: fraction of wrong ones among the answered.
+        answered: number of answered readings.
+        wrong: number of wrong ones among them.
     """
 
     threshold: float
@@ -102,7 +102,7 @@ class OperatingPoint:
 
 
 def at_threshold(confidences: ArrayLike, right: ArrayLike, threshold: float) -> OperatingPoint:
-    """What answering from ``threshold`` on gives."""
+    """The outcome of a threshold."""
     scores, good = _arrays(confidences, right)
     answered = scores >= threshold
     risk = float(1 - good[answered].mean()) if answered.any() else 0.0
@@ -111,15 +111,15 @@ def at_threshold(confidences: ArrayLike, right: ArrayLike, threshold: float) -> 
 
 
 def threshold_for_coverage(confidences: ArrayLike, coverage: float) -> float:
-    """The highest threshold that still answers ``coverage`` of the pictures."""
+    """The highest threshold with at least the given coverage."""
     scores = np.sort(np.asarray(confidences, np.float64))[::-1]
     return float(scores[max(0, math.ceil(coverage * len(scores)) - 1)])
 
 
 def threshold_for_risk(confidences: ArrayLike, right: ArrayLike, most: float) -> float | None:
-    """The lowest threshold at which at most the share ``most`` of what is answered is wrong.
+    """The lowest threshold with a risk of at most ``most``.
 
-    None where even the most confident readings have more.
+    None if no threshold reaches it.
     """
     scores, good = _arrays(confidences, right)
     order = np.argsort(-scores, kind="stable")
@@ -131,9 +131,9 @@ def threshold_for_risk(confidences: ArrayLike, right: ArrayLike, most: float) ->
 
 
 def auroc(accepted: ArrayLike, rejected: ArrayLike) -> float:
-    """Chance that a picture to be read has a higher confidence than one to be refused.
+    """AUROC: probability that a picture with text has a higher confidence than one without.
 
-    The area under the receiver operating characteristic, as Mann and Whitney's U; ties count half.
+    Computed as Mann and Whitney's U; ties count half.
     """
     high, low = np.asarray(accepted, np.float64), np.sort(np.asarray(rejected, np.float64))
     below = np.searchsorted(low, high, "left")

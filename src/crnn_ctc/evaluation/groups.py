@@ -1,4 +1,4 @@
-"""Where a model is right and where it is not: measures by group, and what it takes for what."""
+"""Measures by group, and confusions of characters."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def by_group(
 
     Args:
         groups: the name of each reading's group; empty for none.
-        texts: what was read.
-        labels: what stands there.
+        texts: texts that were read.
+        labels: labels.
     """
     members: dict[str, list[int]] = {}
     for place, group in enumerate(groups):
@@ -34,15 +34,15 @@ def by_group(
 def confusions(
     texts: Sequence[str], labels: Sequence[str], most: int | None = 10
 ) -> list[tuple[str, str, int]]:
-    """What was read for what, how often: (truth, read, count), the worst first.
+    """Confusions as (truth, read, count), the most frequent first.
 
     Readings are aligned with their labels by the fewest edits (Levenshtein 1966); an empty truth is
-    a character too many, an empty reading one that was missed.
+    an insertion, an empty reading a deletion.
 
     Args:
-        texts: what was read.
-        labels: what stands there.
-        most: how many to give; None for all.
+        texts: texts that were read.
+        labels: labels.
+        most: largest number of confusions; None for all.
     """
     counts: Counter[tuple[str, str]] = Counter()
     for text, label in zip(texts, labels, strict=True):

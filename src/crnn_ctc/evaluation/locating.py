@@ -1,4 +1,4 @@
-"""How well plates are found: recall and precision by box, and the error of the corners."""
+"""Measures of detection: recall and precision by box, and corner errors."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from crnn_ctc.find.decoding import LocatedPlate, box_iou
 
 IOUS = (0.5, 0.7)
-"""Overlaps of the upright boxes from which on a plate counts as found."""
+"""IoU thresholds of the bounding boxes from which a plate counts as found."""
 
 
 @dataclass
 class LocatingCount:
-    """What was found in some pictures, to be added to.
+    """Accumulated detection results.
 
     Attributes:
         plates: plates that there are.

@@ -1,4 +1,4 @@
-"""How well texts were read: exact match with its interval, character error rate, by position."""
+"""Measures of texts: exact match with its interval, character error rate, accuracy by position."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Metrics:
     """Measures of N readings against N labels.
 
     Attributes:
-        n: how many were read.
-        exact_match: fraction whose whole text is right.
+        n: number of readings.
+        exact_match: fraction of completely right texts.
         interval95: Wilson's 95 % interval of ``exact_match`` (Wilson 1927).
         cer: character error rate: edit distance over label characters.
         by_position: fraction of right characters at each position, of the readings that have the

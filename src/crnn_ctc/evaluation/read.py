@@ -1,4 +1,4 @@
-"""Read a set of pictures with a model, to be measured."""
+"""Reading of a set of pictures for evaluation."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class EvaluationPicture:
     """A picture and its text.
 
     Attributes:
-        name: to show; of a file, its path below the set's folder.
-        label: what stands in it; empty where nothing does.
+        name: name for display; for a file, its path relative to the set.
+        label: its text; empty without text.
         source: its file, or uint8 (H, W, C).
-        attributes: such as colour and subset.
+        attributes: attributes such as colour and subset.
     """
 
     name: str
@@ -37,11 +37,11 @@ class EvaluationPicture:
 
 @dataclass(frozen=True)
 class Read:
-    """A picture and what was read in it.
+    """A picture and its reading.
 
     Attributes:
-        picture: with its label.
-        reading: what was read, in pixels of the picture, or why nothing could be.
+        picture: the labelled picture.
+        reading: its reading in pixels of the picture, or the error.
     """
 
     picture: EvaluationPicture
@@ -49,22 +49,22 @@ class Read:
 
     @property
     def text(self) -> str:
-        """What was read; empty where the picture could not be."""
+        """Text that was read; empty after an error."""
         return self.reading.text
 
     @property
     def confidence(self) -> float:
-        """P(text | picture), from 0 to 1; 0 where nothing was read."""
+        """P(text | picture), from 0 to 1; 0 if nothing was read."""
         return self.reading.confidence
 
     @property
     def error(self) -> str | None:
-        """Why the picture could not be read; None where it was."""
+        """Why the picture could not be read; None if it was."""
         return self.reading.error
 
     @property
     def reason(self) -> str:
-        """Why it could not be read, without the path that the error begins with."""
+        """The error without the path at its beginning."""
         return (self.error or "").removeprefix(f"{self.picture.source}: ")
 
     @property
@@ -84,10 +84,10 @@ def recognized(
 
     Args:
         model: model that reads them.
-        pictures: labelled pictures, of any size.
-        batch_size: pictures at once.
-        decoder: how to read the output.
-        fitted: whether they are arrays that are the model's input already.
+        pictures: labelled pictures of any size.
+        batch_size: pictures per batch.
+        decoder: decoder of the output.
+        fitted: whether the pictures are arrays of the model's input size.
     """
     waiting = iter(pictures)
     while batch := list(islice(waiting, batch_size)):

@@ -1,4 +1,4 @@
-"""All that one evaluation found: what is printed, written as JSON and shown in the report."""
+"""The result of one evaluation, for console, JSON and report."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _ATTRIBUTES = ("colour", "kind", "subset")
 
 @dataclass(frozen=True)
 class Contender:
-    """A model with a way of reading its output.
+    """A model with a decoder.
 
     Attributes:
-        name: what tells it from another.
-        model: to read with.
-        decoder: how to read its output.
+        name: unique name.
+        model: the model.
+        decoder: decoder of its output.
     """
 
     name: str

@@ -382,3 +382,23 @@ def test_the_margin_of_text_on_plain_paper_is_no_padding() -> None:
     paper = Image.new("RGB", (200, 60), "wheat")
     ImageDraw.Draw(paper).text((100, 30), "B7-4093", "navy", ImageFont.load_default(20), "mm")
     assert without_padding(paper) == (paper, (0, 0))
+
+
+def test_plates_of_two_rows_are_read_upside_down() -> None:
+    pytest.importorskip("cv2", reason="OpenCV is not installed (extra [train])")
+    from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
+    from crnn_ctc.synthesis.text import TWO_ROW
+
+    drawn = PlateSynthesizer(5, 64, 128, cut="corners", perspective=0.0)
+    plates = [
+        (picture, text) for picture, text, kind in map(drawn.picture, range(160)) if kind in TWO_ROW
+    ]
+    reader = Reader(find="never")
+    read = 0
+    for picture, text in plates:
+        plate = Image.fromarray(picture).resize((240, 120), Image.Resampling.BILINEAR)
+        turned = reader(plate.transpose(Image.Transpose.ROTATE_180))
+        read += turned.text == text
+        if turned.text == text:  # the text begins at the lower right
+            assert np.array(turned.characters[0].corners).mean(0)[0] > 120
+    assert read >= len(plates) / 4

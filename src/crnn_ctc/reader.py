@@ -22,7 +22,7 @@ from crnn_ctc.find.decoding import LocatedPlate
 from crnn_ctc.find.photo import FLOOR, Find, Photograph, PlateFinder
 from crnn_ctc.grammar import known_texts
 from crnn_ctc.image import MAX_PIXELS, WARNING, ChannelOrder, Source, load_each, open_picture
-from crnn_ctc.jpeg import divisor_of, full_size
+from crnn_ctc.jpeg import full_size
 from crnn_ctc.model_file.opening import lasting_name, open_model, open_model_once
 from crnn_ctc.model_file.runtime import CPU, RectifierOutput
 from crnn_ctc.plates import scheme_of
@@ -134,10 +134,7 @@ class Reader:
         return other
 
     def with_find(self, find: Find) -> Reader:
-        """A reader with another ``find``, which shares the opened models.
-
-        Models that do not read plates search no pictures.
-        """
+        """A reader of the same models, opened once for both, that searches other pictures."""
         other = object.__new__(type(self))
         vars(other).update(vars(self))
         if self._scheme:
@@ -164,12 +161,15 @@ class Reader:
         assert isinstance(reading, Reading)
         return reading.with_ms((time.perf_counter() - started) * 1e3)
 
-    def find(self, source: Source, channel_order: ChannelOrder | None = None) -> list[Reading]:
-        """Read every plate of a photograph, from left to right; the picture is always searched.
+    def find(
+        self, source: Source, channel_order: ChannelOrder | None = None, turned: bool = True
+    ) -> list[Reading]:
+        """Read every plate of a photograph, from left to right, whatever the picture looks like.
 
         Args:
             source: the photograph, see :data:`crnn_ctc.image.Source`.
             channel_order: channel order of an array; None for the reader's.
+            turned: whether a photograph without a sure plate is also searched turned.
 
         Returns:
             One reading per plate, with ``corners`` in pixels of the photograph.
@@ -178,13 +178,16 @@ class Reader:
             InputError: the picture cannot be read, or the model does not read plates.
         """
         picture = open_picture(source, self._max_pixels, self._order(channel_order), reduce=True)
-        return self.find_and_read(picture)[1]
+        return self.find_and_read(picture, turned)[1]
 
-    def find_and_read(self, photo: Image.Image) -> tuple[list[LocatedPlate], list[Reading]]:
+    def find_and_read(
+        self, photo: Image.Image, turned: bool = True
+    ) -> tuple[list[LocatedPlate], list[Reading]]:
         """As :meth:`find`, with all that the locator found, also what shows no text.
 
         Args:
             photo: in mode RGB.
+            turned: see :meth:`find`.
 
         Raises:
             InputError: the model reads no plates.
@@ -192,12 +195,11 @@ class Reader:
         if self._scheme is None:
             raise InputError(f"{self.card.name}: reads no plates; take plates-small or plates-nano")
         started = time.perf_counter()
-        searched = self._finder.search(photo)
+        searched = self._finder.search(photo, turned)
         (reading,) = self._read_pictures([photo], lambda _: searched)
         assert isinstance(reading, Reading)
         ms = (time.perf_counter() - started) * 1e3
-        found = [one.scaled(divisor_of(searched.picture)) for one in searched.plates]
-        return found, [plate.with_ms(ms) for plate in reading.plates or ()]
+        return searched.whole_plates, [plate.with_ms(ms) for plate in reading.plates or ()]
 
     def read(
         self,
@@ -223,8 +225,7 @@ class Reader:
             InputError: the batch size is below 1.
             TypeError: one picture instead of several, or not an iterable.
         """
-        waiting = batches(sources, batch_size)
-        return self._read(waiting, self._order(channel_order))
+        return self._read(batches(sources, batch_size), self._order(channel_order))
 
     def _read(
         self, waiting: Iterable[list[Source | InputError]], channel_order: ChannelOrder
@@ -251,39 +252,36 @@ class Reader:
                 it was read.
             finder: returns a picture with its plates; None for a crop.
         """
-        # of each picture the ways in which each of its plates was cut out; None for a crop
-        plates: list[list[list[Cutout]] | None] = []
-        warnings: list[str | None] = []
+        # of each photograph the ways in which each plate was cut out, and its warning; crops: None
+        photos: list[tuple[list[list[Cutout]], str | None] | None] = []
 
         def cutouts() -> Iterator[Image.Image | InputError]:
             for picture in pictures:
                 photo = None if isinstance(picture, InputError) else finder(picture)
                 if isinstance(picture, InputError) or photo is None:
-                    plates.append(None)
-                    warnings.append(None)  # a crop brings its own
+                    photos.append(None)
                     yield picture if isinstance(picture, InputError) else full_size(picture)
                     continue
-                warnings.append(picture.info.get(WARNING))
-                of_each = [cut_out(photo.picture, one, self.card) for one in photo.plates]
+                of_each = [cut_out(photo, one, self.card) for one in photo.plates]
                 # the pictures of the cut-outs are not needed twice
-                plates.append([[way._replace(picture=_NONE) for way in ways] for ways in of_each])
+                places = [[way._replace(picture=_NONE) for way in ways] for ways in of_each]
+                photos.append((places, picture.info.get(WARNING)))
                 yield from (way.picture for ways in of_each for way in ways)
 
         waiting, recognitions = cutouts(), list[Recognition | InputError]()
         while some := recognize(self, self._decode, islice(waiting, _AT_ONCE)):
             recognitions += some
-        results = iter(recognitions)
-        readings: list[Reading | InputError] = []
-        for of_each, warning in zip(plates, warnings, strict=True):
-            if of_each is None:
+        results, readings = iter(recognitions), list[Reading | InputError]()
+        for entry in photos:
+            if entry is None:
                 readings.append(self._reading(next(results)))
                 continue
             read = [
                 max((self._placed(next(results), way) for way in ways), key=lambda r: r.confidence)
-                for ways in of_each
+                for ways in entry[0]
             ]
             photograph = Reading.of_photograph([p for p in read if p.confidence >= FLOOR])
-            readings.append(replace(photograph, warning=warning))
+            readings.append(replace(photograph, warning=entry[1]))
         return readings
 
     def _placed(self, recognition: Recognition | InputError, cutout: Cutout) -> Reading:

@@ -31,6 +31,7 @@ from crnn_ctc.model_file.runtime import RectifierOutput
 from crnn_ctc.rectify import (
     UNIT,
     Corners,
+    aspect,
     close_up,
     homography,
     project,
@@ -54,12 +55,10 @@ _ROOM = 0.1
 """Added round the plate for that second look, as a share of its size."""
 
 UNSURE = 0.3
-"""Confidence below which a plate of one row is read a second time, turned by 180 degrees."""
+"""Confidence below which a plate is read a second time, turned by 180 degrees."""
 
 SURE = 0.6
-"""Confidence from which the reading upside down replaces the first.
-
-Chosen on half of ``negatives``, on ``plates/dev`` and ``ccpd_subsets/dev``: bench/half_turn.py."""
+"""Confidence from which that second reading replaces the first (bench/half_turn.py)."""
 
 
 class Recognizer(Protocol):
@@ -200,39 +199,49 @@ def _read_again(
         found: results, replaced where a second reading is better.
         chosen: the view from which each was read, by its index.
     """
-
-    def below(threshold: float) -> list[tuple[int, Recognition, _Way]]:
-        results = ((place, found[place], way) for place, way in chosen.items())
-        return [
-            (place, result, way)
-            for place, result, way in results
+    looks = ((AGAIN, 0.0, _from_better_corners), (UNSURE, SURE, _upside_down))
+    for threshold, least, other in looks:
+        unsure = [
+            (place, result)
+            for place, result in ((place, found[place]) for place in chosen)
             if isinstance(result, Recognition) and result.decoded.confidence < threshold
         ]
-
-    unsure = below(AGAIN)
-    ways = _from_better_corners(model, [way for *_, way in unsure])
-    second = _read(model, decode, [way.image for way in ways])
-    for (place, first, _), way, (text, rows) in zip(unsure, ways, second, strict=True):
-        if text.confidence > first.decoded.confidence:
-            found[place] = replace(first, decoded=text, log_probs=rows, plate=way.plate)
-            chosen[place] = way
-    unsure = [one for one in below(UNSURE) if not one[1].two_rows]
-    second = _read(model, decode, [np.rot90(way.image, 2) for *_, way in unsure])
-    for (place, first, way), (text, rows) in zip(unsure, second, strict=True):
-        if text.confidence >= SURE:
-            assert way.plate is not None
-            turned = replace(way.plate, corners=np.roll(way.plate.corners, 2, axis=0))
-            found[place] = replace(first, decoded=text, log_probs=rows, plate=turned)
+        ways = other(model, [chosen[place] for place, _ in unsure])
+        second = _read(model, decode, [way.image for way in ways])
+        for (place, first), way, (text, rows) in zip(unsure, ways, second, strict=True):
+            if text.confidence > max(first.decoded.confidence, least):
+                seen = replace(first, plate=way.plate, two_rows=way.two_rows)
+                found[place] = replace(seen, decoded=text, log_probs=rows)
+                chosen[place] = way
 
 
-def _from_better_corners(model: Recognizer, ways: list[_Way]) -> list[_Way]:
-    """The same plates with corners predicted again on the rectified plates."""
+def _upside_down(model: Recognizer, ways: list[_Way]) -> list[_Way]:
+    """The same plates turned by 180 degrees."""
+    turned = []
+    for way in ways:
+        assert way.plate is not None
+        near, whole = (np.roll(corners, 2, 0) for corners in (way.corners, way.plate.corners))
+        plate = replace(way.plate, corners=whole)
+        turned.append(replace(way, image=np.rot90(way.image, 2), plate=plate, corners=near))
+    # the rectifier takes two rows upside down for one, and misses their corners
+    tall = [k for k, way in enumerate(turned) if aspect(way.corners) < TWO_ROW_ASPECT]
+    better = _from_better_corners(model, [turned[k] for k in tall], rows=True)
+    straight = dict(zip(tall, better, strict=True))
+    return [straight.get(k, way) for k, way in enumerate(turned)]
+
+
+def _from_better_corners(model: Recognizer, ways: list[_Way], rows: bool = False) -> list[_Way]:
+    """The same plates, their corners found once more where they stand nearly straight already.
+
+    With ``rows``, how many rows each has is found once more too.
+    """
     card, part = model.card, model.card.rectifier
     if not ways or part is None:
         return []
     views = [rectify(way.close, way.corners, part.height, part.width, margin=_ROOM) for way in ways]
+    again = model.find_plates(np.stack(views))
     better = []
-    for way, shares in zip(ways, model.find_plates(np.stack(views)).corners, strict=True):
+    for way, shares, lower in zip(ways, again.corners, again.rows, strict=True):
         assert way.plate is not None
         on_plate = shares.astype(np.float64) * (1 + 2 * _ROOM) - _ROOM
         # both as they stand in the part at hand, and in the whole picture
@@ -240,9 +249,10 @@ def _from_better_corners(model: Recognizer, ways: list[_Way]) -> list[_Way]:
             project(homography(UNIT, corners), on_plate).astype(np.float32)
             for corners in (way.corners, way.plate.corners)
         )
-        image = rectify(way.close, close, card.height, card.width, way.two_rows, part.margin)
+        two = bool(lower > 0.5) if rows else way.two_rows
+        image = rectify(way.close, close, card.height, card.width, two, part.margin)
         plate = replace(way.plate, corners=whole)
-        better.append(replace(way, image=image, plate=plate, corners=close))
+        better.append(replace(way, image=image, plate=plate, corners=close, two_rows=two))
     return better
 
 

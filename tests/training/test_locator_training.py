@@ -11,6 +11,9 @@ import pytest
 
 from crnn_ctc.data.scenes import read_scenes
 from crnn_ctc.errors import InputError
+from crnn_ctc.find.locator import Locator
+from crnn_ctc.model_file.guard import read_model
+from crnn_ctc.model_file.runtime import open_session
 from helpers.streets import street
 
 torch = pytest.importorskip("torch")
@@ -142,7 +145,6 @@ def test_views_depend_on_their_number_alone(photos: Path) -> None:
 
 def test_a_run_goes_on_as_if_nothing_had_been(photos: Path, tmp_path: Path) -> None:
     from crnn_ctc.export.locator import export_locator
-    from crnn_ctc.find.locator import Locator
     from crnn_ctc.recipe import load_any_recipe
     from crnn_ctc.training import locator as training
     from crnn_ctc.training.checkpoint import STATE, load_tensors
@@ -189,3 +191,42 @@ def test_a_run_goes_on_as_if_nothing_had_been(photos: Path, tmp_path: Path) -> N
     assert (tmp_path / "mine-find.onnx").stat().st_size < 1_000_000
     assert Locator(tmp_path / "mine-find.onnx").card == card
     assert Locator(tmp_path / "mine-find.onnx").find(np.zeros((90, 200, 3), np.uint8)) == []
+
+
+def test_a_run_begins_with_a_model_file() -> None:
+    from crnn_ctc.find.locator import locator_path
+    from crnn_ctc.net.locator import FromPixels, LocatorNetwork
+    from crnn_ctc.training.finetune import settle_norms
+    from crnn_ctc.training.from_onnx import load_locator
+
+    images = np.random.default_rng(3).integers(0, 256, (2, 64, 96, 3)).astype(np.uint8)
+    with locator_path("plates-find") as path:
+        session = open_session(read_model(path), 1, "plates-find")
+    heat, corners = session.run(["heat", "corners"], {"images": images})
+    own_light = bool(Locator().card.recipe.get("own_light"))
+    network = LocatorNetwork(own_light)
+    network.load_state_dict(load_locator("plates-find"))
+    for _ in range(2):  # settled norms compute the same
+        with torch.inference_mode():
+            ours = FromPixels(network).eval()(torch.from_numpy(images))
+        assert np.abs(ours[0].numpy() - heat).max() < 1e-4
+        assert np.abs(ours[1].numpy() - corners).max() < 1e-2
+        settle_norms(network, torch.from_numpy(images))
+
+
+def test_a_reader_is_no_start_for_a_locator() -> None:
+    from crnn_ctc.training.from_onnx import load_locator
+
+    with pytest.raises(InputError, match="no such locator"):
+        load_locator("plates-small")
+
+
+@pytest.mark.parametrize("dimmed", [1.0, 0.25])
+def test_a_locator_of_its_own_light_sees_the_dark_as_the_day(dimmed: float) -> None:
+    from crnn_ctc.net.network import standardize
+
+    image = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    seen = standardize(image * dimmed, stride=4)
+    assert seen.mean().abs() < 0.1
+    assert 0.8 < seen.std() < 1.1
+    assert torch.corrcoef(torch.stack([seen.ravel(), standardize(image).ravel()]))[0, 1] > 0.999

@@ -194,3 +194,29 @@ def test_ctrl_c_answers_the_vehicles_in_sight(
     assert row["text"] == BLUE
     assert str(row["first"]).endswith("Z")
     assert row["best"]["file"] == "frame.png"  # type: ignore[index]
+
+
+def test_an_rtsp_camera_is_read_and_opened_again(video: Path) -> None:
+    pytest.importorskip("av", reason="PyAV is not installed (extra [video])")
+    from crnn_ctc import Reader
+    from crnn_ctc.watch.video import Camera
+    from helpers.rtsp import RtspServer
+
+    said: list[str] = []
+    texts: set[str] = set()
+    reader = Reader("plates-nano")
+    with RtspServer(video, rate=10) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        host, port = server.server_address[:2]
+        camera = Camera(f"rtsp://me:secret@{host!s}:{port}/live", 1, said.append)
+        frames = iter(camera)
+        try:
+            while server.played < 2 or BLUE not in texts:
+                frame = next(frames)
+                if frame is not None:
+                    assert frame.picture.size == SIZE
+                    texts |= {plate.text for plate in reader.find(frame.picture)}
+        finally:
+            frames.close()  # type: ignore[attr-defined]
+            server.shutdown()
+    assert said[0] == f"rtsp://{host!s}:{port}/live: the stream ended; opened again in 1 s"

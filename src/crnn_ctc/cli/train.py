@@ -99,7 +99,7 @@ def train(
         best: float | None
         begin = Path(start) if start else None
         if isinstance(plan, recipes.LocatorRecipe):
-            best = train_locator(plan, data, folder, resume, begin)
+            best = train_locator(plan, data, folder, resume, start)
             what = "mean IoU"
         elif isinstance(plan, recipes.RectifierRecipe):
             best = train_rectifier(plan, data, folder, resume, begin)

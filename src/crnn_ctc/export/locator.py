@@ -45,10 +45,10 @@ def export_locator(run: Path, out: Path, half: bool = False) -> tuple[LocatorCar
     if out.suffix != ".onnx":
         raise InputError(f"{out}: name the model file NAME.onnx")
     tensors, facts = checkpoint.load_tensors(run / checkpoint.BEST)
-    network = LocatorNetwork()
+    recipe = facts["recipe"]
+    network = LocatorNetwork(recipe.get("own_light", False))
     network.load_state_dict(tensors)
     network.eval()
-    recipe = facts["recipe"]
     card = LocatorCard(
         name=out.stem,
         architecture="CenterNet with corners, stride 8",

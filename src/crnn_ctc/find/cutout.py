@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crnn_ctc.find.decoding import LocatedPlate
+from crnn_ctc.find.photo import Photograph
 from crnn_ctc.image import MIN_SIDE
-from crnn_ctc.jpeg import divisor_of
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.rectify import UNIT, aspect, homography, rectify
 
@@ -38,31 +38,28 @@ class Cutout(NamedTuple):
     found: LocatedPlate
 
 
-def cut_out(photo: Image.Image, found: LocatedPlate, card: Card) -> list[Cutout]:
-    """The crops of a plate for the model of ``card``.
+def cut_out(photo: Photograph, found: LocatedPlate, card: Card) -> list[Cutout]:
+    """A plate cut out in each way in which the model of ``card`` is to be shown it.
 
     A model with a rectifier gets the bounding box. One without gets the bounding box and the
     rectified plate, because the corners of small or blurred plates may be less exact than the box;
     the more probable reading counts.
 
     Args:
-        photo: in mode RGB; perhaps decoded at a fraction of its size.
-        found: the plate, in pixels of ``photo``.
+        photo: where the plate is.
+        found: the plate, in pixels of the photograph's ``picture``.
         card: the model's card.
 
     Returns:
-        The cut-outs; their places are in pixels of the whole photograph.
+        The cut-outs; their places are in pixels of the photograph as it was given.
     """
-    ways = [upright(photo, found)]
+    ways = [upright(photo.picture, found)]
     if card.rectifier is None:
         tall = aspect(found.corners) < TWO_ROW_ASPECT
         height = card.width // 2 if tall else card.height
-        ways.append(straighten(photo, found, height, card.width))
-    divisor = divisor_of(photo)
-    if divisor == 1:
-        return ways
-    to_whole = np.diag([divisor, divisor, 1.0])
-    return [Cutout(way.picture, to_whole @ way.to_photo, way.found.scaled(divisor)) for way in ways]
+        ways.append(straighten(photo.picture, found, height, card.width))
+    whole = photo.to_whole
+    return [Cutout(one.picture, whole @ one.to_photo, one.found.mapped(whole)) for one in ways]
 
 
 def upright(photo: Image.Image, found: LocatedPlate, margin: float = BOX_MARGIN) -> Cutout:

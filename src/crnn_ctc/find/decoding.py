@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from crnn_ctc.rectify import project
+
 STRIDE = 8
 """Pixels per cell of the maps."""
 
@@ -36,6 +38,12 @@ class LocatedPlate:
     def scaled(self, factor: float) -> LocatedPlate:
         """The same plate in a picture that is ``factor`` times as wide and high."""
         return LocatedPlate(self.corners * np.float32(factor), self.score)
+
+    def mapped(self, matrix: NDArray[np.float64]) -> LocatedPlate:
+        """The same plate in another picture, given the homography (3, 3) to its pixels."""
+        return LocatedPlate(
+            project(matrix, self.corners.astype(np.float64)).astype(np.float32), self.score
+        )
 
 
 def decode(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -36,11 +37,25 @@ _NEAR = 224
 """Longer side in pixels of a second reduced copy, for plates that fill the photograph and are
 larger than those of training."""
 
+_ROUNDED = 0.15
+"""A photograph is reduced by a whole number, which is five times faster, where its sides are then
+within this share of what they would be."""
+
+_FILLING = 0.4
+"""Width of a sure plate, in parts of the photograph's, from which on the second reduced copy is
+searched all the same."""
+
 _LARGE = 2_500_000
 """Pixels of a picture from which reducing it takes most of the time."""
 
+SURE = 0.6
+"""Score of a plate in the reduced photograph from which on it is surely one."""
+
 _CANDIDATE = 0.2
 """Score in the reduced photograph from which a candidate is refined."""
+
+_BESIDE = 0.3
+"""The same where another place is surely a plate."""
 
 MOST_CANDIDATES = 200
 """Largest number of candidates that are refined, by confidence; also of plates."""
@@ -65,8 +80,21 @@ def locators() -> list[str]:
     return sorted(name for name in names if name.endswith("-find"))
 
 
-def _named() -> str:
-    return ", ".join(locators())
+@contextmanager
+def locator_path(model: str) -> Iterator[Path]:
+    """The file of a shipped locator by name, or of any locator by its path.
+
+    Raises:
+        InputError: there is none.
+    """
+    if model in locators():
+        with as_file(files("crnn_ctc") / "models" / f"{model}.onnx") as path:
+            yield path
+    elif Path(model).is_file():
+        yield Path(model)
+    else:
+        named = ", ".join(locators())
+        raise InputError(f"{model}: no such locator; give a file or one of: {named}")
 
 
 class Locator:
@@ -94,13 +122,8 @@ class Locator:
         device: str = CPU,
     ) -> None:
         name = str(model)
-        if name in locators():
-            with as_file(files("crnn_ctc") / "models" / f"{name}.onnx") as path:
-                session = open_session(read_model(path), threads, name, device=device)
-        elif Path(model).is_file():
-            session = open_session(read_model(model), threads, name, device=device)
-        else:
-            raise InputError(f"{name}: no such locator; give a file or one of: {_named()}")
+        with locator_path(name) as path:
+            session = open_session(read_model(path), threads, name, device=device)
         meta = session.get_modelmeta().custom_metadata_map
         self.card = LocatorCard.from_json(meta.get(KEY), name)
         takes = [(one.name, one.type) for one in session.get_inputs()]
@@ -122,6 +145,25 @@ class Locator:
         """Plates of a photograph, in mode RGB or uint8 RGB (H, W, 3), the most confident first."""
         return search(self._maps, photo, self.threshold)
 
+    def turn(self, photo: Image.Image) -> Image.Transpose | None:
+        """How to turn a photograph in which no plate is found with a score of ``SURE``.
+
+        Args:
+            photo: in mode RGB.
+
+        Returns:
+            The turn after which the reduced photograph shows a plate most surely; None where none
+            of them does.
+        """
+        reduced = _reduced(photo, coarse_factor(photo.height, photo.width))
+        scores = {}
+        for turn in _TURNS:
+            turned = reduced.transpose(turn)
+            found = _coarse(self._maps, turned, turned.size)
+            scores[turn] = max((one.score for one in found), default=0.0)
+        best = max(_TURNS, key=scores.__getitem__)
+        return best if scores[best] >= SURE else None
+
     def refine(self, photo: Image.Image, plates: list[LocatedPlate]) -> list[LocatedPlate]:
         """Refine plates that were found in a reduced copy of the photograph.
 
@@ -132,6 +174,9 @@ class Locator:
         return refine(self._maps, photo, plates, self.threshold)
 
 
+_TURNS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270, Image.Transpose.ROTATE_180)
+
+
 def search(
     maps: Maps, photo: Image.Image | NDArray[np.uint8], threshold: float = THRESHOLD
 ) -> list[LocatedPlate]:
@@ -140,9 +185,15 @@ def search(
     width, height = image.size
     reduced = _reduced(image, coarse_factor(height, width))
     candidates = _coarse(maps, reduced, image.size)
-    near = _NEAR / max(reduced.size)
-    if near < 0.7:
-        candidates = suppress([*candidates, *_coarse(maps, _reduced(reduced, near), image.size)])
+    sure = [_width(one) for one in candidates if one.score >= SURE]
+    near = round(max(reduced.size) / _NEAR)
+    # a part of a plate that fills the photograph may look like a plate
+    small = reduced is not image and any(wide < _FILLING * width for wide in sure)
+    if near > 1 and not small:
+        copy = _reduced(reduced, 1 / near)
+        candidates = suppress([*candidates, *_coarse(maps, copy, image.size)])
+    least = _BESIDE if sure else _CANDIDATE
+    candidates = [one for one in candidates if one.score >= least]
     return refine(maps, image, candidates[:MOST_CANDIDATES], threshold)
 
 
@@ -161,16 +212,24 @@ def refine(
 def coarse_factor(height: int, width: int) -> float:
     """Scale of a photograph for the first search, at most 1."""
     pixels = min(max(_COARSE_SHARE * height * width, COARSE[0]), COARSE[1])
-    return min(1.0, math.sqrt(pixels / (height * width)))
+    factor = min(1.0, math.sqrt(pixels / (height * width)))
+    whole = round(1 / factor)
+    return 1 / whole if abs(1 / (whole * factor) - 1) < _ROUNDED else factor
 
 
 def _reduced(picture: Image.Image, factor: float) -> Image.Image:
     if factor >= 1:
         return picture
+    if math.isclose(1 / factor, whole := round(1 / factor)):  # the mean of each square of pixels
+        return picture.reduce(whole)
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
     # a large picture is reduced by a whole number first: three times faster, nearly as exact
     gap = 1.0 if picture.width * picture.height > _LARGE else 2.0
     return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=gap)
+
+
+def _width(plate: LocatedPlate) -> float:
+    return float(np.ptp(plate.corners[:, 0]))
 
 
 def _coarse(maps: Maps, picture: Image.Image, size: tuple[int, int]) -> list[LocatedPlate]:

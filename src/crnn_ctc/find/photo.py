@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from crnn_ctc.errors import InputError
 from crnn_ctc.find.decoding import LocatedPlate
-from crnn_ctc.find.locator import Locator
+from crnn_ctc.find.locator import SURE, Locator
 from crnn_ctc.jpeg import divisor_of, full_size
 from crnn_ctc.model_file.runtime import CPU
 
@@ -44,12 +45,35 @@ class Photograph(NamedTuple):
     """A photograph and its plates.
 
     Attributes:
-        picture: in mode RGB, to cut the plates from; perhaps decoded at a fraction of its size.
+        picture: in mode RGB, to cut the plates from; perhaps decoded at a fraction of its size, and
+            turned.
         plates: in pixels of ``picture``, from left to right.
+        turn: how ``picture`` was turned; None where it was not.
     """
 
     picture: Image.Image
-    plates: list[LocatedPlate]
+    plates: Sequence[LocatedPlate] = ()
+    turn: Image.Transpose | None = None
+
+    @property
+    def to_whole(self) -> NDArray[np.float64]:
+        """Homography (3, 3) from pixels of ``picture`` to those of the photograph as given."""
+        divisor = divisor_of(self.picture)
+        matrix = np.diag([divisor, divisor, 1.0])
+        if self.turn is None:
+            return matrix
+        width, height = self.picture.size
+        back = {
+            Image.Transpose.ROTATE_90: [[0, -1, height], [1, 0, 0], [0, 0, 1]],
+            Image.Transpose.ROTATE_180: [[-1, 0, width], [0, -1, height], [0, 0, 1]],
+            Image.Transpose.ROTATE_270: [[0, 1, 0], [-1, 0, width], [0, 0, 1]],
+        }
+        return np.asarray(matrix @ np.array(back[self.turn], np.float64))
+
+    @property
+    def whole_plates(self) -> list[LocatedPlate]:
+        """The plates in pixels of the photograph as it was given."""
+        return [one.mapped(self.to_whole) for one in self.plates]
 
 
 class _Shared:
@@ -107,22 +131,42 @@ class PlateFinder:
         width, height = picture.width * divisor, picture.height * divisor
         if self.find == "never" or (self.find == "auto" and min(width, height) < CROP_SIDE):
             return None
-        found = self.locator.find(picture)
-        whole = [one.scaled(divisor) for one in found]
-        if self.find == "auto" and is_crop(width, height, whole):
+        photo = self._turned(picture)
+        if self.find == "auto" and is_crop(width, height, photo.whole_plates):
             return None
-        return self._photograph(picture, found)
+        return self._finished(photo)
 
-    def search(self, picture: Image.Image) -> Photograph:
-        """Any picture in mode RGB with its plates."""
-        return self._photograph(picture, self.locator.find(picture))
+    def search(self, picture: Image.Image, turned: bool = True) -> Photograph:
+        """Any picture in mode RGB with its plates.
 
-    def _photograph(self, picture: Image.Image, found: list[LocatedPlate]) -> Photograph:
+        Args:
+            picture: in mode RGB.
+            turned: whether a photograph that may lie on its side or stand upside down is turned.
+        """
+        found = self._turned(picture) if turned else Photograph(picture, self.locator.find(picture))
+        return self._finished(found)
+
+    def _turned(self, picture: Image.Image) -> Photograph:
+        """A picture with its plates, the most confident first, turned where that shows more."""
+        found = self.locator.find(picture)
+        pixels = picture.width * picture.height * divisor_of(picture) ** 2
+        if pixels >= PHOTO_PIXELS and not any(one.score >= SURE for one in found):
+            turn = self.locator.turn(picture)
+            if turn is not None:
+                picture = picture.transpose(turn)
+                return Photograph(picture, self.locator.find(picture), turn)
+        return Photograph(picture, found)
+
+    def _finished(self, photo: Photograph) -> Photograph:
+        """The photograph decoded whole if that shows more, its plates from left to right."""
+        picture, found, turn = photo
         divisor = divisor_of(picture)
         if divisor > 1 and any(np.ptp(one.corners[:, 0]) < ENOUGH for one in found):
             picture = full_size(picture)
+            if turn is not None:
+                picture = picture.transpose(turn)
             found = self.locator.refine(picture, [one.scaled(divisor) for one in found])
-        return Photograph(picture, sorted(found, key=lambda one: one.corners[:, 0].mean()))
+        return Photograph(picture, sorted(found, key=lambda one: one.corners[:, 0].mean()), turn)
 
 
 def is_crop(width: int, height: int, found: Sequence[LocatedPlate]) -> bool:

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from crnn_ctc.net.network import standardize
+
 STRIDE = 8
 """Pixels per cell of the output."""
 
@@ -38,11 +40,21 @@ class Maps(NamedTuple):
     corners: Tensor
 
 
-class LocatorNetwork(nn.Module):
-    """Pictures to :class:`Maps`: five strided stages, merged top-down at stride 8."""
+_LIGHT_STRIDE = 4
+"""Every so many pixels tell a picture's light."""
 
-    def __init__(self) -> None:
+
+class LocatorNetwork(nn.Module):
+    """Pictures to :class:`Maps`: five strided stages, merged top-down at stride 8.
+
+    Args:
+        own_light: whether each picture is standardized by its own light; see
+            :func:`crnn_ctc.net.network.standardize`.
+    """
+
+    def __init__(self, own_light: bool = False) -> None:
         super().__init__()
+        self.own_light = own_light
         first, second, third, fourth, fifth, head = _CHANNELS
         self.fine = nn.Sequential(
             *_convolution(3, first, stride=2),
@@ -72,23 +84,25 @@ class LocatorNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Maps:
         """The maps of float32 (N, 3, H, W) in [0, 1]; H and W are multiples of 32."""
-        fine = self.fine((images - 0.43) * 4)
+        light = standardize(images, _LIGHT_STRIDE) if self.own_light else (images - 0.43) * 4
+        fine = self.fine(light)
         middle = self.middle(fine)
         coarse = self.coarse(middle)
-        middle = middle + _doubled(self.to_middle(coarse))
-        fine = fine + _doubled(self.to_fine(middle))
+        middle = middle + _doubled(self.to_middle, coarse)
+        fine = fine + _doubled(self.to_fine, middle)
         out = self.out(self.head(fine)).float()
         return Maps(out[:, 0], out[:, 1:])
 
 
-def _doubled(maps: Tensor) -> Tensor:
-    """Each cell four times: (N, C, h, w) to (N, C, 2 h, 2 w).
+def _doubled(layer: nn.Conv2d, maps: Tensor) -> Tensor:
+    """A 1x1 convolution, each cell of its output four times: (N, C, h, w) to (N, C', 2 h, 2 w).
 
-    ONNX's Resize is not used because the guard of model files rejects it: its factors could request
-    any amount of memory.
+    One transposed convolution. ONNX's Resize is refused by the guard of model files: its factors,
+    which a stranger's file may choose, could ask for any amount of memory. Expand takes as long as
+    all convolutions together.
     """
-    n, c, h, w = maps.shape
-    return maps[:, :, :, None, :, None].expand(n, c, h, 2, w, 2).reshape(n, c, 2 * h, 2 * w)
+    weight = layer.weight.transpose(0, 1).expand(-1, -1, 2, 2)
+    return functional.conv_transpose2d(maps, weight, layer.bias, stride=2)
 
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> list[nn.Module]:

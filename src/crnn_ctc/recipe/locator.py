@@ -30,12 +30,16 @@ class ScenesData(Section):
 
 
 class LocatorRecipe(Section):
-    """A locator's recipe, checked."""
+    """A locator's recipe, checked.
+
+    ``own_light`` is whether the network standardizes each picture by its own light.
+    """
 
     task: Literal["find"]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     description: str = ""
     licence: str = "Apache-2.0"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    own_light: bool = False
     data: ScenesData
     training: Training

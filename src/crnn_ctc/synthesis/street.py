@@ -41,6 +41,12 @@ _VISIBLE = 0.6
 _MOSAIC = 0.2
 """Share of the views that show four scenes of half the size."""
 
+_NIGHT, _GLARE = 0.25, 0.08
+"""Shares of the views that are dark, and of the others with glare on their plates."""
+
+_LIT = 4
+"""Plates of a view that get lamps or glare, at most."""
+
 _GROUP = (0.35, 0.7, 0.9)
 """Cumulative shares of 0, 1 and 2 plates pasted beside; 3 for the rest."""
 
@@ -150,7 +156,7 @@ class StreetSynthesizer:
         seen = [k for k, share in enumerate(visible) if share >= _VISIBLE]
         cut = [k for k, share in enumerate(visible) if 0 < share < _VISIBLE]
         return StreetView(
-            _photograph(image, draws),
+            _photograph(_lit(image, quads, draws), quads, draws),
             np.array([quads[k] for k in seen], np.float32).reshape(-1, 4, 2),
             np.array([exact[k] for k in seen], np.bool_),
             np.array([quads[k] for k in cut], np.float32).reshape(-1, 4, 2),
@@ -276,12 +282,74 @@ class StreetSynthesizer:
             taken.append(quad)
 
 
-def _photograph(image: NDArray[np.uint8], draws: Draws) -> NDArray[np.uint8]:
-    """Light, blur, few pixels, noise, JPEG."""
+def _lit(image: NDArray[np.uint8], quads: Sequence[Quad], draws: Draws) -> NDArray[np.uint8]:
+    """Night, plates that reflect a flash, lamps beside plates, and glare on them.
+
+    Args:
+        image: uint8 RGB (S, S, 3).
+        quads: corners of the plates, pixels.
+        draws: random numbers.
+    """
+    night = draws.chance(_NIGHT)
+    if not night and not draws.chance(_GLARE):
+        return image
     size = image.shape[0]
+    light: NDArray[np.float32] = image.astype(np.float32)
+    if night:
+        gamma = np.float32(draws.between(1.0, 2.0))
+        light = np.power(light / np.float32(255), gamma)
+        light *= np.float32(255 * math.exp(-draws.between(0.3, 2.0)))
+    ys, xs = np.mgrid[:size, :size].astype(np.float32)
+    for quad in quads[:_LIT]:
+        width = max(float(np.linalg.norm(quad[1] - quad[0])), 8.0)
+        x, y = quad.mean(0)
+        if night and draws.chance(0.4):
+            plate = np.zeros((size, size), np.float32)
+            cv2.fillConvexPoly(plate, np.rint(quad).astype(np.int32), draws.between(0.2, 2.5))
+            light *= 1 + plate[..., None]
+        for side in (-1, 1) if night and draws.chance(0.6) else ():
+            lamp = (
+                x + side * width * draws.between(0.6, 1.9),
+                y - width * draws.between(-0.1, 0.8),
+            )
+            _glow(light, xs, ys, lamp, width * draws.between(0.1, 0.7), 260, draws)
+        if draws.chance(0.2 if night else 0.7):
+            spot = (x + width * draws.between(-0.6, 0.6), y + width * draws.between(-0.2, 0.2))
+            _glow(light, xs, ys, spot, width * draws.between(0.1, 0.5), 180, draws)
+    return np.clip(light, 0, 255).astype(np.uint8)
+
+
+def _glow(
+    light: NDArray[np.float32],
+    xs: NDArray[np.float32],
+    ys: NDArray[np.float32],
+    centre: tuple[float, float],
+    radius: float,
+    most: float,
+    draws: Draws,
+) -> None:
+    """Add a lamp with its halo to the light of a picture, float32 (S, S, 3)."""
+    far = ((xs - centre[0]) ** 2 + (ys - centre[1]) ** 2) / np.float32(radius**2)
+    strength = np.float32(most * draws.between(0.5, 1))
+    halo = np.float32(draws.between(0, 0.35))
+    field = strength * (np.exp(-far) + halo / (1 + far))
+    colour = [1.0, draws.between(0.7, 1), draws.between(0.5, 1)]
+    light += field[..., None] * np.array(colour, np.float32)
+
+
+def _photograph(image: NDArray[np.uint8], quads: Sequence[Quad], draws: Draws) -> NDArray[np.uint8]:
+    """Exposure, blur, few pixels, noise, JPEG; the smallest plate stays legible.
+
+    Args:
+        image: uint8 RGB (S, S, 3).
+        quads: corners of the plates, pixels.
+        draws: random numbers.
+    """
+    size = image.shape[0]
+    least = min((float(np.linalg.norm(quad[1] - quad[0])) for quad in quads), default=60.0)
     gain = math.exp(-0.1 + 0.3 * draws.bell())
     gamma = math.exp(0.2 * draws.bell())
-    offset = draws.between(-15, 15)
+    offset = draws.between(-0.15, 0.15) * min(float(image.mean()), 100.0)
     cast = [draws.between(0.85, 1.15) if draws.chance(0.4) else 1.0 for _ in range(3)]
     tone = (np.arange(256) / 255) ** gamma * 255 * gain
     table = np.clip(tone[:, None] * np.array(cast) + offset, 0, 255).astype(np.uint8)
@@ -293,12 +361,12 @@ def _photograph(image: NDArray[np.uint8], draws: Draws) -> NDArray[np.uint8]:
         field = slope[:, None, None] if draws.chance(0.5) else slope[None, :, None]
         out = np.clip(out * field.astype(np.float32), 0, 255).astype(np.uint8)
     way = draws.next()
+    blur = max(1.5, least / 40)
     if way < 0.25:
-        out = np.asarray(cv2.GaussianBlur(out, (0, 0), draws.between(0.3, 1.5)), np.uint8)
+        out = np.asarray(cv2.GaussianBlur(out, (0, 0), draws.between(0.3, blur)), np.uint8)
     elif way < 0.35:
-        out = np.asarray(
-            cv2.filter2D(out, -1, motion_kernel(3 + 2 * draws.below(3), draws.below(12))), np.uint8
-        )
+        length = 3 + 2 * draws.below(max(3, int(least / 28)))
+        out = np.asarray(cv2.filter2D(out, -1, motion_kernel(length, draws.below(12))), np.uint8)
     elif way < 0.45:
         small = resize(out, draws.between(0.4, 0.8))
         out = np.asarray(cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)

@@ -203,8 +203,8 @@ def begin_with(network: Network, recipe: Recipe, start: Start) -> str:
 
 
 @torch.no_grad()
-def settle_norms(network: Network, images: Tensor) -> None:
-    """Initialise folded batch norms such that they are identities in training mode too.
+def settle_norms(network: nn.Module, images: Tensor) -> None:
+    """Make batch norms that change nothing such that they change nothing while training either.
 
     In training mode a norm uses the statistics of the batch, so a folded norm would scale its input
     a second time. Beta and the running mean are therefore set to the mean of the norm's input,

@@ -13,10 +13,12 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from crnn_ctc.errors import InputError
+from crnn_ctc.find.locator import Locator, locator_path
 from crnn_ctc.model_file.card import Card
 from crnn_ctc.model_file.opening import model_path
 from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.net.build import make_network
+from crnn_ctc.net.locator import LocatorNetwork
 from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.reader import Reader
 from crnn_ctc.recipe import NetworkSettings
@@ -57,6 +59,47 @@ def load_network(model: str) -> tuple[Network, Card]:
             f"{model}: its graph is not one that this version exports; give the run folder"
         ) from None
     return network.eval(), card
+
+
+def load_locator(model: str) -> dict[str, Tensor]:
+    """The state of a :class:`LocatorNetwork` that computes as a locator's model file does.
+
+    Its batch norms change nothing, as those of :func:`load_network`.
+
+    Raises:
+        InputError: no such locator, or not a locator's model file.
+    """
+    Locator(model)  # which checks the file
+    with locator_path(model) as file:
+        exported = onnx.load(file)
+    network = LocatorNetwork()
+    state = network.state_dict()
+    layers = [
+        (name, layer) for name, layer in network.named_modules() if not list(layer.children())
+    ]
+    convolutions = _nodes(exported.graph, {"Conv", "ConvTranspose"}, _fixed(exported.graph))
+    weights: dict[str, str] = {}
+    doubled: set[str] = set()
+    try:
+        for node, (name, layer) in zip(convolutions, _of(layers, nn.Conv2d), strict=True):
+            weights[f"{name}.weight"] = node.input[1]
+            place = name if layer.bias is not None else _norm_after(name, layers)
+            weights[f"{place}.bias"] = node.input[2]
+            doubled |= {f"{name}.weight"} if node.op_type == "ConvTranspose" else set()
+        values = _constants(exported, list(weights.values()))
+        for name, value in weights.items():
+            tensor = values[value]
+            if name in doubled:  # a 1x1 convolution and each cell four times
+                tensor = tensor[:, :, :1, :1].transpose(0, 1)
+            state[name].copy_(tensor)  # a RuntimeError: another shape
+    except (ValueError, KeyError, IndexError, RuntimeError):
+        raise InputError(
+            f"{model}: its graph is not one that this version exports; give the run folder"
+        ) from None
+    for name, norm in layers:
+        if isinstance(norm, nn.BatchNorm2d):
+            state[f"{name}.running_var"].fill_(1 - norm.eps)
+    return state
 
 
 def _compare(network: Network, reader: Reader) -> None:

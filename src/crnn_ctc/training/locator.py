@@ -21,6 +21,8 @@ from crnn_ctc.recipe import LocatorRecipe, Names
 from crnn_ctc.synthesis.street import Street, StreetSynthesizer, StreetView
 from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.training import checkpoint
+from crnn_ctc.training.finetune import settle_norms
+from crnn_ctc.training.from_onnx import load_locator
 from crnn_ctc.training.loop import train
 from crnn_ctc.training.run_start import RANDOM, start_run
 
@@ -30,6 +32,9 @@ _VALIDATION_SEED = 2_000_003
 _VALIDATION_SIDE = 640
 """Longer side of a validation photograph in pixels."""
 
+_SETTLING = 64
+"""Views that the batch norms of a model file are settled on."""
+
 _THRESHOLD = 0.3
 """Least score of a plate in validation."""
 
@@ -38,16 +43,17 @@ _PLATE_SIZE = (64, 224)
 
 
 def train_locator(
-    recipe: LocatorRecipe, data: Path, run: Path, resume: bool = False, start: Path | None = None
+    recipe: LocatorRecipe, data: Path, run: Path, resume: bool = False, start: str | None = None
 ) -> float | None:
     """Train the locator of ``recipe`` on ``data`` into the folder ``run``.
 
     Args:
         recipe: the recipe.
         data: folder with the recipe's data.
-        run: folder of the results; it must not hold a run, unless ``resume``.
-        resume: continue from the run's last checkpoint, or start if there is none.
-        start: run folder of a locator with the initial weights.
+        run: folder for the results; it must not hold a run yet, unless ``resume``.
+        resume: go on from the run's last checkpoint, or begin where there is none yet.
+        start: a locator to begin with: a run folder, of which the best weights are taken, a shipped
+            locator or a model file.
 
     Returns:
         The best mean IoU on the validation set, from 0 to 1; None in a process that is not the
@@ -60,16 +66,26 @@ def train_locator(
     """
     cv2.setNumThreads(1)
     source, validation, photographs = _open(recipe, data)
-    begin = start.name if start else RANDOM
+    begin = Path(start).name if start else RANDOM
     accelerator, state = start_run(recipe, run, resume, photographs, begin)
     torch.manual_seed(recipe.seed)
-    network = LocatorNetwork()
+    network = LocatorNetwork(recipe.own_light)
     if start is not None and state is None:
-        network.load_state_dict(checkpoint.load_tensors(start / checkpoint.BEST)[0])
+        _begin_with(network, start, source)
     network.to(accelerator.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     task = LocatorTask(source, validation, accelerator.device)
     return train(task, network, recipe, run, accelerator, state, f"{photographs:,} photographs")
+
+
+def _begin_with(network: LocatorNetwork, start: str, source: StreetSynthesizer) -> None:
+    """Give a fresh network the weights of a run folder or of a model file."""
+    if Path(start).is_dir():
+        network.load_state_dict(checkpoint.load_tensors(Path(start) / checkpoint.BEST)[0])
+        return
+    network.load_state_dict(load_locator(start))
+    views = np.stack([source.view(i).image for i in range(_SETTLING)])
+    settle_norms(network, torch.from_numpy(views))
 
 
 _Targets = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]

@@ -12,6 +12,7 @@ from PIL import Image
 
 from crnn_ctc.find.cutout import cut_out
 from crnn_ctc.find.decoding import LocatedPlate
+from crnn_ctc.find.photo import Photograph
 from crnn_ctc.reader import Reader
 from crnn_ctc.reading import Reading, TrackReading
 from crnn_ctc.watch.follow import GAP, KeptFrame, Sighting, Track, Tracker
@@ -84,7 +85,7 @@ class Watcher:
         """Process a frame; returns the vehicles that have left."""
         picture = frame.picture
         gone = self.wait(frame.time)
-        plates = self._reader.find(picture)
+        plates = self._reader.find(picture, turned=False)
         unit = 1000 / picture.width
         corners = [np.array(plate.corners, np.float32) for plate in plates]
         sightings = [
@@ -102,7 +103,7 @@ class Watcher:
                 photo = _jpeg(picture)
             cutouts = tuple(
                 _reduced(way.picture)
-                for way in cut_out(picture, LocatedPlate(quad, 1), self._reader.card)
+                for way in cut_out(Photograph(picture), LocatedPlate(quad, 1), self._reader.card)
             )
             jpeg, scale = photo or (None, 1.0)
             view = KeptFrame(

@@ -14,7 +14,12 @@ class InputError(ValueError):
     """An input of the user cannot be used; the message names it and the remedy in one line."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(_UNPRINTABLE.sub(_escaped, message))
+        super().__init__(one_line(message))
+
+
+def one_line(text: str) -> str:
+    """A text without what ends a line, moves a terminal's cursor or is not valid: escaped."""
+    return _UNPRINTABLE.sub(_escaped, text)
 
 
 def printable_name(name: str | os.PathLike[str]) -> str:

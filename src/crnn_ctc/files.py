@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import re
+import stat
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,22 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise InputError(
             f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
+        ) from None
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, unless it is there, and check that files can be written to it.
+
+    Raises:
+        InputError: they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written ({error.strerror}); choose another folder"
         ) from None
 
 
@@ -89,7 +107,9 @@ def content_of(source: object) -> tuple[str, bytes]:
     if NO_PATH.match(name):
         raise InputError(no_path(name))
     try:
-        return name, Path(name).read_bytes()
+        mode = Path(name).stat().st_mode
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+            return name, Path(name).read_bytes()
     except FileNotFoundError:
         if len(name) > LONG:
             raise InputError(no_path(name)) from None
@@ -101,6 +121,7 @@ def content_of(source: object) -> tuple[str, bytes]:
             raise InputError(no_path(name)) from None
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{name}: cannot be read ({reason}); check the path") from None
+    raise InputError(f"{name}: a device or a pipe, not a file; for standard input give -")
 
 
 def _content_of_file(file: Any) -> tuple[str, bytes]:

@@ -222,6 +222,16 @@ def test_another_file_system(tmp_path: Path) -> None:
     assert Worker(BulkJob(out, "plates-nano"))(next(shards([source], 10))).found
 
 
+def test_a_missing_source_stops_no_reading(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = run_cli("bulk", "nowhere", folder, "--out", out, "--model", "plates-nano")
+    assert done.returncode == 2
+    said = done.stderr.decode()
+    assert "error: nowhere: no such file or folder" in said
+    assert "1 source missing" in said
+    assert [part.name for part in out.iterdir()] == ["part-000000.parquet"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

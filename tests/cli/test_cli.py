@@ -129,14 +129,29 @@ def test_save_writes_annotated_pictures(tmp_path: Path) -> None:
     assert str(tmp_path / "out") in done.stderr.decode()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_folder_that_cannot_be_written_stops_no_reading(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_told_before_reading(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     done = run_cli(*PREDICT, *PICTURES[:2], "--save", blocked)
     assert done.returncode == 2
     assert done.stderr.decode().count("cannot be written") == 1
-    assert "2 pictures read" in done.stderr.decode()
+    assert "read with" not in done.stderr.decode()
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs a device that never ends")
+def test_devices_are_refused_and_line_breaks_in_names_escaped(tmp_path: Path) -> None:
+    odd = tmp_path / "a\nb.png"
+    shutil.copy(PICTURES[0], odd)
+    done = run_cli(*PREDICT, "/dev/zero", odd)
+    assert done.returncode == 2
+    assert "/dev/zero: a device or a pipe, not a file" in done.stderr.decode()
+    rows = done.stdout.decode().splitlines()
+    assert len(rows) == 3
+    assert rows[-1].endswith(r"a\nb.png")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_stops_no_reading(tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.mkdir()
     (full / f"{PICTURES[0].stem}.png").symlink_to("/dev/full")

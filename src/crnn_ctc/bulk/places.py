@@ -80,6 +80,18 @@ def place(name: str) -> Place:
     return Place(system, path.rstrip("/"), shown)
 
 
+def existing(name: str) -> Place:
+    """As :func:`place`, of a file or folder that is there.
+
+    Raises:
+        InputError: it is not there, or cannot be reached.
+    """
+    found = place(name)
+    if found.kind is fs.FileType.NotFound:
+        raise InputError(f"{found.shown}: no such file or folder; check the path")
+    return found
+
+
 def _of_fsspec(name: str, shown: str) -> tuple[fs.FileSystem, str]:
     try:
         from fsspec.core import url_to_fs

@@ -47,7 +47,7 @@ def shards(sources: Sequence[Place], size: int) -> Iterator[Shard]:
     Each Parquet or tar file is one; of other pictures, ``size`` together.
 
     Raises:
-        InputError: a source is not there, or there is nothing to read in all of them.
+        InputError: there is nothing to read in all of them.
     """
     number = 0
     files = chain.from_iterable(map(_files, sources))
@@ -60,10 +60,7 @@ def shards(sources: Sequence[Place], size: int) -> Iterator[Shard]:
 
 
 def _files(source: Place) -> Iterator[Place]:
-    kind = source.kind
-    if kind is fs.FileType.NotFound:
-        raise InputError(f"{source.shown}: no such file or folder; check the path")
-    return walk(source) if kind is fs.FileType.Directory else iter([source])
+    return walk(source) if source.kind is fs.FileType.Directory else iter([source])
 
 
 def _together(files: Iterator[Place], size: int) -> Iterator[tuple[Place, ...]]:

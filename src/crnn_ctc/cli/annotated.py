@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crnn_ctc.cli.output import counted
+from crnn_ctc.files import make_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,15 +19,19 @@ if TYPE_CHECKING:
 
 
 class Album:
-    """Writes annotated pictures; what cannot be written is said once and stops no reading.
+    """Writes annotated pictures; where that fails later on, it is said once and stops no reading.
 
     Args:
         folder: folder of the pictures; made where it is missing.
         show: formats a text for display.
         places: whether the characters were read where they stand.
+
+    Raises:
+        InputError: the folder cannot be written.
     """
 
     def __init__(self, folder: Path, show: Callable[[str], str], places: bool) -> None:
+        make_folder(folder)
         self._folder = folder
         self._show = show
         self._places = places
@@ -42,7 +47,6 @@ class Album:
         if self.error:
             return
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
             if reading.plates is None:
                 sheet = annotate(picture, reading, self._show(reading.text), self._places)
             else:

@@ -74,14 +74,23 @@ def bulk(
     """
     with needs("bulk", "reading into Parquet"):
         from crnn_ctc.bulk.parts import prepare_output, stale_part
-        from crnn_ctc.bulk.places import place
+        from crnn_ctc.bulk.places import existing, place
         from crnn_ctc.bulk.shards import shards
         from crnn_ctc.bulk.work import BulkJob
 
     if "-" in sources:
         raise InputError("bulk reads files, folders and URIs, not standard input; leave - away")
     run = _engine(engine)
-    found_at, folder = [place(source) for source in sources], place(out)
+    found_at, missing, folder = [], list[InputError](), place(out)
+    for source in sources:
+        try:
+            found_at.append(existing(source))
+        except InputError as error:
+            missing.append(error)
+    if not found_at:
+        raise missing[0]
+    for absent in missing:
+        print(f"error: {absent}", file=sys.stderr)
     how = BulkJob(folder, model, grammar, device, threads, min_confidence, batch_size, known)
     how = replace(how, find=find.value)
     how.reader()  # a model that cannot be opened fails here, once, and leaves no folder behind
@@ -119,8 +128,10 @@ def bulk(
         summary += f"; {failed} could not be read: column error says why"
     if errors:
         summary += f"; {counted(len(errors), 'part')} missing: the same command tries again"
+    if missing:
+        summary += f"; {counted(len(missing), 'source')} missing"
     print(summary, file=sys.stderr)
-    if failed or errors:
+    if failed or errors or missing:
         raise typer.Exit(2)
     if refused:
         raise typer.Exit(REFUSED)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from crnn_ctc.cli.str_enum import StrEnum
-from crnn_ctc.errors import printable_name
+from crnn_ctc.errors import one_line, printable_name
 from crnn_ctc.reading import Reading, TrackReading, reading_json
 
 
@@ -84,7 +84,8 @@ class Table:
         if self._show_verdict:
             answer = "" if reading.error else "accepted" if reading.accepted else "REFUSED"
             confidence = f"{confidence:>10}  {answer:<8}"
-        print(f"{text:<{12 - wide}}  {confidence:>10}  {reading.ms:7.2f}  {printable_name(name)}")
+        path = one_line(printable_name(name))
+        print(f"{text:<{12 - wide}}  {confidence:>10}  {reading.ms:7.2f}  {path}")
 
     def end(self) -> None:
         """Nothing more."""

@@ -16,7 +16,8 @@ from crnn_ctc.cli.extras import needs
 from crnn_ctc.cli.model_options import Device, Known, MinConfidence
 from crnn_ctc.cli.output import counted
 from crnn_ctc.cli.str_enum import StrEnum
-from crnn_ctc.errors import InputError
+from crnn_ctc.errors import InputError, one_line
+from crnn_ctc.files import make_folder
 
 if TYPE_CHECKING:
     from crnn_ctc.watch.frame import FrameSource
@@ -220,14 +221,19 @@ def _line(row: dict[str, Any]) -> str:
         for at in (row["first"], row["last"])
     )
     refused = "" if row["accepted"] else "  refused"
-    frame = row["best"]["file"] or row["best"]["frame"]
+    frame = one_line(str(row["best"]["file"] or row["best"]["frame"]))
     return f"{first}  {last}  {row['display']:<10}  {row['confidence']:>10.3f}  {frame:>7}{refused}"
 
 
 class _Album:
-    """Writes best frames; a folder that cannot be written is said once and stops no reading."""
+    """Writes best frames; where that fails later on, it is said once and stops no reading.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
 
     def __init__(self, folder: Path, show: Callable[[str], str]) -> None:
+        make_folder(folder)
         self.error: str | None = None
         self._folder = folder
         self._show = show
@@ -242,7 +248,6 @@ class _Album:
         self._number += 1
         file = self._folder / f"{self._number:06}_{vehicle.reading.text}.jpg"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
             annotate_photograph(*vehicle.photo(), self._show).save(file, quality=90)
         except OSError as error:
             self.error = f"{self._folder}: cannot be written ({error.strerror or error})"

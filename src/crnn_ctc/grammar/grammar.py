@@ -130,6 +130,11 @@ def open_grammar(name: str, alphabet: Alphabet) -> Grammar:
         pattern = f"[0-9]{{{lengths[1]},{lengths[2] or lengths[1]}}}"
     elif name.startswith("re:"):
         pattern = name.removeprefix("re:")
+        if not pattern:
+            raise InputError(
+                "grammar 're:': the pattern is empty and allows no text; write one, such as "
+                "re:[0-9]{4}, or give any"
+            )
     else:
         raise InputError(f"grammar {name!r} is not known; give {NAMES}")
     try:

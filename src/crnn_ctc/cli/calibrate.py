@@ -11,8 +11,6 @@ import typer
 
 from crnn_ctc.errors import InputError
 
-_BATCH = 64
-
 
 def calibrate(
     model: Annotated[
@@ -111,8 +109,8 @@ def _measured(model: Path, data: Path, negatives: Path | None) -> dict[str, Any]
     without = None if negatives is None else pictures_without_text(negatives, "report")
     contender = Contender(reader.card.name, reader, decoder_for(reader.card))
     collection = open_collection(data, [reader.card])
-    result, ms = read_and_measure(contender, collection, without, _BATCH)
-    print_result(result, ms, _BATCH)
+    result, ms = read_and_measure(contender, collection, without)
+    print_result(result, ms)
     return {
         "reported_on": collection.title,
         "processor": processor(),

@@ -30,6 +30,10 @@ class Protocol(StrEnum):
     DISTORTED = "distorted"
 
 
+_BATCH = 64
+"""Pictures that go through the network together."""
+
+
 def evaluate_command(
     models: Annotated[
         list[str],
@@ -75,7 +79,6 @@ def evaluate_command(
             metavar="FILE", help="File for an HTML report with curves and the worst errors."
         ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures per inference batch.")] = 64,
     threads: Annotated[int, typer.Option(min=1, help="Inference threads.")] = 1,
     device: Device = "cpu",
     decode: Annotated[
@@ -126,14 +129,14 @@ def evaluate_command(
     collection = open_collection(data, cards, protocol.value, split, subset)
     for note in collection.notes:
         print(note, file=sys.stderr)
-    found = [read_and_measure(c, collection, without, batch_size) for c in contenders]
+    found = [read_and_measure(c, collection, without) for c in contenders]
     results = [result for result, _ in found]
     for line in dict.fromkeys(line for result in results for line in result.errors):
         print(f"error: {line}", file=sys.stderr)
     if len(results) == 1:
         from crnn_ctc.cli.evaluation_text import print_result
 
-        print_result(*found[0], batch_size)
+        print_result(*found[0])
         values = results[0].as_json()
         page = result_page(results[0]) if report else ""
     else:
@@ -156,7 +159,6 @@ def read_and_measure(
     contender: Contender,
     collection: Collection,
     without: Sequence[EvaluationPicture] | None,
-    batch_size: int,
 ) -> tuple[Result, float]:
     """A contender's result, and how many milliseconds a picture took."""
     from crnn_ctc.evaluation.evaluate import evaluate as measure
@@ -165,11 +167,11 @@ def read_and_measure(
     model, decoder = contender.model, contender.decoder
     total = len(collection.pictures)
     started = time.perf_counter()
-    reads = list(track(collection.read(model, decoder, batch_size), "reading", total))
+    reads = list(track(collection.read(model, decoder, _BATCH), "reading", total))
     ms = (time.perf_counter() - started) * 1e3 / total
     rejected: list[Read] | None = None
     if without is not None:
-        readings = read_pictures(model, without, batch_size, decoder)
+        readings = read_pictures(model, without, _BATCH, decoder)
         rejected = list(track(readings, "reading those without text", len(without)))
         if all(read.error for read in rejected):
             raise InputError("--negatives: none of its pictures can be read; name another folder")

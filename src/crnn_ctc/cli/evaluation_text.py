@@ -13,13 +13,12 @@ if TYPE_CHECKING:
 _CONFUSIONS = 10
 
 
-def print_result(result: Result, ms: float, batch_size: int) -> None:
+def print_result(result: Result, ms: float) -> None:
     """One contender's measures.
 
     Args:
         result: evaluation to print.
         ms: milliseconds a picture.
-        batch_size: at which that was measured.
     """
     collection = result.collection
     print(f"{result.card.name} on {collection.title}: {result.metrics.n} {collection.unit}")
@@ -31,7 +30,7 @@ def print_result(result: Result, ms: float, batch_size: int) -> None:
     if result.rejection:
         _print_rejection(result.rejection)
     if collection.fitted:  # else the time is that of reading files as well
-        print(f"time              {ms:.2f} ms a picture, network and decoding, batch {batch_size}")
+        print(f"time              {ms:.2f} ms a picture, network and decoding, in batches")
     for name, groups in result.groups.items():
         parts = (f"{key} {100 * m.exact_match:.1f} ({m.n})" for key, m in groups.items())
         print(f"by {name:<14} " + "  ".join(parts))

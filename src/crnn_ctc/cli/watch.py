@@ -68,9 +68,6 @@ def watch(
         str | None,
         typer.Option(metavar="URL", help="URL that each accepted vehicle is posted to, as JSON."),
     ] = None,
-    dot: Annotated[
-        bool, typer.Option("--dot/--no-dot", help="Print plates as 皖A·Y0D83, or as 皖AY0D83.")
-    ] = True,
     threads: Annotated[int, typer.Option(min=1, help="Inference threads.")] = 1,
     device: Device = "cpu",
 ) -> None:
@@ -95,7 +92,7 @@ def watch(
         **settings,
     )
     scheme = scheme_of(reader.card.alphabet, reader.card.plates)
-    show = scheme.display if dot and scheme else str
+    show = scheme.display if scheme else str
     frames = open_video_source(source, every)
     hook = Webhook(webhook, _say) if webhook else None
     album = _Album(save, show) if save else None

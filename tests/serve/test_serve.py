@@ -179,7 +179,7 @@ def test_the_answer_is_as_described(client: httpx.Client) -> None:
     for name, value in (
         ("Answer", values),
         ("ReadingAnswer", values["readings"][0]),
-        ("CharacterAnswer", values["readings"][0]["characters"][0]),
+        ("Character", values["readings"][0]["characters"][0]),
         ("AlternativeAnswer", values["readings"][0]["alternatives"][0]),
     ):
         assert list(schemas[name]["properties"]) == list(value), name

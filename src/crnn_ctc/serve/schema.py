@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
 from starlette.requests import Request
 
+from crnn_ctc.decode import Alternative
 from crnn_ctc.find.photo import Find
 from crnn_ctc.reading import Reading, reading_json
 from crnn_ctc.serve.limits import Limits
@@ -62,61 +66,32 @@ def options_described() -> list[dict[str, Any]]:
     ]
 
 
-class CharacterAnswer(BaseModel):
-    """One character of a text."""
-
-    text: str
-    confidence: float = Field(description="From 0 to 1.")
-    start: float = Field(description="Left edge, in pixels of the picture, upright by its EXIF.")
-    end: float = Field(description="Right edge, likewise.")
-    row: int = Field(description="0; of a plate with two rows, 1 for the lower one.")
-    corners: list[tuple[float, float]] = Field(
-        description="x and y of its top left, top right, bottom right, bottom left as it is read."
-    )
+def _describe(schema: dict[str, Any], kind: type[Any]) -> None:
+    """Put what the docstring of a dataclass says of its fields into its schema; all are sent."""
+    schema["required"] = list(schema["properties"])
+    said = inspect.getdoc(kind.__mro__[1]) or ""
+    for name, meaning in re.findall(r"^    (\w+): (.+?)(?=^    \w|\Z)", said, re.M | re.S):
+        schema["properties"][name].setdefault("description", " ".join(meaning.split()))
 
 
-class AlternativeAnswer(BaseModel):
+_DESCRIBED = ConfigDict(json_schema_extra=_describe)
+
+
+@dataclass(frozen=True, config=_DESCRIBED)
+class AlternativeAnswer(Alternative):
     """A next best text."""
 
-    text: str
-    display: str
-    probability: float
+    display: Annotated[str, Field(description="The text as people write it.")] = ""
 
 
-class PlateAnswer(BaseModel):
-    """What was read of a plate, or of a crop."""
-
-    text: str = Field(description="Bare; empty where there is none, or an error.")
-    display: str = Field(description="As people write it: a plate with its dot.")
-    confidence: float = Field(
-        description="P(text | picture), calibrated, from 0 to 1; 0 where the text is empty."
-    )
-    accepted: bool = Field(
-        description="Whether there is a text and its confidence reaches min_confidence: if not, "
-        "the text is a guess for a person to look at."
-    )
-    ms: float = Field(description="Milliseconds of reading, its share of a batch.")
-    characters: list[CharacterAnswer]
-    alternatives: list[AlternativeAnswer]
-    corners: list[tuple[float, float]] = Field(
-        description="x and y of the plate's top left, top right, bottom right, bottom left as it "
-        "is read, in pixels of the picture, upright by its EXIF; empty where they are not known."
-    )
-    colour: str = Field(description="Of the plate; empty where the model does not tell.")
-    kind: str = Field(description="Of the plate, likewise.")
-    error: str | None = Field(description="What is wrong with the picture; null where it was read.")
-    warning: str | None = Field(
-        default=None, description="What is wrong with a picture that was read all the same."
-    )
-
-
-class ReadingAnswer(PlateAnswer):
+@dataclass(frozen=True, config=_DESCRIBED)
+class ReadingAnswer(Reading):
     """What was read in a picture, or why nothing was; of a photograph, its most confident plate."""
 
-    name: str = Field(description="Of the file as it was sent, cut to 200 characters.")
-    plates: list[PlateAnswer] | None = Field(
-        description="All plates of a photograph from left to right, none or more; null for a crop."
-    )
+    alternatives: tuple[AlternativeAnswer, ...] = ()
+    plates: tuple[ReadingAnswer, ...] | None = None
+    display: Annotated[str, Field(description="As people write it: a plate with its dot.")] = ""
+    name: Annotated[str, Field(description="Of the file as sent, cut to 200 characters.")] = ""
 
 
 class Answer(BaseModel):
@@ -195,10 +170,10 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def reading_answer(name: str, reading: Reading, display: Callable[[str], str]) -> ReadingAnswer:
     """A reading as it is sent; ``display`` gives a text as people write it."""
-    found = reading.plates
+    plates = reading.plates
     return ReadingAnswer(
         name=name[:NAME_LENGTH],
-        plates=None if found is None else [PlateAnswer(**reading_json(p, display)) for p in found],
+        plates=None if plates is None else tuple(reading_answer(name, p, display) for p in plates),
         **reading_json(reading, display),
     )
 

@@ -174,3 +174,37 @@ def test_what_cannot_be_put_in_8_bits(
 def test_no_such_model(digits: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such model"):
         quantize("nothing", tmp_path / "x.onnx", digits / "train", digits / "dev")
+
+
+def test_a_matrix_of_low_rank_is_stored_as_factors() -> None:
+    random = np.random.default_rng(0)
+    low = random.normal(size=(80, 8)) @ random.normal(size=(8, 200))
+    matrices = {"low": low, "full": random.normal(size=(80, 200)), "few": low[:14]}
+    nodes = [
+        onnx.helper.make_node("Gemm", ["views", name], [f"{name}_out"], transB=1)
+        for name in matrices
+    ]
+    graph = onnx.helper.make_graph(
+        nodes,
+        "g",
+        [onnx.helper.make_tensor_value_info("views", onnx.TensorProto.FLOAT, [1, 200])],
+        [
+            onnx.helper.make_tensor_value_info(f"{name}_out", onnx.TensorProto.FLOAT, None)
+            for name in matrices
+        ],
+        [
+            onnx.numpy_helper.from_array(matrix.astype(np.float32), name)
+            for name, matrix in matrices.items()
+        ],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)])
+    products = quantizing.store_as_factors(model, nodes)
+    assert [product.output[0] for product in products] == ["low"]
+    quantizing.store_as_bytes(model, [*nodes, *products])
+    stored = sum(tensor.ByteSize() for tensor in model.graph.initializer)
+    assert stored < 8 * (80 + 200) + 80 * 200 + 14 * 200 + 2_000  # a byte each, and scales
+    view = random.normal(size=(1, 200)).astype(np.float32)
+    found = onnx.reference.ReferenceEvaluator(model).run(None, {"views": view})
+    for out, matrix in zip(found, matrices.values(), strict=True):
+        wanted = view @ matrix.T
+        assert np.linalg.norm(out - wanted) < 0.25 * np.linalg.norm(wanted)

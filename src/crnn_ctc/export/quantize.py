@@ -200,9 +200,55 @@ def _write(source: Path, target: Path, inputs: dict[str, NDArray[np.uint8]]) -> 
             reduce_range=True,  # WEIGHT_BITS
         )
     model = onnx.load(target)
-    store_as_bytes(model, rectifier_nodes(model.graph))
+    nodes = rectifier_nodes(model.graph)
+    store_as_bytes(model, [*nodes, *store_as_factors(model, nodes)])
     store_as_half(model)  # what stays in float, where float16 can hold it
     onnx.save(model, target)
+
+
+ENERGY = 0.96
+"""Share of a matrix's squared singular values that its factors keep. On plates/dev and
+ccpd_subsets/dev a model whose rectifier keeps 95 % reads as many texts as with all of it."""
+
+
+_LEAST = 64
+"""Rows and columns of a matrix from which it is worth factors."""
+
+
+def store_as_factors(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """Store the matrices of some nodes as products of two, where those are smaller.
+
+    The singular value decomposition gives the product of least rank that keeps :data:`ENERGY`; ONNX
+    Runtime multiplies on loading.
+
+    Returns:
+        The nodes that multiply.
+    """
+    read = {name for node in nodes for name in node.input}
+    products = []
+    for tensor in list(model.graph.initializer):
+        matrix = numpy_helper.to_array(tensor)
+        if tensor.name not in read or matrix.ndim != 2 or matrix.dtype != np.float32:
+            continue
+        if min(matrix.shape) < _LEAST:  # what is small may be the corners themselves
+            continue
+        u, values, v = np.linalg.svd(matrix, full_matrices=False)
+        kept = np.cumsum(values**2) / max(float((values**2).sum()), 1e-12)
+        rank = min(int(np.searchsorted(kept, ENERGY)) + 1, len(values))
+        if rank * sum(matrix.shape) >= matrix.size:
+            continue
+        root, name = np.sqrt(values[:rank]), tensor.name
+        left, right = u[:, :rank] * root, root[:, None] * v[:rank]
+        model.graph.initializer.remove(tensor)
+        model.graph.initializer.extend(
+            numpy_helper.from_array(np.ascontiguousarray(part, np.float32), f"{name}_{side}")
+            for part, side in ((left, "left"), (right, "right"))
+        )
+        products.append(helper.make_node("MatMul", [f"{name}_left", f"{name}_right"], [name]))
+    rest = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([*products, *rest])
+    return products
 
 
 def store_as_bytes(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> None:

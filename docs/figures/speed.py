@@ -370,3 +370,14 @@ def scaling() -> str:
         growth = float(last.replace(",", "")) / float(first.replace(",", ""))
         rows.append([label, first, last, f"{growth:.1f}", f"{found[-1]['ratio']:.2f}"])
     return table(["what grows", "from", "to", "factor", "factor of the time"], rows)
+
+
+@block("network times")
+def network_times() -> str:
+    found = bench("network-times")
+    names = ("plates-small", "plates-nano", "plates-nano-int8")
+    others = ("plates-tiny", "plates-nano of 0.1")
+    rows = [
+        [f"`{name}`", *(f"{found[f'{name} / {other}']:.2f}" for other in others)] for name in names
+    ]
+    return table(["network with rectifier, times", "`plates-tiny`", "`plates-nano` of 0.1"], rows)

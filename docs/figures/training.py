@@ -162,3 +162,19 @@ def large_network() -> str:
             ]
         )
     return table(["`plates`", "right, %", "without province, %"], rows)
+
+
+@block("training ablations")
+def training_ablations() -> str:
+    found = bench("training-ablations")
+    sets = list(found["pictures"])
+
+    def cell(values: list[float]) -> str:
+        each = f" ({', '.join(f'{value:.1f}' for value in values)})" if len(values) > 1 else ""
+        return f"{sum(values) / len(values):.2f}{each}"
+
+    rows = [
+        [name, *(cell(measured[key]) for key in sets)]
+        for name, measured in found["variants"].items()
+    ]
+    return table(["right, %", *(f"{key} ({found['pictures'][key]})" for key in sets)], rows)

@@ -116,7 +116,7 @@ def tracks_summary() -> str:
     shares = [percent(r["right"] / found["tracks"]) for r in (one, three, eight)]
     wrong = [f"{r['wrong_at_0.9']} of {r['accepted_at_0.9']}" for r in (one, three, eight)]
     return (
-        f"Of {found['tracks']} synthetic tracks, `plates-nano` of 0.1 reads {shares[0]} % from one "
+        f"Of {found['tracks']} synthetic tracks, `plates-nano` reads {shares[0]} % from one "
         f"frame, {shares[1]} % from three and {shares[2]} % from eight. Of the texts accepted at "
         f"0.9, {wrong[0]}, {wrong[1]} and {wrong[2]} are wrong ([all "
         "figures](results/tracks.md))."

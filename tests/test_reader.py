@@ -254,6 +254,11 @@ def test_a_model_of_another_project(tmp_path: Path) -> None:
         Reader(tmp_path / "x.onnx")
 
 
+def test_too_many_alternatives_are_an_error() -> None:
+    with pytest.raises(InputError, match="0 to 50 alternatives"):
+        Reader("digits-nano", alternatives=51)
+
+
 def test_a_reader_that_gives_more_shares_the_model() -> None:
     plain = Reader("plates-tiny")
     more, fresh = plain.with_alternatives(3), Reader("plates-tiny", alternatives=3)

@@ -27,7 +27,7 @@ from crnn_ctc.model_file.opening import lasting_name, open_model, open_model_onc
 from crnn_ctc.model_file.runtime import CPU, RectifierOutput
 from crnn_ctc.plates import scheme_of
 from crnn_ctc.plates.china import CHINA
-from crnn_ctc.reading import Character, Reading, TrackReading
+from crnn_ctc.reading import MOST_ALTERNATIVES, Character, Reading, TrackReading
 from crnn_ctc.recognize import Recognition, recognize
 from crnn_ctc.stream import batches
 
@@ -90,8 +90,8 @@ class Reader:
     ) -> None:
         if not 0 <= min_confidence <= 1:
             raise InputError(f"least confidence {min_confidence}: give one from 0 to 1")
-        if alternatives < 0 or threads < 1:
-            raise InputError("give 0 or more alternatives, and 1 or more threads")
+        if not 0 <= alternatives <= MOST_ALTERNATIVES or threads < 1:
+            raise InputError(f"give 0 to {MOST_ALTERNATIVES} alternatives, and 1 or more threads")
         self.min_confidence, self._alternatives = min_confidence, alternatives
         self._opened = (lasting_name(model), threads, device)
         self.runtime, self.card = open_model(model, threads, device)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Quad = tuple[tuple[float, float], ...]
 """Four points, x and y in pixels; empty where there are none."""
 
+MOST_ALTERNATIVES = 50
+"""Most alternatives of a reading: the search for more takes minutes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Character:
@@ -113,11 +116,13 @@ class Reading:
         for character in self.characters:
             quad = project(to_photo, np.array(character.corners))
             start, end = float(quad[:, 0].min()), float(quad[:, 0].max())
-            characters.append(replace(character, start=start, end=end, corners=_points(quad)))
+            characters.append(
+                replace(character, start=start, end=end, corners=_points(quad.tolist()))
+            )
         quad = corners.astype(np.float64)
         if self.corners:  # those of the model's rectifier are more exact than the locator's
             quad = project(to_photo, np.array(self.corners))
-        return replace(self, characters=tuple(characters), corners=_points(quad))
+        return replace(self, characters=tuple(characters), corners=_points(quad.tolist()))
 
     @classmethod
     def recognized(

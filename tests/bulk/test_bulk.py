@@ -270,6 +270,15 @@ def rows_of(part: Path) -> list[dict[str, object]]:
     return list(parquet.ParquetFile(part).read().to_pylist())
 
 
+def test_a_link_to_itself_is_a_row_with_its_error(folder: Path, tmp_path: Path) -> None:
+    (folder / "loop.jpg").symlink_to("loop.jpg")
+    done = run_cli("bulk", folder, "--out", tmp_path / "out", "--model", "digits-nano")
+    assert done.returncode == 2
+    errors = {Path(str(row["path"])).name: row["error"] for row in rows(tmp_path / "out")}
+    assert errors.pop("loop.jpg")
+    assert not all(errors.values())
+
+
 def test_shards_are_listed_one_at_a_time(folder: Path) -> None:
     listed = shards([place(str(folder))], 2)
     first = next(listed)

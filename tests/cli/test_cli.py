@@ -161,6 +161,16 @@ def test_a_full_disk_stops_no_reading(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr.decode()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_output_to_a_full_disk_is_one_line() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command(*PREDICT, PICTURES[0]), stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 2
+    said = done.stderr.decode().splitlines()
+    assert said[-1].startswith("error: output cannot be written (No space left")
+    assert "Traceback" not in "".join(said)
+
+
 def test_progress_on_a_terminal() -> None:
     ours, theirs = pty.openpty()
     done = subprocess.run(command(*PREDICT, DIGITS), stdout=subprocess.PIPE, stderr=theirs,

@@ -140,6 +140,18 @@ def test_a_grammar_of_other_characters_is_an_error() -> None:
         open_grammar("plates", DIGITS)
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("digits:9-3", "the smaller number first"),
+        ("digits:0", "1 or more digits"),
+    ],
+)
+def test_a_grammar_without_texts_is_an_error(name: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        open_grammar(name, DIGITS)
+
+
 def test_grammars_of_digits() -> None:
     five = open_grammar("digits:5", DIGITS)
     some = open_grammar("digits", DIGITS)

@@ -130,10 +130,19 @@ def _list(folder: Place) -> list[tuple[str, bool]]:
     """Names in a folder, each with whether it is a folder itself."""
     if folder.local:
         with os.scandir(folder.path) as entries:
-            return [(e.name, e.is_dir()) for e in entries if e.is_dir() or e.is_file()]
+            kinds = [(entry.name, _kind(entry)) for entry in entries]
+        return [(name, is_folder) for name, is_folder in kinds if is_folder is not None]
     found = folder.system.get_file_info(fs.FileSelector(folder.path))
-    kinds = (fs.FileType.File, fs.FileType.Directory)
-    return [(i.base_name, i.type is fs.FileType.Directory) for i in found if i.type in kinds]
+    types = (fs.FileType.File, fs.FileType.Directory)
+    return [(i.base_name, i.type is fs.FileType.Directory) for i in found if i.type in types]
+
+
+def _kind(entry: os.DirEntry[str]) -> bool | None:
+    """Whether an entry is a folder; None if it is neither a folder nor a file."""
+    try:
+        return True if entry.is_dir() else False if entry.is_file() else None
+    except OSError:  # a link to itself: it has a row with its error, as a file that is gone has
+        return False
 
 
 def error_line(error: BaseException) -> str:

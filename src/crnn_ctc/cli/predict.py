@@ -15,7 +15,7 @@ from crnn_ctc.cli.output import REFUSED, counted
 from crnn_ctc.cli.printers import OutputFormat, printer_for
 from crnn_ctc.cli.progress import track as progress
 from crnn_ctc.errors import InputError, is_utf8
-from crnn_ctc.reading import TrackReading
+from crnn_ctc.reading import MOST_ALTERNATIVES, TrackReading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,7 +79,7 @@ def predict(
         int,
         typer.Option(
             min=0,
-            max=50,
+            max=MOST_ALTERNATIVES,
             metavar="N",
             help="Number of next most probable texts in the JSON output.",
         ),

@@ -127,6 +127,10 @@ def open_grammar(name: str, alphabet: Alphabet) -> Grammar:
     elif name == "any":
         pattern = ".*"
     elif lengths:
+        if not 1 <= int(lengths[1]) <= int(lengths[2] or lengths[1]):
+            raise InputError(
+                f"grammar {name!r}: give 1 or more digits, the smaller number first: digits:4-6"
+            )
         pattern = f"[0-9]{{{lengths[1]},{lengths[2] or lengths[1]}}}"
     elif name.startswith("re:"):
         pattern = name.removeprefix("re:")

@@ -127,7 +127,7 @@ def bulk(
     if failed:
         summary += f"; {failed} could not be read: column error says why"
     if errors:
-        summary += f"; {counted(len(errors), 'part')} missing: the same command tries again"
+        summary += f"; {counted(len(errors), 'part')} missing"
     if missing:
         summary += f"; {counted(len(missing), 'source')} missing"
     print(summary, file=sys.stderr)

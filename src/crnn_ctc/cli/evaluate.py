@@ -106,11 +106,13 @@ def evaluate_command(
     A locator is measured on photographs with the corners or boxes of their plates, and end to end
     with a reader if one is named after it: evaluate plates-find plates-nano DATA.
     """
+    for file in (json_file, report):
+        if file is not None:
+            check_writable(file)
     if any(is_locator(model) for model in models):
         _evaluate_locator(models, data, json_file)
         return
     if report is not None:
-        check_writable(report)
         with needs("report", "evaluate --report"):
             from crnn_ctc.evaluation.report.page import comparison_page, result_page
     from crnn_ctc.evaluation.collection import open_collection, pictures_without_text

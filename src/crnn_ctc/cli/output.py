@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from crnn_ctc.errors import InputError
@@ -20,12 +21,14 @@ def check_writable(path: Path) -> None:
     """See early that a file cannot be written: what is to stand in it takes long to find.
 
     Raises:
-        InputError: it is a folder, or its folder is not there.
+        InputError: it is a folder, its folder is not there, or it may not be written.
     """
     if path.is_dir():
         raise InputError(f"{path}: cannot be written (it is a folder); choose another file")
     if not path.parent.is_dir():
         raise InputError(f"{path}: cannot be written (no such folder); choose another file")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InputError(f"{path}: cannot be written (no permission); choose another file")
 
 
 def write_text(path: Path, text: str) -> None:

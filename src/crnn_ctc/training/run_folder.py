@@ -43,6 +43,8 @@ class Trained:
             tensors, facts = _last(run)
         elif (run / BEST).is_file():
             tensors, facts = load_tensors(run / BEST)
+        elif not run.exists():
+            raise InputError(f"{run}: no such run folder; train first, or correct the path")
         else:
             raise InputError(
                 f"{run}: no {BEST.name} in it; give a run folder that train has validated once"

@@ -289,6 +289,7 @@ def test_a_rectifier_trains_goes_on_and_a_reader_trains_behind_it(tmp_path: Path
     assert len(Reader(tmp_path / "own.onnx", find="never")(plate).corners) == 4
 
 
+@pytest.mark.slow
 def test_own_text_gets_a_rectifier_by_one_key(tmp_path: Path) -> None:
     for split in ("train", "val"):
         (tmp_path / split).mkdir()

@@ -283,7 +283,7 @@ def test_shards_are_listed_one_at_a_time(folder: Path) -> None:
     listed = shards([place(str(folder))], 2)
     first = next(listed)
     assert [Path(file.path).stem for file in first.files] == ["0", "2"]
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="no pictures"):
         next(shards([place(str(folder / "nowhere"))], 2))
 
 

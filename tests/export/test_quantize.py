@@ -112,6 +112,7 @@ def test_a_model_that_loses_too_much_is_not_written(
     assert [path.name for path in tmp_path.iterdir()] == ["good.onnx"]
 
 
+@pytest.mark.slow
 def test_from_a_run_and_from_a_file_of_float16(
     small_run: Path, digits: Path, tmp_path: Path
 ) -> None:

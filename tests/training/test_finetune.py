@@ -73,8 +73,8 @@ def write_model(recipe: Recipe, path: Path, half: bool) -> Card:
     ("architecture", "rnn", "half"),
     [
         ("CRNN_Tiny", "gru", True),
-        ("CRNN_Tiny", "lstm", False),
-        ("CRNN", "gru", False),
+        pytest.param("CRNN_Tiny", "lstm", False, marks=pytest.mark.slow),
+        pytest.param("CRNN", "gru", False, marks=pytest.mark.slow),
         ("CNN_Nano", "none", False),
     ],
 )
@@ -219,6 +219,7 @@ def losses(run: Path) -> list[float]:
     return [row["loss"] for row in rows if row["kind"] == "train"]
 
 
+@pytest.mark.slow
 def test_a_shipped_model_is_tuned_to_a_made_up_alphabet(folder: Path, tmp_path: Path) -> None:
     env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     plain = ["train", "text-tiny", "--data", folder, *sets(*BRIEF)]

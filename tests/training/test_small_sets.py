@@ -157,6 +157,7 @@ def test_training_says_where_labels_come_from_and_what_is_rare(
     assert not any("labels are" in m for m in caplog.messages)
 
 
+@pytest.mark.slow
 def test_more_pictures_go_on_from_the_run(lines: Path, tmp_path: Path) -> None:
     run = tmp_path / "a run"
     arguments = ["train", "text-nano", "--data", lines, "--run", run]

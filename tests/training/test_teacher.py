@@ -90,6 +90,7 @@ def test_a_teacher_has_a_weight_and_a_weight_its_teacher() -> None:
     assert [plan.taught(step) for step in (0, 50, 100)] == pytest.approx([0.8, 0.4, 0])
 
 
+@pytest.mark.slow
 def test_a_run_listens_to_its_teacher(
     small_emnist: Path, small_model: Path, tmp_path: Path
 ) -> None:

@@ -113,7 +113,9 @@ def test_killed_at_any_moment_it_goes_on_as_if_nothing_had_been(
         assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_ctrl_c_saves_and_says_how_to_go_on(
     uninterrupted: Path, small_emnist: Path, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -133,7 +133,7 @@ def test_a_car_parked_for_an_hour_is_one_answer(monkeypatch: pytest.MonkeyPatch)
     (plate,) = reader.find(parked)
     rng = np.random.default_rng(0)
 
-    def find(picture: Image.Image) -> list[Reading]:
+    def find(picture: Image.Image, turned: bool) -> list[Reading]:
         """What a real reader finds in noisy frames: the plate trembles, is missed or misread."""
         if rng.random() < 0.1:
             return []

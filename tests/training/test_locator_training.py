@@ -194,7 +194,7 @@ def test_a_run_goes_on_as_if_nothing_had_been(photos: Path, tmp_path: Path) -> N
 
 
 def test_a_run_begins_with_a_model_file() -> None:
-    from crnn_ctc.find.locator import locator_path
+    from crnn_ctc.model_file.opening import locator_path
     from crnn_ctc.net.locator import FromPixels, LocatorNetwork
     from crnn_ctc.training.finetune import settle_norms
     from crnn_ctc.training.from_onnx import load_locator

@@ -238,9 +238,9 @@ def open_contenders(
 
 def is_locator(model: str) -> bool:
     """Whether a name is that of a shipped locator, or of a file that is named as one."""
-    from crnn_ctc.find.locator import locators
+    from crnn_ctc.model_file.opening import shipped_locators
 
-    return model in locators() or model.endswith("-find.onnx")
+    return model in shipped_locators() or model.endswith("-find.onnx")
 
 
 def _evaluate_locator(models: list[str], data: Path, json_file: Path | None) -> None:

@@ -36,13 +36,12 @@ def info(
 ) -> None:
     """Show the layers, parameters, gradients and GFLOPs of a model, and its card."""
     from crnn_ctc.cli.model_options import open_model
-    from crnn_ctc.find.locator import locators
-    from crnn_ctc.model_file.opening import shipped_models
+    from crnn_ctc.model_file.opening import shipped_locators, shipped_models
 
     if list_keys:
         print_keys(name)
         return
-    if not as_recipe and (name in locators() or _is_locator(name)):
+    if not as_recipe and (name in shipped_locators() or _is_locator(name)):
         locator_info(name, as_json)
         return
     recipe = as_recipe or name.endswith(".toml")

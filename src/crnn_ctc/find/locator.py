@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from importlib.resources import as_file, files
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.find.card import KEY, LocatorCard
 from crnn_ctc.find.decoding import LocatedPlate, decode, suppress
 from crnn_ctc.model_file.guard import read_model
+from crnn_ctc.model_file.opening import locator_path
 from crnn_ctc.model_file.runtime import CPU, open_session
 
 Maps = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -71,30 +70,6 @@ _FILL = 110
 
 _BATCH = 8
 """Patches per batch."""
-
-
-def locators() -> list[str]:
-    """Names of the shipped locators."""
-    folder = files("crnn_ctc") / "models"
-    names = [f.name.removesuffix(".onnx") for f in folder.iterdir() if f.name.endswith(".onnx")]
-    return sorted(name for name in names if name.endswith("-find"))
-
-
-@contextmanager
-def locator_path(model: str) -> Iterator[Path]:
-    """The file of a shipped locator by name, or of any locator by its path.
-
-    Raises:
-        InputError: there is none.
-    """
-    if model in locators():
-        with as_file(files("crnn_ctc") / "models" / f"{model}.onnx") as path:
-            yield path
-    elif Path(model).is_file():
-        yield Path(model)
-    else:
-        named = ", ".join(locators())
-        raise InputError(f"{model}: no such locator; give a file or one of: {named}")
 
 
 class Locator:

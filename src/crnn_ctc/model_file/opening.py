@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -15,31 +15,55 @@ from crnn_ctc.model_file.runtime import Runtime
 USUAL = {"digits": "digits-rows", "plates": "plates-small"}
 """The shipped model that a kind of text stands for."""
 
+_FINDS = "-find"
+"""What the names of locators end with."""
+
 
 def shipped_models() -> list[str]:
-    """Names of the models that come with the package and read text; locators are left out."""
+    """Names of the models that come with the package and read text."""
+    return [name for name in _shipped() if not name.endswith(_FINDS)]
+
+
+def shipped_locators() -> list[str]:
+    """Names of the locators that come with the package."""
+    return [name for name in _shipped() if name.endswith(_FINDS)]
+
+
+def _shipped() -> list[str]:
     folder = files("crnn_ctc") / "models"
     names = [f.name.removesuffix(".onnx") for f in folder.iterdir() if f.name.endswith(".onnx")]
-    return sorted(name for name in names if not name.endswith("-find"))
+    return sorted(names)
 
 
-@contextmanager
-def model_path(model: str | Path) -> Iterator[Path]:
+def model_path(model: str | Path) -> AbstractContextManager[Path]:
     """The file of a shipped model, or of one of the user's; see also :data:`USUAL`.
 
     Raises:
         InputError: there is neither.
     """
     name = str(model)
-    name = USUAL.get(name, name)
-    if name in shipped_models():
+    return _path(USUAL.get(name, name), shipped_models(), "model")
+
+
+def locator_path(model: str | Path) -> AbstractContextManager[Path]:
+    """The file of a shipped locator, or of one of the user's.
+
+    Raises:
+        InputError: there is neither.
+    """
+    return _path(str(model), shipped_locators(), "locator")
+
+
+@contextmanager
+def _path(name: str, shipped: list[str], what: str) -> Iterator[Path]:
+    if name in shipped:
         with as_file(files("crnn_ctc") / "models" / f"{name}.onnx") as path:
             yield path
-    elif Path(model).is_file():
-        yield Path(model)
+    elif Path(name).is_file():
+        yield Path(name)
     else:
-        known = ", ".join(shipped_models())
-        raise InputError(f"{name}: no such model; give a file or one of: {known}")
+        known = ", ".join(shipped)
+        raise InputError(f"{name}: no such {what}; give a file or one of: {known}")
 
 
 def lasting_name(model: str | Path) -> str | Path:

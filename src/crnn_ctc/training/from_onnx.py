@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from crnn_ctc.errors import InputError
-from crnn_ctc.find.locator import Locator, locator_path
+from crnn_ctc.find.locator import Locator
 from crnn_ctc.model_file.card import Card
-from crnn_ctc.model_file.opening import model_path
+from crnn_ctc.model_file.opening import locator_path, model_path
 from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.net.build import make_network
 from crnn_ctc.net.locator import LocatorNetwork

@@ -49,6 +49,20 @@ def hard_views(data: Path, rectifier: str) -> list[tuple[Image.Image, str]]:
     ]
 
 
+def dev_pictures(data: Path, name: str) -> list[tuple[Any, str]]:
+    """Pictures of the ``dev`` split of a data set, and their texts."""
+    samples = read_labelled(data / name / "dev.csv", normalise=plate_label)
+    return [(sample.path, sample.text) for sample in samples]
+
+
+def write_means(results: Path, facts: dict[str, Any]) -> None:
+    """Write the figures of each variant with their means over the seeds so far."""
+    for found in facts["variants"].values():
+        for key in facts["pictures"]:
+            found[f"{key}, mean"] = round(statistics.mean(found[key]), 2) if found[key] else None
+    results.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
 def percent_right(model: Path, pictures: list[tuple[Any, str]]) -> float:
     """Whole texts right, in percent."""
     readings = Reader(model, find="never").read([picture for picture, _ in pictures])
@@ -67,12 +81,7 @@ def main() -> None:
     command = [sys.executable, "-W", "ignore", "-m", "crnn_ctc"]
     sets: dict[str, list[tuple[Any, str]]] = {
         "hard views": hard_views(options.data, options.rectifier),
-        "ccpd_subsets/dev": [
-            (sample.path, sample.text)
-            for sample in read_labelled(
-                options.data / "ccpd_subsets" / "dev.csv", normalise=plate_label
-            )
-        ],
+        "ccpd_subsets/dev": dev_pictures(options.data, "ccpd_subsets"),
     }
     facts: dict[str, Any] = {
         "command": f"python bench/light_ablation.py --images {options.images}",
@@ -100,11 +109,7 @@ def main() -> None:
             for key, pictures in sets.items():
                 found[key].append(percent_right(file, pictures))
             print(seed, name, {key: found[key][-1] for key in sets}, flush=True)
-            RESULTS.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    for found in facts["variants"].values():
-        for key in sets:
-            found[f"{key}, mean"] = round(statistics.mean(found[key]), 2)
-    RESULTS.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+            write_means(RESULTS, facts)
 
 
 if __name__ == "__main__":

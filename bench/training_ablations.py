@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import statistics
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -24,20 +23,18 @@ import torch
 
 from crnn_ctc import Reader, __version__
 from crnn_ctc.benchmark.machine import processor
-from crnn_ctc.data.labelled import read_labelled
 from crnn_ctc.data.plate_views import RectifiedSource, ViewSource
 from crnn_ctc.data.source import Validation, open_training_data
 from crnn_ctc.data.views import Plate, View
 from crnn_ctc.export.to_onnx import export
 from crnn_ctc.net.build import build
-from crnn_ctc.plates.scheme import plate_label
 from crnn_ctc.recipe import Recipe, load_recipe
 from crnn_ctc.training import checkpoint
 from crnn_ctc.training.finetune import begin_with, open_start, settle_norms
 from crnn_ctc.training.loop import train
 from crnn_ctc.training.run_start import start_run
 from crnn_ctc.training.trained_rectifier import open_rectifier
-from light_ablation import hard_views, percent_right
+from light_ablation import dev_pictures, hard_views, percent_right, write_means
 from training_variants import VARIANTS, VIEW, Guide, Pictures, Student
 
 SEEDS = (51, 52, 53)
@@ -146,8 +143,7 @@ def main() -> None:
         "hard views": hard_views(options.data, options.rectifier)[:VIEWS]
     }
     for name in ("plates", "ccpd_subsets"):
-        samples = read_labelled(options.data / name / "dev.csv", normalise=plate_label)
-        sets[f"{name}/dev"] = [(sample.path, sample.text) for sample in samples]
+        sets[f"{name}/dev"] = dev_pictures(options.data, name)
     facts: dict[str, Any] = {
         "command": f"python bench/training_ablations.py --images {options.images}",
         "version": __version__,
@@ -179,11 +175,7 @@ def main() -> None:
             for key, pictures in sets.items():
                 found[key].append(percent_right(file, pictures))
             print(seed, name, {key: found[key][-1] for key in sets}, flush=True)
-            RESULTS.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    for found in facts["variants"].values():
-        for key in sets:
-            found[f"{key}, mean"] = round(statistics.mean(found[key]), 2)
-    RESULTS.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+            write_means(RESULTS, facts)
 
 
 if __name__ == "__main__":

@@ -118,6 +118,26 @@ def test_a_folder_without_pictures_and_a_cut_jpeg(tmp_path: Path) -> None:
     assert read["warning"].startswith(f"{cut}: a JPEG file cut short")
 
 
+def test_what_is_no_model_has_its_own_remedy(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "recipe.toml").write_text("")
+    for model, says in (
+        (run, f"a training run, not a model file; export it first: crnn-ctc export {run}"),
+        ("plates-find", "a locator, it reads nothing; give a file or one of: digits-nano"),
+        ("nothing", "no such model; give a file or one of: digits-nano"),
+    ):
+        done = run_cli("predict", "--model", model, PICTURES[0])
+        assert done.returncode == 2
+        assert f"error: {model}: {says}" in done.stderr.decode()
+
+
+def test_empty_standard_input() -> None:
+    done = run_cli(*PREDICT, "-", stdin=b"")
+    assert done.returncode == 2
+    assert "error: -: standard input is empty; pipe a picture in" in done.stderr.decode()
+
+
 def test_save_writes_annotated_pictures(tmp_path: Path) -> None:
     twin = tmp_path / "other" / PICTURES[0].name
     twin.parent.mkdir()

@@ -51,6 +51,12 @@ def as_pixels(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(values.transpose(0, 2, 3, 1), np.uint8)
 
 
+def test_the_file_is_not_for_this_reader(tmp_path: Path) -> None:
+    float32.to_float32("digits-nano", tmp_path / "model.onnx", 1)
+    with pytest.raises(InputError, match="give the model that it was exported from"):
+        Reader(tmp_path / "model.onnx")
+
+
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("batch", [1, 3])
 def test_outputs_are_the_model_s(name: str, batch: int, tmp_path: Path) -> None:

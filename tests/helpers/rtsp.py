@@ -15,6 +15,7 @@ from pathlib import Path
 import av
 
 _CLOCK = 90_000
+_MOST = 60_000
 _SDP = (
     "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=test\r\nt=0 0\r\n"
     f"m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/{_CLOCK}\r\n"
@@ -29,6 +30,18 @@ def pictures_of(video: Path) -> list[list[bytes]]:
         to_stream = av.bitstream.BitStreamFilterContext("h264_mp4toannexb", stream)
         packets = [p for one in container.demux(stream) for p in to_stream.filter(one)]
     return [[n for n in re.split(b"\0\0\0?\1", bytes(p)) if n] for p in packets if p.size]
+
+
+def _payloads(unit: bytes) -> list[bytes]:
+    """A NAL unit as one packet, or as fragments (RFC 6184, 5.8): a packet has a 16-bit length."""
+    if len(unit) <= _MOST:
+        return [unit]
+    parts = [unit[k : k + _MOST] for k in range(1, len(unit), _MOST)]
+    begins, ends = [0x80, *[0] * (len(parts) - 1)], [*[0] * (len(parts) - 1), 0x40]
+    kinds = [begin | end | unit[0] & 0x1F for begin, end in zip(begins, ends, strict=True)]
+    return [
+        bytes([unit[0] & 0xE0 | 28, kind]) + part for kind, part in zip(kinds, parts, strict=True)
+    ]
 
 
 class RtspServer(socketserver.ThreadingTCPServer):
@@ -77,10 +90,12 @@ class _Client(socketserver.StreamRequestHandler):
         self.server.played += 1
         number = 0
         for k, units in enumerate(self.server.pictures):
-            for unit in units:  # a frame of an RTSP connection holds 65,535 bytes, so one each
-                last = unit is units[-1]
+            payloads = [payload for unit in units for payload in _payloads(unit)]
+            for payload in payloads:
+                last = payload is payloads[-1]
                 stamp = k * _CLOCK // self.server.rate
-                rtp = struct.pack("!BBHII", 0x80, 96 | last << 7, number & 0xFFFF, stamp, 1) + unit
+                rtp = struct.pack("!BBHII", 0x80, 96 | last << 7, number & 0xFFFF, stamp, 1)
+                rtp += payload
                 self.wfile.write(b"$\0" + struct.pack("!H", len(rtp)) + rtp)
                 number += 1
             time.sleep(1 / (4 * self.server.rate))

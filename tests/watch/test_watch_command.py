@@ -196,6 +196,22 @@ def test_ctrl_c_answers_the_vehicles_in_sight(
     assert row["best"]["file"] == "frame.png"  # type: ignore[index]
 
 
+def test_a_broken_picture_of_a_folder_is_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken.png").write_bytes(b"never a picture")
+
+    left = iter(range(10))  # it is told after five tries
+
+    def until_told(seconds: float) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("crnn_ctc.watch.sources.time.sleep", until_told)
+    assert run_cli("watch", str(tmp_path)) == 2
+    assert capsys.readouterr().err.count("broken.png") == 1
+
+
 def test_an_rtsp_camera_is_read_and_opened_again(video: Path) -> None:
     pytest.importorskip("av", reason="PyAV is not installed (extra [video])")
     from crnn_ctc import Reader

@@ -33,7 +33,8 @@ def expand(paths: Iterable[str]) -> Iterator[Named]:
     """
     for path in paths:
         if path == "-":
-            yield Named("-", sys.stdin.buffer.read())
+            content = sys.stdin.buffer.read()
+            yield Named("-", content or InputError("-: standard input is empty; pipe a picture in"))
         elif Path(path).is_dir():
             yield from _folder(path)
         elif glob.has_magic(path) and not Path(path).exists():

@@ -98,6 +98,7 @@ def watch(
     album = _Album(save, show) if save else None
     watcher = Watcher(reader, gap, photos=album is not None)
     reported = frame_count = 0
+    lost: str | None = None
 
     def tell(vehicles: list[Vehicle]) -> None:
         nonlocal reported
@@ -127,7 +128,7 @@ def watch(
         except KeyboardInterrupt:
             _say("ending")
         except InputError as error:  # vehicles in sight are still answered
-            frames.error = str(error)
+            lost = str(error)
         tell(watcher.finish())
     finally:
         if hook:
@@ -138,9 +139,11 @@ def watch(
     if frames.dropped:
         summary += f"; {counted(frames.dropped, 'frame')} dropped, reading was slower"
     print(summary, file=sys.stderr)
-    if frames.error:
-        _say(f"error: {frames.error}")
-    if frames.error or (album and album.error) or (hook and hook.unsent):
+    # a live source has told its errors as they came
+    for reason in (lost, None if frames.live else frames.error):
+        if reason:
+            _say(f"error: {reason}")
+    if lost or frames.error or (album and album.error) or (hook and hook.unsent):
         raise typer.Exit(2)
 
 

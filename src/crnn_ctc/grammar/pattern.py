@@ -243,6 +243,7 @@ class _Parser:
         if without:
             self._take()
         classes: set[int] = set()
+        begin = self._at - 1
         while self._peek() != "]":
             first = self._member()
             if self._peek() == "-" and self._pattern[self._at + 1 : self._at + 2] != "]":
@@ -255,6 +256,9 @@ class _Parser:
             else:
                 classes.add(self._index(first))
         self._take("]")
+        if not classes and not without:
+            what = _short(self._pattern[begin : self._at])
+            raise self._wrong(f"{what} has no character of the alphabet")
         return self._all - classes if without else frozenset(classes)
 
     def _member(self) -> str:

@@ -62,8 +62,16 @@ def _path(name: str, shipped: list[str], what: str) -> Iterator[Path]:
     elif Path(name).is_file():
         yield Path(name)
     else:
-        known = ", ".join(shipped)
-        raise InputError(f"{name}: no such {what}; give a file or one of: {known}")
+        give = f"give a file or one of: {', '.join(shipped)}"
+        if (Path(name) / "recipe.toml").is_file():
+            why = f"a training run, not a {what} file; export it first: crnn-ctc export {name}"
+        elif name not in _shipped():
+            why = f"no such {what}; {give}"
+        elif what == "model":
+            why = f"a locator, it reads nothing; {give}"
+        else:
+            why = f"a reader, it finds nothing; {give}"
+        raise InputError(f"{name}: {why}")
 
 
 def lasting_name(model: str | Path) -> str | Path:
@@ -104,6 +112,11 @@ def open_model(model: str | Path, threads: int, device: str) -> tuple[Runtime, C
     if part := card.rectifier:
         takes.append(("views", "uint8", (part.height, part.width, 3)))
         gives += [("corners", (4, 2)), ("rows", ()), ("colours", (len(part.colours),))]
+    if {t.dtype for t in opened.inputs} == {"float32"}:
+        raise InputError(
+            f"{name}: for other runtimes, by export --format float32; "
+            "give the model that it was exported from"
+        )
     if [(t.name, t.dtype, t.shape[1:]) for t in opened.inputs] != takes or [
         (t.name, t.shape[1:]) for t in opened.outputs
     ] != gives:

@@ -211,7 +211,8 @@ def device_of(session: Any) -> str:
 def _tensor(value: Any) -> Tensor:
     # a free size is a name, or None
     shape = tuple(size if isinstance(size, int) else -1 for size in value.shape)
-    return Tensor(value.name, value.type.removeprefix("tensor(").removesuffix(")"), shape)
+    kind = value.type.removeprefix("tensor(").removesuffix(")")
+    return Tensor(value.name, {"float": "float32", "double": "float64"}.get(kind, kind), shape)
 
 
 @contextmanager

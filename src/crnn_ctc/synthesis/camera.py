@@ -21,13 +21,13 @@ def expose(
     Args:
         scene: float32 (H, W, 3), 255 is white.
         draws: at most 30 numbers are used.
-        unit: what blurs are scaled by; 1 where not given and ``scene`` is 48 pixels high.
+        unit: scale of the blurs; by default the height of ``scene`` over 48.
 
     Returns:
-        uint8 (H, W, 3), of the same size: few pixels are spread over it again.
+        uint8 (H, W, 3); a downsampled scene is scaled back to its size.
     """
     height, width = scene.shape[:2]
-    unit = unit or height / 48  # blurs are given for a height of 48
+    unit = unit or height / 48  # blur radii are for a height of 48 pixels
     picture = _blur(scene, unit, draws)
     small = _few_pixels(picture, draws)
     h, w = small.shape[:2]
@@ -36,16 +36,16 @@ def expose(
         top, left = draws.below(2 * height), draws.below(2 * width)
         strength = 0.6 + 7.5 * draws.next() ** 3
         small = np.add(small, noise[top : top + h, left : left + w] * np.float32(strength))
-    if draws.chance(0.22):  # a camera's own sharpening, halos and all
+    if draws.chance(0.22):  # in-camera sharpening, with halos
         amount = draws.between(0.3, 1.5)
         soft = cv2.GaussianBlur(small, (0, 0), draws.between(0.7, 1.6) * unit)
         small = np.asarray(cv2.addWeighted(small, 1 + amount, soft, -amount, 0), np.float32)
-    if draws.chance(0.08):  # tones pulled apart, as old recorders do
+    if draws.chance(0.08):  # stretched contrast, as in old recorders
         middle = np.float32(small.mean())
         small = (small - middle) * np.float32(draws.between(1.4, 2.2))
         small += max(middle, np.float32(draws.between(70, 110)))
     spread = float(small[::2, ::2, 1].std())
-    if spread < _LEAST_SPREAD:  # no detector finds, and nobody labels, what cannot be seen
+    if spread < _LEAST_SPREAD:  # plates without contrast are neither detected nor labelled
         gain = _LEAST_SPREAD / max(spread, 2.0)
         middle = np.float32(small.mean())
         small = (small - middle) * np.float32(gain) + max(middle, np.float32(60))
@@ -76,7 +76,7 @@ def _blur(scene: NDArray[np.float32], unit: float, draws: Draws) -> NDArray[np.f
 
 
 def _few_pixels(picture: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
-    """The plate as far away as it was: between its full size and a third."""
+    """Downsample the plate by a factor of 1 to 3, as if it were farther away."""
     if draws.chance(0.40):
         return picture
     height, width = picture.shape[:2]

@@ -15,7 +15,7 @@ from crnn_ctc.synthesis.text import Kind
 _GAP = 6
 _CAPTION = 20
 _PAPER, _INK = (250, 250, 250), (40, 40, 40)
-_SEARCH = 4_000  # samples looked through for kinds that are seldom drawn
+_SEARCH = 4_000  # samples searched for rare kinds
 
 
 def contact_sheet(
@@ -25,14 +25,14 @@ def contact_sheet(
     start: int = 0,
     every_kind: bool = False,
 ) -> NDArray[np.uint8]:
-    """Samples ``start`` and on in a grid, each with its text below.
+    """Draw a grid of consecutive samples, beginning at ``start``, each with its text below.
 
     Args:
-        synthesizer: what draws them.
+        synthesizer: generates the samples.
         rows: number of rows of the grid.
         columns: number of columns of the grid.
-        start: the first sample.
-        every_kind: pass over samples so that all kinds are shown equally often, in turn.
+        start: index of the first sample.
+        every_kind: skip samples so that all kinds are shown in turn, equally often.
 
     Returns:
         uint8 RGB (H, W, 3).
@@ -53,7 +53,7 @@ def contact_sheet(
 
 
 def _in_turn(synthesizer: PlateSynthesizer, start: int, wanted: int) -> list[int]:
-    """Indices of samples whose kinds take turns."""
+    """Select sample indices so that the kinds take turns."""
     waiting: dict[Kind, list[int]] = {}
     for i in range(start, start + _SEARCH):
         waiting.setdefault(synthesizer.text(i).kind, []).append(i)

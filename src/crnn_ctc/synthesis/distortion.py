@@ -1,4 +1,4 @@
-"""The distortion of single digits: rotation, affine map, local displacement, in integers."""
+"""Distortion of single digits in integer arithmetic: rotation, affine map, local displacement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TRANSLATION = 0.1 * SIZE  # pixels, either way, rounded to whole ones
 _SCALE = (0.9, 1.1)
 
 ONE = 1 << 15
-"""Fixed-point one: coordinates in integers are the same on every machine."""
+"""Fixed-point one: integer coordinates are the same on every machine."""
 
 
 def warp(
@@ -26,7 +26,7 @@ def warp(
     shear: NDArray[np.float64] | float = 0.0,
     displacement: NDArray[np.int32] | None = None,
 ) -> NDArray[np.uint8]:
-    """Affine map about the centre, nearest pixel, black outside.
+    """Apply an affine map about the centre: nearest neighbour, black outside.
 
     Each output pixel p is taken from A (p - centre - shift) + centre + displacement(p), where A
     undoes the rotation, scale and shear.
@@ -34,7 +34,7 @@ def warp(
     Args:
         images: uint8 (M, 32, 32).
         angle: degrees, clockwise (M,).
-        scale: 1 keeps the size (M,).
+        scale: magnification (M,); 1 keeps the size.
         shift: whole pixels in x and y, (M, 2).
         shear: pixels in x per pixel in y (M,).
         displacement: fixed-point pixels in x and y, int32 (M, 2, 32, 32); see ``ONE``.
@@ -48,7 +48,7 @@ def warp(
     a = np.stack([cos, cos * shear + sin, -sin, cos - sin * shear], axis=1)
     xx, xy, yx, yy = np.rint(a * ONE).astype(np.int32).T[:, :, None, None]
 
-    # twice the distance of a pixel's centre from the picture's, so that it is a whole number
+    # twice the offset of a pixel's centre from the image centre, which is an integer
     twice = 2 * np.arange(SIZE, dtype=np.int32) + 1 - SIZE
     x = (twice[None, :] - 2 * shift[:, :1])[:, None, :]
     y = (twice[None, :] - 2 * shift[:, 1:])[:, :, None]
@@ -60,17 +60,17 @@ def warp(
     source_x = (source_x + SIZE * ONE) >> 16
     source_y = (source_y + SIZE * ONE) >> 16
 
-    inside = ((source_x | source_y) & ~(SIZE - 1)) == 0  # both in 0 .. 31, in one test
+    inside = ((source_x | source_y) & ~(SIZE - 1)) == 0  # tests both for 0 to 31
     index = ((source_y & (SIZE - 1)) * SIZE + (source_x & (SIZE - 1))).reshape(m, SIZE * SIZE)
     taken = np.take_along_axis(images.reshape(m, SIZE * SIZE), index, axis=1).reshape(images.shape)
     return np.asarray(taken * inside, np.uint8)
 
 
 def distort(images: NDArray[np.uint8], u: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Upstream crnn-ctc's distortion, of single digits.
+    """Apply upstream crnn-ctc's distortion to single digits.
 
-    A rotation by up to 15 degrees; then, on its result, an affine map: rotation by up to 10
-    degrees, translation by up to 10 % (whole pixels), scale 0.9 to 1.1. Nearest pixel both times.
+    Rotation by up to 15 degrees, followed by an affine map: rotation by up to 10 degrees,
+    translation by up to 10 % (whole pixels), scale 0.9 to 1.1. Nearest neighbour both times.
 
     Args:
         images: uint8 (M, 32, 32).

@@ -1,7 +1,7 @@
-"""A plate's face as layers: ink, plate, frame and detail, without colour and light.
+"""Plate face as layers: ink, plate, frame and detail, without colour or lighting.
 
-Proportions after GA36-2018, in millimetres; ``SCALE`` pixels each. Around the plate is a margin,
-which holds the frame, if there is one.
+Proportions follow GA36-2018, in millimetres at ``SCALE`` pixels per millimetre. A margin around
+the plate holds the frame, if there is one.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from crnn_ctc.synthesis.text import TWO_ROW, Draws, Kind, PlateText
 Frame = Literal["none", "thin", "thick", "lettered"]
 
 MARGIN = 30
-"""Millimetres round the plate."""
+"""Margin around the plate, in millimetres."""
 NEUTRAL = 128
 """Neutral value of the detail layer; higher is lighter, lower is darker."""
 
 _GREEN: tuple[Kind, ...] = ("green", "green_large")
 _WIDE: tuple[Kind, ...] = (*_GREEN, "emergency", "armed_police")
-"""Kinds of eight characters: 480 mm wide."""
-#: After which character the dot stands, where it is not the second.
+"""Kinds with eight characters, 480 mm wide."""
+#: The dot's position, as a number of characters before it, where that is not 2.
 _DOT_AFTER: dict[Kind, int] = {"police": 1, "armed_police": 3}
 
 
 @dataclass(frozen=True)
 class Face:
-    """A plate before it is seen.
+    """A plate face before it is rendered.
 
     Args:
         layers: uint8 (H, W, 4): ink, plate, frame (0 to 255 each) and detail (see ``NEUTRAL``).
         width: width of the plate, millimetres, without the margin.
         height: height of the plate, millimetres, without the margin.
-        accent: from where to where, in pixels of x, the ink is red; None: nowhere.
+        accent: x range of the red ink, in pixels; None if there is none.
     """
 
     layers: NDArray[np.uint8]
@@ -49,7 +49,7 @@ class Face:
 
 
 def draw_face(plate: PlateText, style: Style, draws: Draws) -> Face:
-    """Paint ``plate`` in ``style``; at most 60 numbers of ``draws`` are used."""
+    """Draw ``plate`` in ``style``, using at most 60 numbers of ``draws``."""
     kind = plate.kind
     width = 480 if kind in _WIDE else 440
     height = 220 if kind in TWO_ROW else 140
@@ -79,7 +79,7 @@ def draw_face(plate: PlateText, style: Style, draws: Draws) -> Face:
         at = (round(_pixel(dot[0])), round(_pixel(dot[1])))
         if kind == "armed_police_old":
             cv2.circle(detail, at, round(9 * SCALE), 70, -1, cv2.LINE_AA)
-        elif kind in _GREEN:  # an emblem, pale and of several colours
+        elif kind in _GREEN:  # a pale emblem of several colours
             cv2.ellipse(ink, at, (round(9 * SCALE), round(12 * SCALE)), 0, 0, 300, 130, 3)
             cv2.circle(detail, at, round(7 * SCALE), 170, -1, cv2.LINE_AA)
         else:
@@ -100,13 +100,13 @@ class _Place:
 
 
 def _places(plate: PlateText) -> tuple[list[_Place], tuple[float, float] | None]:
-    """Where the characters stand, and the dot."""
+    """Positions of the characters and of the dot."""
     kind, text = plate.kind, plate.text
-    if kind == "farm":  # NY 345.1: a province, then the two digits of the place that issued it
+    if kind == "farm":  # NY 345.1: a province, then the two-digit issuing office
         upper = [_Place(80, 15, "upper"), _Place(229, 15, "number"), _Place(307, 15, "number")]
         pitch = (440 - 2 * 27.5 - SLOTS["lower"][0]) / 4
         return upper + [_Place(27.5 + pitch * k, 90, "lower") for k in range(5)], None
-    if kind == "armed_police_old":  # 2004 and 2007: the place is two small digits below an emblem
+    if kind == "armed_police_old":  # 2004 and 2007: two small region digits below an emblem
         initials = [_Place(9, 25, "initial"), _Place(52, 25, "initial")]
         small = [_Place(98, 70, "small"), _Place(132, 70, "small")]
         return initials + small + [_Place(170 + 53 * k, 25, "row") for k in range(5)], (129, 46)
@@ -138,7 +138,7 @@ def _places(plate: PlateText) -> tuple[list[_Place], tuple[float, float] | None]
 
 
 def _varied_farm(places: list[_Place], draws: Draws) -> list[_Place]:
-    """The upper row as provinces make it: its digits narrow or wide, further apart or closer."""
+    """Vary the upper row as provinces do: narrow or wide digits, and their spacing."""
     province, *digits = places[:3]
     shift = draws.between(-12, 12)
     wide = draws.chance(0.3)
@@ -150,7 +150,7 @@ def _varied_farm(places: list[_Place], draws: Draws) -> list[_Place]:
 
 
 def kind_of(text: str, two_rows: bool = False) -> Kind:
-    """The kind whose characters stand as those of ``text`` do: by its length and its marks."""
+    """Guess a kind with the same character layout, from the text's length and marks."""
     if two_rows:
         return "farm" if len(text) == 8 else "yellow_two_row"
     if text.startswith("WJ"):
@@ -165,10 +165,10 @@ def kind_of(text: str, two_rows: bool = False) -> Kind:
 
 
 def character_centres(text: str, two_rows: bool = False) -> tuple[tuple[float, float], ...]:
-    """Where the characters of a plate stand, as shares of its width and height (GA36-2018).
+    """Character centres of a plate, as fractions of its width and height (GA36-2018).
 
     Args:
-        text: text of the plate; a text of a length that no kind has is spread evenly.
+        text: text of the plate; characters are spaced evenly if no kind has this length.
         two_rows: whether the plate has two rows.
 
     Returns:
@@ -208,7 +208,7 @@ def _pixel(millimetres: float) -> float:
 def _blank(
     width: int, height: int, border: bool, frame: Frame, variant: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """The four layers of a plate without characters."""
+    """Draw the four layers of a plate without characters."""
     shape = (round((height + 2 * MARGIN) * SCALE), round((width + 2 * MARGIN) * SCALE))
     ink, plate, framed = (np.zeros(shape, np.uint8) for _ in range(3))
     detail = np.full(shape, NEUTRAL, np.uint8)
@@ -220,7 +220,7 @@ def _blank(
         side = {"thin": 7, "thick": 16, "lettered": 14}[frame] + variant
         below = 27 if frame == "lettered" else side
         _rounded(framed, -side, -side, width + side, height + below, 4, 255, -1)
-        over = 3  # the frame's lip lies on the plate
+        over = 3  # the frame's lip overlaps the plate
         _rounded(framed, over, over, width - over, height - over, 4, 0, -1)
         if frame == "lettered":
             _dealer(detail, width, height, variant)
@@ -228,7 +228,7 @@ def _blank(
 
 
 def _dealer(detail: NDArray[np.uint8], width: int, height: int, variant: int) -> None:
-    """The frame's own small print below the plate: strokes that spell nothing."""
+    """Draw pseudo-text on the frame below the plate, like a dealer's name."""
     x = width * (0.12 + 0.08 * variant)
     k = variant * 7
     while x < width * (0.9 - 0.06 * variant):
@@ -258,7 +258,7 @@ def _rounded(
     value: int,
     pen: int,
 ) -> None:
-    """A rectangle with round corners, millimetres; pen -1 fills it."""
+    """Draw a rectangle with rounded corners, in millimetres; pen -1 fills it."""
     corners = [
         (right - radius, bottom - radius, 0),
         (left + radius, bottom - radius, 90),
@@ -278,8 +278,8 @@ def _rounded(
 
 
 def _screw(detail: NDArray[np.uint8], width: int, height: int, draws: Draws) -> None:
-    """Bolts in the slots: caps lighter or darker than the plate, with a shadow."""
-    where = draws.below(6)  # 0: none; 1, 2: above only; 3 to 5: above and below
+    """Draw bolt caps, lighter or darker than the plate, with a shadow."""
+    where = draws.below(6)  # 0: none; 1, 2: top only; 3 to 5: top and bottom
     value = int(draws.between(20, 250))
     radius = round(draws.between(5, 12) * SCALE)
     apart = 105 + draws.between(-5, 5)

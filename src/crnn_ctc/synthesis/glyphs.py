@@ -1,6 +1,6 @@
-"""Characters of plates as ink masks: from strokes, bundled typefaces, or a folder of pictures.
+"""Plate characters as ink masks, from strokes, bundled typefaces or a folder of pictures.
 
-The typefaces are those of :mod:`crnn_ctc.drawing.typeface`.
+The typefaces are in :mod:`crnn_ctc.drawing.typeface`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from crnn_ctc.image import FORMATS
 from crnn_ctc.synthesis.strokes import draw_strokes
 
 Slot = Literal["row", "green", "upper", "lower", "number", "initial", "small"]
-"""Where a character stands: a one-row plate, a new-energy one, a row of a two-row plate, a digit of
-an agricultural plate's upper row, large and small characters of an old armed-police plate."""
+"""Position of a character: on a one-row or new-energy plate, in a row of a two-row plate, as a
+digit in the upper row of an agricultural plate, large or small on an old armed-police plate."""
 
 #: Width and height of a character, millimetres (GA36-2018).
 SLOTS: dict[Slot, tuple[float, float]] = {
@@ -37,15 +37,15 @@ SLOTS: dict[Slot, tuple[float, float]] = {
     "small": (30, 45),
 }
 SCALE = 0.6
-"""Pixels a millimetre of a plate's face, before it is seen from anywhere."""
+"""Pixels per millimetre of a plate face, before the perspective transform."""
 
 HAN = "".join(c for c in PLATES_CN.characters if ord(c) > 127)
 LATIN = "".join(c for c in PLATES.characters if ord(c) < 128)
 
-#: Weights of the pen, millimetres: new paint to thick.
+#: Stroke widths, millimetres, from thin to thick paint.
 WEIGHTS = (8.5, 10.0, 11.5, 13.0)
 
-_OBLIQUE = {"plate-han-condensed.ttf": 0.141}  # slant to take back, pixels in x a pixel in y
+_OBLIQUE = {"plate-han-condensed.ttf": 0.141}  # slant to undo, pixels of x per pixel of y
 _EM = 160
 _PREFIXES: dict[Slot, tuple[str, ...]] = {
     "row": ("140",),
@@ -60,13 +60,13 @@ _PREFIXES: dict[Slot, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Style:
-    """What a plate's characters are made from.
+    """Sources of a plate's characters.
 
     Args:
         han: bundled typeface of the Chinese characters, one of ``HAN_FACES``.
         latin: bundled typeface of digits and letters, one of ``LATIN_FACES``; None: strokes.
-        weight: width of the pen, millimetres; how much Chinese characters are thickened.
-        folder: pictures that go before both, where they hold the character.
+        weight: stroke width, millimetres; Chinese characters are thickened to match.
+        folder: pictures that take precedence for the characters they contain.
     """
 
     han: str = HAN_FACES[0]
@@ -77,12 +77,12 @@ class Style:
 
 @lru_cache(maxsize=20_000)
 def glyph(style: Style, character: str, slot: Slot) -> NDArray[np.uint8]:
-    """A character as an ink mask: uint8 (height, width) of ``slot``, 255 where the ink is.
+    """Draw a character as an ink mask: uint8 (height, width) of ``slot``, 255 is ink.
 
     Raises:
         InputError: the folder of ``style`` cannot be used.
     """
-    if character == "O":  # on plates, the shape of the zero
+    if character == "O":  # plates use the same shape for both
         character = "0"
     width, height = slot_pixels(slot)
     picture = _from_folder(style.folder, character, slot) if style.folder else None
@@ -97,7 +97,7 @@ def glyph(style: Style, character: str, slot: Slot) -> NDArray[np.uint8]:
     else:
         pen = style.weight * (0.6 if slot == "small" else 1.0)
         mask = draw_strokes(character, SLOTS[slot], (width, height), pen, slot == "green")
-    mask.setflags(write=False)  # it is shared
+    mask.setflags(write=False)  # cached, hence shared
     return mask
 
 
@@ -108,7 +108,7 @@ def slot_pixels(slot: Slot) -> tuple[int, int]:
 
 
 def _boxed(ink: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """Cut to the ink and stretch to the box; what is thin as a 1 keeps its shape."""
+    """Crop to the ink and stretch to the box; narrow glyphs such as 1 keep their aspect ratio."""
     rows, columns = np.flatnonzero(ink.max(1) > 127), np.flatnonzero(ink.max(0) > 127)
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     inner = width
@@ -120,7 +120,7 @@ def _boxed(ink: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]
 
 
 def _thicken(mask: NDArray[np.uint8], pixels: float) -> NDArray[np.uint8]:
-    """Widen the ink sideways (or narrow it, below 0) by a fraction of a pixel."""
+    """Widen the ink horizontally by a fraction of a pixel; negative values narrow it."""
     change = cv2.dilate if pixels > 0 else cv2.erode
     other = change(mask, np.ones((1, 3), np.uint8))
     share = min(1.0, abs(pixels))
@@ -152,14 +152,14 @@ def _from_folder(folder: Path, character: str, slot: Slot) -> NDArray[np.uint8] 
 
 @cache
 def folder_glyphs(folder: Path) -> dict[str, Path]:
-    """The pictures of a glyph folder by their names, such as ``140_皖`` or ``220_up_A``.
+    """List the pictures of a glyph folder by name, such as ``140_皖`` or ``220_up_A``.
 
     The layout is that of Pengfei8324/chinese_license_plate_generator: dark characters on white, in
     the folder or its ``font_model``; prefix 140 for one-row plates, green for new-energy ones, 220
-    for two-row ones (220_up, 220_down: letters of a row).
+    for two-row ones (220_up and 220_down for each row).
 
     Raises:
-        InputError: there is no such folder, or it lacks a digit or letter.
+        InputError: the folder does not exist, or lacks a digit or letter.
     """
     root = folder / "font_model" if (folder / "font_model").is_dir() else folder
     if not root.is_dir():

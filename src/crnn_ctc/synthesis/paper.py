@@ -1,4 +1,4 @@
-"""Grounds that rows of digits are written on: plain, ruled, guilloche, woven, photographed."""
+"""Paper backgrounds for rows of digits: plain, ruled, guilloche, woven, photographed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from crnn_ctc.rng import uniforms
 from crnn_ctc.synthesis.text import Draws
 
 HEIGHT, WIDTH = 72, 720
-"""Size of a sheet, pixels; what is cut from it may not be larger."""
+"""Size of a sheet, pixels; the largest crop."""
 
 SHEETS = 768
-"""How many different ones there are."""
+"""Number of different sheets."""
 
 _SEED = 7_2018
 _NUMBERS = 64
@@ -23,13 +23,13 @@ _NUMBERS = 64
 
 @cache
 def noise() -> NDArray[np.float32]:
-    """White noise of about normal distribution, deviation 1: float32 (256, 1024)."""
+    """Approximately normal white noise, standard deviation 1: float32 (256, 1024)."""
     four = uniforms(_SEED, SHEETS, (4, 256, 1024)).sum(0)
     return np.asarray((four - 2) * 3**0.5, np.float32)
 
 
 def cut(height: int, width: int, draws: Draws) -> NDArray[np.float32]:
-    """A piece of some ground, float32 (height, width): 1 is what its printing reaches at most."""
+    """Random crop of a background, float32 (height, width), in [-1, 1]."""
     sheet = _sheet(draws.below(SHEETS))
     top, left = draws.below(HEIGHT - height + 1), draws.below(WIDTH - width + 1)
     piece = sheet[top : top + height, left : left + width]
@@ -41,7 +41,7 @@ def cut(height: int, width: int, draws: Draws) -> NDArray[np.float32]:
 
 
 def grain(height: int, width: int, draws: Draws) -> NDArray[np.float32]:
-    """A piece of white noise of deviation 1, float32 (height, width)."""
+    """Random crop of white noise, standard deviation 1, float32 (height, width)."""
     field = noise()
     top, left = draws.below(256 - height + 1), draws.below(1024 - width + 1)
     return field[top : top + height, left : left + width]
@@ -49,14 +49,14 @@ def grain(height: int, width: int, draws: Draws) -> NDArray[np.float32]:
 
 @cache
 def _sheet(k: int) -> NDArray[np.int8]:
-    """Ground ``k`` as differences from the paper's grey, int8 (HEIGHT, WIDTH)."""
+    """Background ``k`` as differences from the paper's grey, int8 (HEIGHT, WIDTH)."""
     draws = Draws(uniforms(_SEED, k, (_NUMBERS,)))
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     kind = draws.next()
     field = np.zeros((HEIGHT, WIDTH), np.float32)
-    if kind < 0.16:  # plain paper, cloudy
+    if kind < 0.16:  # plain paper with uneven shade
         field += 0.25 * _clouds(k, draws.between(2, 12))
-    elif kind < 0.36:  # woven or coarse half-tone
+    elif kind < 0.36:  # woven or coarse halftone
         field += 0.5 * _clouds(k, draws.between(0.5, 1.1))
         if draws.chance(0.6):
             pitch = draws.between(2.2, 4.5)
@@ -66,7 +66,7 @@ def _sheet(k: int) -> NDArray[np.int8]:
         for _ in range(1 + draws.below(3)):
             field += _lines(x, y, kind, draws)
         field += draws.between(0.0, 0.3) * _clouds(k, draws.between(0.5, 3))
-    if draws.chance(0.3):  # a second light
+    if draws.chance(0.3):  # uneven lighting
         field += 0.4 * _clouds(k + SHEETS, 40)
     field /= max(1.0, float(np.abs(field).max()))
     return np.asarray(np.rint(field * 127), np.int8)
@@ -75,9 +75,9 @@ def _sheet(k: int) -> NDArray[np.int8]:
 def _lines(
     x: NDArray[np.float32], y: NDArray[np.float32], kind: float, draws: Draws
 ) -> NDArray[np.float32]:
-    """A family of fine lines: straight, waved, or circles about a point far or near."""
+    """Draw a family of fine lines: straight, wavy, or circles about a near or far point."""
     pitch = draws.between(2.5, 9)
-    if kind < 0.62:  # across the paper, nearly level, waved or straight
+    if kind < 0.62:  # nearly horizontal, wavy or straight
         slope = np.float32(0.35 * draws.bell() * draws.next())
         wave = draws.between(0, 1.5) * np.sin(2 * np.pi * x / draws.between(8, 60) + y * 0.05)
         phase = y + slope * x + wave.astype(np.float32)

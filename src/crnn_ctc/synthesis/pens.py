@@ -1,9 +1,9 @@
-"""Handwritten digits and marks as pen strokes: the forms of Latin America and Europe.
+"""Handwritten digits and marks as pen strokes, in Latin American and European forms.
 
-EMNIST's writers are from the United States. Elsewhere a 1 has a long upstroke, a 7 a bar, a 5 is
-written like a square root sign and a 9 like a p; those forms are here as control points, drawn
-after the look of handwriting and jittered by the caller. The curve through the points is a
-Catmull-Rom spline (Catmull and Rom 1974); a point that stands twice is a corner.
+EMNIST's writers are from the United States. Elsewhere a 1 may have a long upstroke, a 7 a bar, a 5
+may look like a square root sign and a 9 like a p. These forms are given as control points,
+modelled on handwriting and jittered by the caller. The curve through the points is a Catmull-Rom
+spline (Catmull and Rom 1974); a repeated point is a corner.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 _POINTS = list[tuple[float, float]]
 
 POINTS = 24
-"""The most control points of a form."""
+"""Maximum number of control points of a form."""
 
 _FINE = 6
-"""Straight pieces between two control points."""
+"""Line segments between two control points."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +29,11 @@ class Form:
     Attributes:
         control: float32 (P, 2), x to the right and y downwards; 0 is the top of a digit, 1 the
             baseline.
-        curve: float32 (Q, P), gives the points of the curve from the control points.
-        ends: where each stroke but the last ends in the Q points.
+        curve: float32 (Q, P), maps the control points to the Q points of the curve.
+        ends: end index, in the Q points, of each stroke but the last.
         twins: int64 (P,), the index of the first of equal successive control points.
         edge: x of the leftmost control point.
-        width: from there to the rightmost.
+        width: distance from there to the rightmost.
     """
 
     control: NDArray[np.float32]
@@ -44,7 +44,7 @@ class Form:
     width: float
 
     def strokes(self, jitter: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """The strokes, each float32 (n, 2).
+        """Return the strokes, each float32 (n, 2).
 
         Args:
             jitter: float32 (POINTS, 2), added to the control points; equal points stay equal.
@@ -61,7 +61,7 @@ def _catmull_rom(count: int, corners: set[int]) -> NDArray[np.float32]:
     """Weights of the control points for each point of the curve, float32 (Q, count)."""
     rows = []
     for k in range(count - 1):
-        if k in corners:  # between the two places of one corner
+        if k in corners:  # between the two copies of a corner
             continue
         before = k if k - 1 in corners else max(k - 1, 0)
         after = k + 1 if k + 1 in corners else min(k + 2, count - 1)
@@ -97,7 +97,7 @@ def _form(*strokes: _POINTS) -> Form:
 
 
 def _ring(cx: float, cy: float, rx: float, ry: float, start: float, turns: float) -> _POINTS:
-    """An ellipse from an angle, degrees clockwise from the right, for so many turns."""
+    """Points of an ellipse, from ``start`` (degrees clockwise from the right) for ``turns``."""
     count = max(3, round(8 * abs(turns)))
     angles = np.deg2rad(start + 360 * turns * np.arange(count + 1) / count)
     return [

@@ -1,4 +1,4 @@
-"""Quadrilaterals in pictures: scenes warped, patches laid on, plates painted over."""
+"""Quadrilaterals in pictures: warp scenes, paste patches, paint over plates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Quad = NDArray[np.float32]
 
 
 def resize(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
-    """A picture with its sides scaled by ``factor``, averaged over areas."""
+    """Scale both sides of a picture by ``factor``, averaging over areas."""
     h, w = image.shape[:2]
     size = (max(1, round(w * factor)), max(1, round(h * factor)))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -22,7 +22,7 @@ def resize(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
 def plate_painted_over(
     full: NDArray[np.uint8], quarter: NDArray[np.uint8], quad: Quad
 ) -> tuple[NDArray[np.uint8], int, int]:
-    """The surroundings of a plate with the plate painted over, and their left and top."""
+    """Crop around a plate with the plate inpainted; also return the crop's left and top."""
     h, w = full.shape[:2]
     size = np.ptp(quad, axis=0)
     left, top = np.maximum(quad.min(0) - 0.5 * size, 0).astype(int) // 4 * 4
@@ -46,14 +46,14 @@ _HALF = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
 
 
 def _for_pixels(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The matrix as OpenCV takes it, whose (0, 0) is the centre of the first pixel."""
+    """Convert a matrix to OpenCV's convention, where (0, 0) is the centre of the first pixel."""
     return np.asarray(np.linalg.inv(_HALF) @ matrix @ _HALF)
 
 
 def warp_scene(
     levels: tuple[NDArray[np.uint8], ...], matrix: NDArray[np.float64], onto: NDArray[np.uint8]
 ) -> None:
-    """Lay a scene on a view; the level is the smallest that has enough pixels."""
+    """Warp a scene onto a view, from the smallest level with enough resolution."""
     scale = math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
     level = min(max(int(-math.log2(max(scale, 1e-6)) + 0.3), 0), len(levels) - 1)
     enlarge = np.diag([2.0**level, 2.0**level, 1.0])
@@ -74,18 +74,18 @@ def lay_patch(
     top: int,
     onto: NDArray[np.uint8],
 ) -> None:
-    """Put a patch of a scene, whose corner is at ``left`` and ``top``, where ``matrix`` maps it."""
+    """Warp a patch of a scene, with its corner at ``left`` and ``top``, onto a view."""
     h, w = patch.shape[:2]
     put_patch(onto, patch, project_quad(matrix, rectangle(left, top, left + w, top + h)))
 
 
 def rectangle(left: float, top: float, right: float, bottom: float) -> Quad:
-    """An upright rectangle."""
+    """Quadrilateral of an axis-aligned rectangle."""
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
 
 
 def put_patch(image: NDArray[np.uint8], patch: NDArray[np.uint8], quad: Quad) -> None:
-    """Lay the whole of ``patch`` on ``quad`` of the image, its edges smoothed."""
+    """Warp all of ``patch`` onto ``quad`` of the image, with smoothed edges."""
     size = image.shape[0]
     low = np.maximum(np.floor(quad.min(0)) - 1, 0).astype(int)
     high = np.minimum(np.ceil(quad.max(0)) + 1, size).astype(int)
@@ -109,13 +109,13 @@ def put_patch(image: NDArray[np.uint8], patch: NDArray[np.uint8], quad: Quad) ->
 
 
 def project_quad(matrix: NDArray[np.float64], quad: Quad) -> Quad:
-    """A quadrilateral mapped by a homography (3, 3)."""
+    """Map a quadrilateral by a homography (3, 3)."""
     points = np.column_stack([quad, np.ones(4)]) @ matrix.T
     return np.asarray(points[:, :2] / points[:, 2:], np.float32)
 
 
 def stretched(quad: Quad, factor: float, along: bool = False) -> Quad:
-    """The quadrilateral made higher about its middle, or wider if ``along``."""
+    """Stretch a quadrilateral's height about its centre, or its width if ``along``."""
     pairs = ((0, 1), (3, 2)) if along else ((0, 3), (1, 2))
     out = quad.copy()
     for a, b in pairs:
@@ -125,7 +125,7 @@ def stretched(quad: Quad, factor: float, along: bool = False) -> Quad:
 
 
 def mean_light(image: NDArray[np.uint8], quad: Quad) -> float:
-    """Mean of the green channel in the box round a quadrilateral, from 0 to 255."""
+    """Mean of the green channel in a quadrilateral's bounding box, from 0 to 255."""
     low = np.clip(quad.min(0), 0, image.shape[0] - 2).astype(int)
     high = np.maximum(np.clip(quad.max(0), 0, image.shape[0]).astype(int), low + 1)
     return float(image[low[1] : high[1], low[0] : high[0], 1].mean())

@@ -1,4 +1,4 @@
-"""Ink on paper to a grey picture: ground, rules, stamps, light, scanner or camera."""
+"""Grey picture of ink on paper: background, ruled lines, stamps, light, scanner or camera."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from crnn_ctc.synthesis import paper
 from crnn_ctc.synthesis.text import Draws
 
 PICTURE_DRAWS = 180
-"""How many numbers :func:`photograph` may use."""
+"""Maximum number of draws that :func:`photograph` uses."""
 
 
 def photograph(
     mask: NDArray[np.uint8], height: int, width: int, fine: int, pad: int, draws: Draws
 ) -> NDArray[np.uint8]:
-    """The picture of a row.
+    """Render a row.
 
     Args:
         mask: the ink, uint8 (fine * height + 2 pad, fine * width + 2 pad).
         height: height of the result, pixels.
         width: width of the result, pixels.
-        fine: pixels of the mask for one of the result.
-        pad: pixels of the mask beyond each edge of the result.
-        draws: numbers to use.
+        fine: pixels of the mask per pixel of the result.
+        pad: margin of the mask beyond each edge of the result, pixels of the mask.
+        draws: random numbers.
 
     Returns:
         uint8 (height, width).
@@ -34,9 +34,9 @@ def photograph(
     ink = _seen(mask, height, width, fine, pad, draws)
     ground, level, printed = _ground(height, width, draws)
     dark = level * (0.05 + 0.75 * draws.next() ** 1.8)
-    dark = max(4.0, min(dark, level - max(34, 1.1 * printed)))  # what is fainter nobody reads
+    dark = max(4.0, min(dark, level - max(34, 1.1 * printed)))  # fainter ink is illegible
     strength: Any = draws.between(0.75, 1.0)
-    if draws.chance(0.5):  # a pen that presses unevenly
+    if draws.chance(0.5):  # uneven pen pressure
         strength = strength * (1 - draws.between(0, 0.4) * np.abs(paper.cut(height, width, draws)))
     alpha = ink * np.float32(1 / 255) * np.asarray(strength, np.float32)
     picture = ground + alpha * (np.float32(dark) - ground)
@@ -48,7 +48,7 @@ def photograph(
 def _seen(
     mask: NDArray[np.uint8], height: int, width: int, fine: int, pad: int, draws: Draws
 ) -> NDArray[np.float32]:
-    """The mask smoothly bent and made smaller, float32 (height, width)."""
+    """Warp the mask smoothly and downsample it, float32 (height, width)."""
     x = np.arange(width, dtype=np.float32)
     y = np.arange(height, dtype=np.float32)
     one = np.float32(2 * np.pi)
@@ -64,7 +64,7 @@ def _seen(
 
 
 def _ground(height: int, width: int, draws: Draws) -> tuple[NDArray[np.float32], float, float]:
-    """The paper, float32 (height, width), its usual grey, and how far its print is from that."""
+    """Draw the paper, float32 (height, width); also return its grey and its print's contrast."""
     level = draws.between(90, 245)
     printed = draws.between(2, 42) if draws.chance(0.85) else 0.0
     ground = paper.cut(height, width, draws) * np.float32(printed)
@@ -84,15 +84,15 @@ def _ground(height: int, width: int, draws: Draws) -> tuple[NDArray[np.float32],
         _rule(ground, draws.between(0.82, 1.0), line, 0.9, draws)
     if draws.chance(0.15):
         _rule(ground, draws.between(0.0, 0.14), line, 0.9, draws)
-    if draws.chance(0.06):  # the lines of a form, one over another
+    if draws.chance(0.06):  # parallel ruled lines of a form
         pitch = draws.between(0.25, 0.8)
         first = draws.next() * pitch
         for k in range(4):
             _rule(ground, first + k * pitch, line, 0.5, draws)
-    if draws.chance(0.08):  # the side of a box
+    if draws.chance(0.08):  # one side of a box
         column = int(draws.chance(0.5)) * (width - 3) + draws.below(3)
         ground[:, column] = line
-    if draws.chance(0.03):  # boxes for each digit
+    if draws.chance(0.03):  # one box per digit
         pitch = int(height * draws.between(0.5, 0.9))
         ground[:, draws.below(pitch) :: pitch] = level - (level - line) * 0.5
     if draws.chance(0.10):
@@ -105,7 +105,7 @@ def _ground(height: int, width: int, draws: Draws) -> tuple[NDArray[np.float32],
 def _rule(
     ground: NDArray[np.float32], level: float, grey: float, opacity: float, draws: Draws
 ) -> None:
-    """A printed line across, at a share of the height."""
+    """Draw a printed horizontal line at ``level``, a fraction of the height."""
     height, width = ground.shape
     y = level * height
     ends = [int(16 * y), int(16 * (y + draws.bell() * 0.012 * width))]
@@ -116,7 +116,7 @@ def _rule(
 
 
 def _print(ground: NDArray[np.float32], grey: float, draws: Draws) -> None:
-    """Small type at the upper or lower edge, cut off."""
+    """Draw small print, cut off at the upper or lower edge."""
     height, width = ground.shape
     tall = 2 + draws.below(4)
     top = draws.below(2) * (height - tall)
@@ -128,7 +128,7 @@ def _print(ground: NDArray[np.float32], grey: float, draws: Draws) -> None:
 
 
 def _stamp(ground: NDArray[np.float32], draws: Draws) -> None:
-    """Part of a round or square stamp, faint."""
+    """Draw part of a faint round or rectangular stamp."""
     height, width = ground.shape
     mask = np.zeros(ground.shape, np.uint8)
     centre = (draws.below(width), int(height * draws.between(-0.5, 1.5)))
@@ -144,7 +144,7 @@ def _stamp(ground: NDArray[np.float32], draws: Draws) -> None:
 
 
 def _exposed(picture: NDArray[np.float32], draws: Draws) -> NDArray[np.uint8]:
-    """Blur, few pixels, noise and JPEG."""
+    """Apply blur, downsampling, noise and JPEG compression."""
     height, width = picture.shape
     if draws.chance(0.7):
         blurred = cv2.GaussianBlur(picture, (0, 0), 0.3 + 0.7 * draws.next())

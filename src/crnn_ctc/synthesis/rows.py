@@ -1,8 +1,8 @@
-"""Composed rows of handwritten digits: amounts, numbers and years on any kind of paper.
+"""Synthetic rows of handwritten digits: amounts, numbers and years on various papers.
 
-A row is a function of the seed and its number. It has one slant, one pen and one form per digit;
-spacing, size and baseline vary. Marks between the digits are not read: points, commas, dashes,
-currency signs, rules, stamps.
+A row is a function of the seed and its index. Slant, pen width and usually the form of each digit
+are constant within a row; spacing, size and baseline vary. Other marks are not part of the text:
+points, commas, dashes, currency signs, ruled lines, stamps.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from crnn_ctc.synthesis.shapes import BODY, LEVELS, SIDE, Shape, Shapes
 from crnn_ctc.synthesis.text import Draws
 
 MOST = 10
-"""Digits of a row."""
+"""Maximum number of digits of a row."""
 
 FINE = 2
-"""Pixels of the ink's mask for one of the row, each way."""
+"""Pixels of the ink mask per pixel of the row, in each dimension."""
 
 PAD = 24
-"""Pixels of the mask beyond each edge of the row: what is cut off."""
+"""Margin of the mask beyond each edge of the row, pixels; it is cut off."""
 
 _SQUARES = 2**42
-"""Stream of the rows of squares, beyond those of the other rows, of widths and of moves."""
+"""First random stream for rows of squares, beyond those of other rows, widths and offsets."""
 
-_SYMBOLS = 20  # digits and marks that a row has at most
+_SYMBOLS = 20  # maximum number of digits and marks of a row
 _LAYOUT_DRAWS = 860
 _JITTERS = 10 + _SYMBOLS
 
@@ -47,15 +47,15 @@ _NO_TEXT = ("", "", "", "-", "--", "---", "_", "=", "~", ".", "$", "_ _", "#", "
 
 @dataclass(frozen=True)
 class Symbol:
-    """A digit or a mark in its place, in units of the row's digit height.
+    """A positioned digit or mark, in units of the row's digit height.
 
     Attributes:
-        character: what it is.
+        character: the digit or mark.
         x: x of the left edge.
-        width: from its left edge to its right one.
-        size: its height over the usual one.
-        lift: how far above the baseline it stands.
-        form: the pen's strokes, or a shape of EMNIST.
+        width: distance from the left edge to the right edge.
+        size: height relative to the row's digit height.
+        lift: height above the baseline.
+        form: pen strokes, or a shape from EMNIST.
     """
 
     character: str
@@ -68,15 +68,15 @@ class Symbol:
 
 @dataclass(frozen=True, eq=False)
 class RowComposer:
-    """Endless rows of digits; row i is a function of the seed and i alone.
+    """Unlimited rows of digits; row i depends only on the seed and i.
 
     Args:
         seed: random seed of the run, 0 or more.
-        shapes: EMNIST's digits.
-        pens: share of the rows that are drawn with a pen's strokes instead of EMNIST's digits; in
-            a fifth of all rows both stand side by side.
-        no_text: share of the rows that hold marks alone, or nothing.
-        squares: share of the rows that are EMNIST's squares side by side, as in the published
+        shapes: EMNIST digits.
+        pens: share of the rows drawn with pen strokes instead of EMNIST digits; a fifth of all
+            rows mixes both.
+        no_text: share of the rows with marks only, or empty.
+        squares: share of the rows made of EMNIST images side by side, as in the published
             protocol; see :mod:`crnn_ctc.data.sequences`.
     """
 
@@ -87,14 +87,14 @@ class RowComposer:
     squares: float = 0.0
 
     def row(self, i: int, width: int) -> tuple[NDArray[np.uint8], str]:
-        """Row ``i``.
+        """Draw row ``i``.
 
         Args:
-            i: its number, 0 or more.
+            i: index of the row, 0 or more.
             width: width of the picture, pixels.
 
         Returns:
-            uint8 (HEIGHT, width, 1), and the digits that stand there.
+            uint8 (HEIGHT, width, 1), and its digits.
         """
         if self.squares:
             square = Draws(uniforms(self.seed, _SQUARES + i, (4 + 7 * MOST,)))
@@ -111,7 +111,7 @@ class RowComposer:
         return picture[..., None], text
 
     def _squares(self, width: int, draws: Draws) -> tuple[NDArray[np.uint8], str]:
-        """Digits as EMNIST has them, light on black, in squares as high as the row."""
+        """Concatenate EMNIST images, light on black, scaled to squares of the row's height."""
         count = min(max(round(width / HEIGHT), 1), MOST)
         distorted, inverted = draws.chance(0.7), draws.chance(0.15)
         shapes = self.shapes
@@ -128,7 +128,7 @@ class RowComposer:
     def _write(
         self, written: str, width: int, draws: Draws, jitter: NDArray[np.float32]
     ) -> NDArray[np.uint8]:
-        """The ink of a row, uint8 (FINE * HEIGHT + 2 PAD, FINE * width + 2 PAD)."""
+        """Draw the ink of a row, uint8 (FINE * HEIGHT + 2 PAD, FINE * width + 2 PAD)."""
         high, wide = FINE * HEIGHT, FINE * width
         mask = np.zeros((high + 2 * PAD, wide + 2 * PAD), np.uint8)
         slant = 0.16 + 0.21 * draws.bell()
@@ -141,10 +141,10 @@ class RowComposer:
         height = high * draws.between(0.42, 0.95)
         fitting = (wide - margin) / length
         squeeze = 1.0
-        if fitting > height:  # space is left beside the row
+        if fitting > height:  # narrower than the picture: widen the margin
             margin = wide - height * length
         elif fitting < 0.75 * height:
-            # the row is too long for its width: smaller, and narrower
+            # too wide for the picture: smaller and condensed
             squeeze = max(0.6, (fitting / height) ** 0.5)
             height = fitting / squeeze
         else:
@@ -154,7 +154,7 @@ class RowComposer:
         baseline = PAD + high - free * (0.5 + 0.17 * draws.bell())
         pen = max(2.4, height * (0.05 + 0.09 * draws.next() ** 1.3))
         tilt = 0.03 * draws.bell()
-        looks = 0.02 + 0.11 * draws.next()  # how far one hand is from the usual
+        looks = 0.02 + 0.11 * draws.next()  # deviation of this writer's forms
         shake = 0.01 + 0.035 * draws.next()
         joined = draws.chance(0.5)
         before: NDArray[np.float32] | None = None
@@ -194,7 +194,7 @@ class RowComposer:
         return mask
 
     def _lay_out(self, written: str, draws: Draws) -> list[Symbol]:
-        """Where each character stands; see :class:`Symbol`."""
+        """Position each character; see :class:`Symbol`."""
         u = draws.next()
         mixed = u < 0.2
         by_pen = u >= 0.2 and (u - 0.2) / 0.8 < self.pens
@@ -218,7 +218,7 @@ class RowComposer:
             choice = draws.next()
             form: Form | Shape
             if digit and not (by_pen or (mixed and draws.chance(0.5))):
-                if same:  # the same digit looks alike wherever it stands
+                if same:  # repeated digits share a shape
                     choice = alike.setdefault(character, choice)
                 form = self.shapes.pick(int(character), choice)
             else:
@@ -245,17 +245,17 @@ class RowComposer:
                 advance = max(advance, 0.02) + draws.between(-0.05, 0.25)
             elif not digit:
                 advance = max(advance, 0.05)
-            # digits may overlap, not hide each other
+            # digits may overlap but not cover each other
             x += max(width + advance, 0.7 * width, 0.06)
         return symbols
 
 
 def _draw_text(draws: Draws, aspect: float, no_text: float) -> str:
-    """What is written: digits, and marks among them.
+    """Draw a random text of digits and marks.
 
     Args:
-        draws: numbers to use.
-        aspect: the picture's width over its height.
+        draws: random numbers.
+        aspect: aspect ratio of the picture, width over height.
         no_text: share of rows without digits.
     """
     if draws.chance(no_text):
@@ -270,7 +270,7 @@ def _draw_text(draws: Draws, aspect: float, no_text: float) -> str:
     if draws.chance(0.30):  # a round amount
         zeros = min(1 + draws.below(4), count - 1)
         figures[count - zeros :] = ["0"] * zeros
-    if draws.chance(0.12):  # one digit over and over
+    if draws.chance(0.12):  # a run of the same digit
         first = draws.below(count)
         run = min(2 + draws.below(3), count - first)
         figures[first : first + run] = [figures[first]] * run
@@ -302,7 +302,7 @@ def _placed(
     height: float,
     place: tuple[float, float],
 ) -> NDArray[np.float32]:
-    """Points of a form, in units of a digit, on the mask."""
+    """Map points of a form, in units of the digit height, to pixels of the mask."""
     up = (1 - points[:, 1]) * np.float32(size)
     x = (points[:, 0] - np.float32(edge)) * np.float32(across) + np.float32(slant) * (up - 0.5)
     moved = np.stack([x * np.float32(height), -up * np.float32(height)], axis=1)
@@ -317,7 +317,7 @@ def _ink(mask: NDArray[np.uint8], strokes: list[NDArray[np.float32]], pen: float
 def _both_high(
     end: NDArray[np.float32], start: NDArray[np.float32], foot: float, height: float
 ) -> bool:
-    """Whether a pen would go on from one digit to the next without crossing either."""
+    """Tell whether a pen could join two digits without crossing either."""
     near = 0 < start[0] - end[0] < 0.6 * height
     top = foot - 0.62 * height
     return bool(near and end[1] < top and start[1] < top)
@@ -334,18 +334,18 @@ def _draw_shape(
     pen: float,
     draws: Draws,
 ) -> None:
-    """Draw a digit of EMNIST: its field moved into place, its outline shifted to the pen's width.
+    """Draw an EMNIST digit: warp its distance field and offset the outline to the pen width.
 
     Args:
-        mask: mask that is drawn on.
+        mask: mask to draw on.
         shape: shape of the digit.
-        symbol: how large it is.
-        place: middle of its foot, pixels of the mask.
-        height: height of a usual digit, pixels of the mask.
-        squeeze: how much narrower it is to be.
-        slant: pixels to the right a pixel upwards.
-        pen: width of the stroke, pixels of the mask.
-        draws: numbers to use.
+        symbol: size of the digit.
+        place: centre of its bottom edge, pixels of the mask.
+        height: digit height of the row, pixels of the mask.
+        squeeze: horizontal scale.
+        slant: pixels to the right per pixel upwards.
+        pen: stroke width, pixels of the mask.
+        draws: random numbers.
     """
     down = height * symbol.size / BODY
     across = down
@@ -371,7 +371,7 @@ def _draw_shape(
     patch = cv2.warpAffine(shape.field, matrix, (2 * reach_x, 2 * reach_y), borderValue=0)
     scale = (down * across) ** 0.5
     radius = shape.radius * scale
-    # thinner than that, the parts that were thin already would be gone
+    # a thinner stroke would erase the thin parts of the shape
     wanted = max(0.15 * radius + 0.85 * pen / 2, 0.6 * radius)
     levels = (np.arange(256, dtype=np.float32) - 128) / np.float32(LEVELS) * np.float32(scale)
     ink = np.rint(255 * np.clip(levels - np.float32(radius - wanted) + 0.5, 0, 1)).astype(np.uint8)

@@ -1,7 +1,7 @@
-"""Rendering of a plate's face: bending, perspective, light, dirt, background, crop.
+"""Rendering of a plate face: bending, perspective, light, dirt, background, crop.
 
-Shares and ranges were set by comparing brightness and sharpness with real crops of three kinds:
-boxes around tilted plates, rectified plates, loose detections.
+Probabilities and ranges were set by comparing brightness and sharpness with three kinds of real
+crops: boxes around tilted plates, rectified plates, loose detections.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from crnn_ctc.synthesis.text import Draws, Kind
 from crnn_ctc.synthesis.textures import clouds, surroundings
 
 Cut = Literal["mixed", "corners", "box"]
-"""How a detector cuts plates out: straightened by their corners, as the box round them, or both."""
+"""How a detector crops plates: rectified by their corners, as a bounding box, or both."""
 
 _Colour = tuple[float, float, float]
 _Field = NDArray[np.float32]
-"""(height, width), or (3, height, width) for a colour each: planes of one colour are fast."""
+"""(height, width), or (3, height, width) with colour planes, which are faster than pixels."""
 
-#: Reflectance of plate and ink, RGB, 1 is white; about what cameras make of the paint.
+#: Reflectance of plate and ink, RGB, 1 is white; roughly the paint as seen by cameras.
 _PAINTS: dict[Kind, tuple[_Colour, _Colour]] = {
     "blue": ((0.10, 0.38, 0.84), (0.97, 0.97, 0.97)),
     "yellow": ((0.97, 0.78, 0.30), (0.10, 0.09, 0.09)),
@@ -48,7 +48,7 @@ _PAINTS: dict[Kind, tuple[_Colour, _Colour]] = {
     "army": ((0.95, 0.95, 0.95), (0.08, 0.08, 0.09)),
     "farm": ((0.05, 0.42, 0.25), (0.95, 0.95, 0.95)),
 }
-#: What people call the plate's colour, and manifests.
+#: Colour names of the plates, as in manifests.
 COLOURS: dict[Kind, str] = {
     **dict.fromkeys(_PAINTS, "black"),
     **dict.fromkeys(("yellow", "yellow_two_row", "trailer", "coach", "hazard"), "yellow"),
@@ -70,11 +70,11 @@ def render_scene(
     perspective: float = 1.0,
     corners: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """The light that comes from the crop of a plate: float32 (height, width, 3), 255 is white.
+    """Render the crop of a plate as light: float32 (height, width, 3), 255 is white.
 
-    At most 220 numbers of ``draws`` are used. ``cut`` and ``perspective`` are those of
-    :class:`~crnn_ctc.synthesis.synthesizer.PlateSynthesizer`; ``corners``, as shares of the crop
-    (4, 2), takes the place of both.
+    Uses at most 220 numbers of ``draws``. ``cut`` and ``perspective`` are those of
+    :class:`~crnn_ctc.synthesis.synthesizer.PlateSynthesizer`; ``corners``, as fractions of the
+    crop (4, 2), replaces both.
     """
     x, y = _view(face, height, width, draws, cut, perspective, corners)
     seen = cv2.remap(
@@ -83,7 +83,7 @@ def render_scene(
     layers = cv2.split(np.asarray(seen, np.float32) * np.float32(1 / 255))
     ink, plate, frame, detail = (np.asarray(layer, np.float32) for layer in layers)
 
-    if draws.chance(0.15):  # paint rubbed off
+    if draws.chance(0.15):  # worn paint
         bare = _stain(height, width, draws, 0, draws.between(1.1, 2.4))
         ink *= 1 - bare * np.float32(draws.between(0.3, 0.85))
     scene = _behind(height, width, draws)
@@ -100,7 +100,7 @@ def render_scene(
 
 
 def scenery(height: int, width: int, draws: Draws) -> NDArray[np.float32]:
-    """The light of what stands round plates, without one: float32 (height, width, 3)."""
+    """Render a background without a plate: float32 (height, width, 3), 255 is white."""
     scene = _behind(height, width, draws)
     return np.asarray(cv2.merge(list(_light(scene, height, width, draws))), np.float32)
 
@@ -114,7 +114,7 @@ def _view(
     perspective: float,
     corners: _Field | None = None,
 ) -> tuple[_Field, _Field]:
-    """Where each pixel of the crop comes from in the face's layers."""
+    """Map each pixel of the crop to x and y in the face's layers."""
     w, h = face.width, face.height
     if corners is None:
         way = draws.next()
@@ -128,7 +128,7 @@ def _view(
     below = m[2, 0] * px + m[2, 1] * py + m[2, 2]
     x = (m[0, 0] * px + m[0, 1] * py + m[0, 2]) / below
     y = (m[1, 0] * px + m[1, 1] * py + m[1, 2]) / below
-    if draws.chance(0.35):  # bent sheet: bowed, and a wave
+    if draws.chance(0.35):  # bent sheet: a bow and a wave
         across = x * (2 / (w * SCALE)) - np.float32(1 + 2 * MARGIN / w)
         bow, wave = draws.bell() * 2.2 * SCALE, draws.bell() * 1.5 * SCALE
         phase = draws.between(0, 6.3)
@@ -149,9 +149,9 @@ def _pixels(height: int, width: int) -> tuple[_Field, _Field]:
 
 
 def _rectified(h: int, draws: Draws) -> _Field:
-    """Corners of the plate in a crop already straightened, badly: shares of the crop, (4, 2)."""
+    """Corners of the plate in an imperfectly rectified crop: fractions of the crop, (4, 2)."""
     left, right = (draws.bell() * 0.022 for _ in range(2))
-    inside = 0.4 if h > 200 else 1.0  # two rows fill their plate
+    inside = 0.4 if h > 200 else 1.0  # two rows fill more of the plate
     top = (draws.bell() * 0.07 - 0.02) * inside
     bottom = (draws.bell() * 0.08 - 0.045) * inside
     corners = np.array([(left, top), (1 - right, top), (1 - right, 1 - bottom), (left, 1 - bottom)])
@@ -164,14 +164,14 @@ def _rectified(h: int, draws: Draws) -> _Field:
 
 
 def _boxed(w: int, h: int, draws: Draws, loose: bool) -> _Field:
-    """Corners of a plate turned in space, in the upright box round it: shares of it, (4, 2)."""
+    """Corners of a plate rotated in 3D, in its bounding box: fractions of the box, (4, 2)."""
     roll, yaw, pitch = draws.bell() * 4.5, draws.bell() * 17, draws.bell() * 14
     distance = draws.between(1.5, 5) * w
     corners = []
     cr, sr = math.cos(math.radians(roll)), math.sin(math.radians(roll))
     cy, sy = math.cos(math.radians(yaw)), math.sin(math.radians(yaw))
     cp, sp = math.cos(math.radians(pitch)), math.sin(math.radians(pitch))
-    shear = math.radians(yaw) * math.radians(pitch) + draws.bell() * 0.10  # by the lens, the mount
+    shear = math.radians(yaw) * math.radians(pitch) + draws.bell() * 0.10  # lens, mounting
     for x, y in ((-w / 2, -h / 2), (w / 2, -h / 2), (w / 2, h / 2), (-w / 2, h / 2)):
         x, depth = x * cy, x * sy
         y, depth = y * cp - depth * sp, y * sp + depth * cp
@@ -200,14 +200,14 @@ def _plane(colour: _Colour | list[float]) -> _Field:
 
 
 def _vary(colour: _Colour, draws: Draws, by: float) -> _Colour:
-    """Paint ages and is made by many: a colour near ``colour``."""
+    """Vary ``colour`` slightly, as paint differs by age and maker."""
     r, g, b = (max(0.0, c + draws.bell() * by) for c in colour)
     return r, g, b
 
 
 def _paint(face: Face, kind: Kind, x: _Field, y: _Field, draws: Draws) -> _Colour | _Field:
     base = _vary(_PAINTS[kind][0], draws, 0.035)
-    if kind == "blue":  # cameras differ most in this colour
+    if kind == "blue":  # this colour varies most between cameras
         return (
             max(0.0, base[0] + draws.bell() * 0.05),
             base[1] + draws.bell() * 0.08,
@@ -232,7 +232,7 @@ def _paint(face: Face, kind: Kind, x: _Field, y: _Field, draws: Draws) -> _Colou
 
 def _ink(face: Face, kind: Kind, x: _Field, draws: Draws) -> _Colour | _Field:
     ink = _vary(_PAINTS[kind][1], draws, 0.025)
-    if draws.chance(0.15):  # faded towards the plate
+    if draws.chance(0.15):  # faded towards the plate's colour
         plate, fade = _PAINTS[kind][0], draws.between(0.1, 0.4)
         ink = tuple(a + (b - a) * fade for a, b in zip(ink, plate, strict=True))  # type: ignore[assignment]
     if face.accent is None or draws.chance(0.1):
@@ -250,7 +250,7 @@ def _frame_colour(draws: Draws) -> _Colour:
 
 
 def _emboss(scene: _Field, ink: _Field, draws: Draws) -> None:
-    """Characters are raised: an edge towards the light is lighter, the other darker."""
+    """Shade embossed characters: lighter edges towards the light, darker ones away from it."""
     if draws.chance(0.5):
         strength = np.float32(draws.between(0.05, 0.35))
         edge = ink[1:, 1:] - ink[:-1, :-1] if draws.chance(0.7) else ink[1:, :-1] - ink[:-1, 1:]
@@ -258,7 +258,7 @@ def _emboss(scene: _Field, ink: _Field, draws: Draws) -> None:
 
 
 def _behind(height: int, width: int, draws: Draws) -> _Field:
-    """What is round the plate."""
+    """Background around the plate."""
     bank = surroundings(height, width)
     k, top, left = draws.below(len(bank)), draws.below(height), draws.below(width)
     cut = bank[k, :, top : top + height, left : left + width]
@@ -272,25 +272,25 @@ def _cloud(height: int, width: int, k: int, draws: Draws) -> _Field:
 
 
 def _stain(height: int, width: int, draws: Draws, k: int, above: float) -> _Field:
-    """0 where clean, 1 where covered; the higher ``above``, the less is covered."""
+    """Random stains, from 0 (clean) to 1 (covered); a higher ``above`` covers less."""
     cover = _cloud(height, width, k, draws) - np.float32(above)
     cover *= np.float32(1.6)
     return np.asarray(np.clip(cover, 0, 1, out=cover), np.float32)
 
 
 def _light(scene: _Field, height: int, width: int, draws: Draws) -> _Field:
-    """Exposure, cast, shadow, glare, haze, and what the camera makes of colour."""
+    """Apply exposure, colour cast, shadow, glare, haze, saturation and contrast."""
     night = draws.chance(0.08)
     exposure = draws.between(0.40, 0.70) if night else 0.94 + 0.19 * draws.bell()
     exposure = min(max(exposure, 0.3), 1.55)
     cast = [1 + draws.bell() * 0.06 for _ in range(3)]
-    if draws.chance(0.2):  # street lamps, cheap white balance
+    if draws.chance(0.2):  # street lamps, poor white balance
         strong = draws.below(4)
         warm = ((1.15, 0.95, 0.7), (0.75, 0.95, 1.2), (0.85, 1.15, 0.9), (1.15, 0.9, 1.1))[strong]
         cast = [c * (1 + (s - 1) * draws.between(0.3, 1)) for c, s in zip(cast, warm, strict=True)]
     field = _cloud(height, width, 5, draws) * np.float32(draws.next() ** 2 * 0.22)
     field += np.float32(exposure)
-    if draws.chance(0.15):  # a shadow's edge across
+    if draws.chance(0.15):  # the edge of a shadow
         px, py = _pixels(height, width)
         theta = draws.between(0, 2 * math.pi)
         along = (px / width - draws.next()) * math.cos(theta) * 3.5 + (
@@ -301,7 +301,7 @@ def _light(scene: _Field, height: int, width: int, draws: Draws) -> _Field:
         field *= 1 - shade * np.float32(draws.between(0.2, 0.55))
     scene *= field
     scene *= _plane(cast)
-    if draws.chance(0.12):  # sun or headlamps mirrored
+    if draws.chance(0.12):  # reflection of the sun or headlamps
         px, py = _pixels(height, width)
         sx, sy = draws.between(0.08, 0.4) * width, draws.between(0.2, 1.0) * height
         gx = np.exp(-(((px - draws.next() * width) / np.float32(sx)) ** 2))
@@ -317,7 +317,7 @@ def _light(scene: _Field, height: int, width: int, draws: Draws) -> _Field:
         scene -= grey
         scene *= np.float32(saturation)
         scene += grey
-    if draws.chance(0.25):  # a camera that spreads or squeezes the tones
+    if draws.chance(0.25):  # contrast raised or lowered by the camera
         gain, middle = draws.between(0.6, 1.7), draws.between(0.3, 0.6)
         scene -= np.float32(middle)
         scene *= np.float32(gain)

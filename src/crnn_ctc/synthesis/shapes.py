@@ -1,4 +1,4 @@
-"""EMNIST's digits as distance fields: to be drawn at any size with any pen."""
+"""EMNIST digits as distance fields, which can be drawn at any size and stroke width."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ BODY = 28
 """Height of the digit in its field, pixels."""
 
 LEVELS = 20.0
-"""Levels of a field for a pixel of distance; 128 is the outline."""
+"""Levels of a field per pixel of distance; 128 is the outline."""
 
 _WIDEST = 1.3
-"""Width over height; wider digits are made narrower to fit into their field."""
+"""Maximum aspect ratio, width over height; wider digits are condensed to fit their field."""
 
 
 class Shape(NamedTuple):
-    """A digit without a slant or a pen of its own.
+    """A digit normalized for slant and height.
 
     Attributes:
         field: uint8 (SIDE, SIDE), signed distance to the outline, above 128 inside.
-        width: over its height.
-        radius: half the width of the stroke, in pixels of the field.
+        width: aspect ratio, width over height.
+        radius: half the stroke width, in pixels of the field.
     """
 
     field: NDArray[np.uint8]
@@ -38,7 +38,7 @@ class Shape(NamedTuple):
 
 
 class Shapes:
-    """Digits upright, as high as one another, each computed when it is first asked for.
+    """Deslanted digits of equal height, computed on first use.
 
     Args:
         images: digits of EMNIST or MNIST, uint8 (N, 32, 32), light ink on black.
@@ -51,18 +51,18 @@ class Shapes:
         self._known: dict[int, Shape | None] = {}
 
     def pick(self, digit: int, share: float) -> Shape:
-        """One of the shapes of a digit.
+        """Pick one of the shapes of a digit.
 
         Args:
             digit: 0 to 9.
-            share: place among them, from 0 up to 1, 1 excluded.
+            share: position among them, in [0, 1).
 
         Raises:
             InputError: there is no usable picture of that digit.
         """
         places = self._of_digit[digit]
         first = int(share * len(places))
-        for k in range(len(places)):  # the next one, where a picture shows nothing
+        for k in range(len(places)):  # skip unusable pictures
             place = int(places[(first + k) % len(places)])
             if place not in self._known:
                 self._known[place] = _shape(self.images[place])
@@ -73,7 +73,7 @@ class Shapes:
 
 
 def _shape(image: NDArray[np.uint8]) -> Shape | None:
-    """The shape of a picture, uint8 (H, W), light on black; None where it shows nothing."""
+    """Compute the shape of a picture, uint8 (H, W), light on black; None if it is unusable."""
     moments = cv2.moments(image)
     if moments["m00"] == 0 or moments["mu02"] < 1:
         return None
@@ -108,7 +108,7 @@ def _shape(image: NDArray[np.uint8]) -> Shape | None:
     ridge = inside[(inside >= cv2.dilate(inside, _THREE)) & (inside > 0)]
     if not len(ridge):
         return None
-    # each distance is to the centre of the nearest pixel of the other side: half a pixel too much
+    # distances are to the nearest pixel centre on the other side: half a pixel too long
     distance = np.where(ink > 0, inside - 0.5, 0.5 - outside)
     field = np.rint(128 + LEVELS * distance).clip(0, 255).astype(np.uint8)
     return Shape(field, across * w / BODY, float(np.mean(ridge)) - 0.5)

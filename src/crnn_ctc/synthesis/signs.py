@@ -20,10 +20,10 @@ _DIGITS = "0123456789-: "
 
 
 def sign(draws: Draws) -> NDArray[np.uint8]:
-    """A flat thing with text, uint8 RGB (H, W, 3); at most 100 numbers of ``draws`` are used.
+    """Draw a sign with text, uint8 RGB (H, W, 3); uses at most 100 numbers of ``draws``.
 
-    One line of six to nine characters is not drawn: that is what plates look like. Some are a
-    surface without any text.
+    Single lines of six to nine characters are avoided, as they look like plates. Some signs are
+    blank.
     """
     lines = 1 + draws.below(3)
     length = 10 + draws.below(9) if lines == 1 else 3 + draws.below(10)

@@ -1,4 +1,4 @@
-"""Training views of a locator: warped scenes with pasted plates, light and blur."""
+"""Training views for a locator: warped scenes with pasted plates, lighting and blur."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ _DRAWS = 1600
 _MOST_SIDE = 1280
 _LEVELS = 4
 _CACHED_PLATES = 4000
-"""Synthetic plates that are kept in memory: generating one takes as long as a view."""
+"""Synthetic plates kept in memory: generating one takes as long as a view."""
 
 _VISIBLE = 0.6
-"""Share of a plate inside the view from which on it is to be found."""
+"""Least visible share of a plate that counts as a target; plates below it are ignored."""
 
 _MOSAIC = 0.2
-"""Share of the views that show four scenes of half the size."""
+"""Share of the views that are mosaics of four scenes of half the size."""
 
 _NIGHT, _GLARE = 0.25, 0.08
-"""Shares of the views that are dark, and of the others with glare on their plates."""
+"""Share of night views, and share of the other views with glare on plates."""
 
 _LIT = 4
-"""Plates of a view that get lamps or glare, at most."""
+"""Maximum number of plates of a view with lamps or glare."""
 
 _GROUP = (0.35, 0.7, 0.9)
-"""Cumulative shares of 0, 1 and 2 plates pasted beside; 3 for the rest."""
+"""Cumulative shares of views with 0, 1 and 2 additional plates; the rest have 3."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class StreetView:
 
     Attributes:
         image: uint8 RGB (S, S, 3).
-        plates: float32 (P, 4, 2), corners in pixels of the view; a little may lie outside.
-        exact: bool (P,), whether the corners are the plate's own.
-        ignored: float32 (Q, 4, 2), plates that are cut off, neither to be found nor not to be.
+        plates: float32 (P, 4, 2), corners in pixels of the view; some may lie outside.
+        exact: bool (P,), whether the corners are the plate's own, not those of a box.
+        ignored: float32 (Q, 4, 2), plates cut off by the edge, excluded from the loss.
     """
 
     image: NDArray[np.uint8]
@@ -73,10 +73,10 @@ class Street:
     """A scene in memory.
 
     Attributes:
-        levels: uint8 RGB, the picture at full size, half, a quarter, an eighth.
-        plates: the corners of each plate in pixels of the full size.
-        exact: whether each plate's corners are its own.
-        patches: for each plate its surroundings without it, and their left and top.
+        levels: uint8 RGB image pyramid: full size, 1/2, 1/4, 1/8.
+        plates: corners of each plate, in pixels at full size.
+        exact: whether each plate's corners are its own, not those of a box.
+        patches: for each plate, a crop with the plate inpainted, and the crop's left and top.
     """
 
     levels: tuple[NDArray[np.uint8], ...]
@@ -86,12 +86,12 @@ class Street:
 
     @classmethod
     def of(cls, image: NDArray[np.uint8], plates: Sequence[Quad], exact: Sequence[bool]) -> Street:
-        """A photograph with plates, at most 1280 pixels a side.
+        """Create a scene from a photograph, scaled to at most 1280 pixels per side.
 
         Args:
             image: RGB, uint8 (H, W, 3).
-            plates: the corners of each plate, pixels of ``image``.
-            exact: whether each plate's corners are its own, not those of an upright box.
+            plates: corners of each plate, pixels of ``image``.
+            exact: whether each plate's corners are its own, not those of an axis-aligned box.
         """
         factor = min(1.0, _MOST_SIDE / max(image.shape[:2]))
         if factor < 1:
@@ -109,15 +109,15 @@ class Street:
 
 
 class StreetSynthesizer:
-    """Endless views; view i is a function of the scenes, the seed and i alone.
+    """Unlimited views; view i depends only on the scenes, the seed and i.
 
     Args:
         streets: scenes, at least one.
         seed: random seed, 0 or more.
         size: side of a view in pixels.
-        plates: draws the plates that are pasted in.
-        foreign: uint8 RGB (H, W, 3) crops of what is not to be found though it looks alike.
-        widths: least and largest width of a plate in pixels of the view.
+        plates: generates the plates to paste.
+        foreign: hard negatives, uint8 RGB (H, W, 3) crops that resemble plates.
+        widths: smallest and largest width of a plate in pixels of the view.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class StreetSynthesizer:
         return [street for street in self._streets if street.plates] or list(self._streets)
 
     def view(self, i: int) -> StreetView:
-        """View ``i``, 0 or more."""
+        """Render view ``i``, 0 or more."""
         draws = Draws(uniforms(self._seed, i, (_DRAWS,)))
         size = self._size
         if draws.chance(_MOSAIC):
@@ -163,7 +163,7 @@ class StreetSynthesizer:
         )
 
     def _compose(self, size: int, draws: Draws) -> tuple[NDArray[np.uint8], list[Quad], list[bool]]:
-        """A scene with what is pasted into it: (size, size, 3), the plates, which are exact."""
+        """Compose a scene: image (size, size, 3), its plates, and whether each is exact."""
         street = self._with_plates[draws.below(len(self._with_plates))]
         image = self._background(size, draws)
         matrix = self._homography(street, size, draws)
@@ -171,7 +171,7 @@ class StreetSynthesizer:
         quads = [project_quad(matrix, quad) for quad in street.plates]
         exact = list(street.exact)
         way = draws.next()
-        if way < 0.5:  # as it is in half of the views; else without its plates, or with others
+        if way < 0.5:  # half of the scenes are unchanged; the others lose or replace their plates
             for (patch, left, top), quad in zip(street.patches, quads, strict=True):
                 lay_patch(patch, matrix, left, top, image)
                 if way < 0.3:
@@ -193,7 +193,7 @@ class StreetSynthesizer:
         return image, quads, exact
 
     def _background(self, size: int, draws: Draws) -> NDArray[np.uint8]:
-        """What is seen beyond the scene's edge: another one above its plates, or one colour."""
+        """Fill beyond the scene's edge: the top of another scene, or a uniform colour."""
         if draws.chance(0.3):
             colour = np.array([draws.between(0, 255) for _ in range(3)])
             grey = colour.mean() + (colour - colour.mean()) * 0.3
@@ -204,7 +204,7 @@ class StreetSynthesizer:
         return np.asarray(cv2.resize(part, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
 
     def _homography(self, street: Street, size: int, draws: Draws) -> NDArray[np.float64]:
-        """From the scene to the view: a plate of some width somewhere, the camera turned."""
+        """Random homography from the scene to the view, by a plate's width and place in it."""
         quad = street.plates[draws.below(len(street.plates))] if street.plates else None
         least, most = self._widths
         wanted = _log_between(least, most * size / self._size, draws)
@@ -231,11 +231,11 @@ class StreetSynthesizer:
         return shift @ tilt @ matrix
 
     def _paste(self, image: NDArray[np.uint8], quad: Quad, draws: Draws) -> Quad:
-        """Put a synthetic plate in the place of ``quad``; its corners (two rows are higher)."""
+        """Paste a synthetic plate at ``quad``; return its corners (two rows are taller)."""
         plate, _, kind = self._plate(draws.below(_CACHED_PLATES))
         if kind in TWO_ROW:
             quad = stretched(quad, 1.57)
-        # the plate stands in the light of its surroundings
+        # match the brightness of the surroundings
         lit = mean_light(image, quad)
         gain = (max(lit, 8.0) / 100) ** draws.between(0.2, 0.7) * math.exp(draws.bell() * 0.15)
         bright = cv2.convertScaleAbs(plate, alpha=min(max(gain, 0.3), 1.5))
@@ -249,7 +249,7 @@ class StreetSynthesizer:
         return quad
 
     def _free_place(self, size: int, taken: list[Quad], draws: Draws, aspect: float) -> Quad | None:
-        """A quadrilateral of a plate seen from somewhere, that touches none of ``taken``."""
+        """Draw a plate's quadrilateral in a random pose; None if it is too near ``taken``."""
         width = _log_between(self._widths[0], min(self._widths[1], 0.7 * size), draws)
         yaw, pitch = (math.radians(draws.bell() * 18) for _ in range(2))
         roll = math.radians(draws.between(-45, 45) if draws.chance(0.1) else draws.bell() * 7)
@@ -269,7 +269,7 @@ class StreetSynthesizer:
         return quad
 
     def _distract(self, image: NDArray[np.uint8], taken: list[Quad], draws: Draws) -> None:
-        """Something that is no plate: a sign, text on the picture, a foreign plate."""
+        """Paste a hard negative: a sign, or one of the ``foreign`` crops."""
         foreign = bool(self._foreign) and draws.chance(0.25)
         patch = (
             self._foreign[draws.below(len(self._foreign))]
@@ -283,7 +283,7 @@ class StreetSynthesizer:
 
 
 def _lit(image: NDArray[np.uint8], quads: Sequence[Quad], draws: Draws) -> NDArray[np.uint8]:
-    """Night, plates that reflect a flash, lamps beside plates, and glare on them.
+    """Apply night, flash on plates, lamps beside them and glare.
 
     Args:
         image: uint8 RGB (S, S, 3).
@@ -328,7 +328,7 @@ def _glow(
     most: float,
     draws: Draws,
 ) -> None:
-    """Add a lamp with its halo to the light of a picture, float32 (S, S, 3)."""
+    """Add a lamp with a halo to ``light``, float32 (S, S, 3)."""
     far = ((xs - centre[0]) ** 2 + (ys - centre[1]) ** 2) / np.float32(radius**2)
     strength = np.float32(most * draws.between(0.5, 1))
     halo = np.float32(draws.between(0, 0.35))
@@ -338,7 +338,7 @@ def _glow(
 
 
 def _photograph(image: NDArray[np.uint8], quads: Sequence[Quad], draws: Draws) -> NDArray[np.uint8]:
-    """Exposure, blur, few pixels, noise, JPEG; the smallest plate stays legible.
+    """Apply exposure, blur, downsampling, noise and JPEG; the smallest plate stays legible.
 
     Args:
         image: uint8 RGB (S, S, 3).

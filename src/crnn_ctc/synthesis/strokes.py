@@ -1,8 +1,8 @@
-"""Digits and letters drawn from strokes, in the manner of GA36 plates.
+"""Digits and letters drawn from strokes, in the style of GA36 plates.
 
-Plate characters are monoline: one pen, straight legs, round bends, in a box of 45 x 90 mm. No free
-typeface looks like that at every weight, so the pen's path is given here and the weight chosen when
-it is drawn. The paths are our own, after the look of the characters on the street.
+Plate characters are monoline: constant stroke width, straight stems, round bends, in a box of
+45 x 90 mm. No free typeface matches that at every weight, so the strokes' centre lines are given
+here and the weight is chosen when drawing. The paths are our own, modelled on real plates.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ _Path = list[Point]
 
 
 def _arc(cx: float, cy: float, rx: float, ry: float, start: float, end: float) -> _Path:
-    """Part of an ellipse; degrees, 0 to the right, 90 downwards."""
+    """Points of an elliptical arc; angles in degrees, 0 is right, 90 is down."""
     steps = max(3, int(abs(end - start) / 12))
     angles = [math.radians(start + (end - start) * k / steps) for k in range(steps + 1)]
     return [(cx + rx * math.cos(a), cy + ry * math.sin(a)) for a in angles]
 
 
-# Paths in the box of the pen's centre: x from 0 (left) to 1, y from 0 (top) to 1. _R is the height
-# of a half circle as wide as the box. What leaves the box is cut off straight.
+# Centre lines in the box: x from 0 (left) to 1, y from 0 (top) to 1. _R is the height of a half
+# circle as wide as the box. Strokes that leave the box are cut off straight.
 _R = 0.22
 _C = 0.13  # height of the smaller bends
 _TOP = _arc(0.5, _R, 0.5, _R, 180, 360)
 _BOTTOM = _arc(0.5, 1 - _R, 0.5, _R, 0, 180)
-_OUT = 0.3  # how far a leg leaves the box
+_OUT = 0.3  # overshoot of a stem beyond the box
 
 
 def _bowl(top: float, bottom: float, left: float = -_OUT, right: float = 1.0) -> _Path:
-    """The right-hand bowl of B, P, R: out from the stem, round, and back."""
+    """Path of the right-hand bowl of B, P and R, from the stem and back."""
     half = (bottom - top) / 2
     r = min(half, _R)
     bend = 2.2 * r
@@ -108,7 +108,7 @@ _PATHS: dict[str, list[_Path]] = {
 }  # fmt: skip
 _FOOTED_ONE = [[(0.10, 0.20), (0.5, 0.0), (0.5, 1 + _OUT)], [(0.5, -_OUT), (0.5, 0)]]
 
-_FINE = 4  # pixels a millimetre, before it is reduced
+_FINE = 4  # pixels per millimetre, before downsampling
 
 
 def draw_strokes(
@@ -118,14 +118,14 @@ def draw_strokes(
     weight: float,
     footed: bool = False,
 ) -> NDArray[np.uint8]:
-    """A digit or letter as an ink mask, 255 where the ink is.
+    """Draw a digit or letter as an ink mask, 255 is ink.
 
     Args:
         character: one of 0-9, A-Z without I and O.
-        box: width and height of the character, millimetres; the pen is round in any.
+        box: width and height of the character, millimetres; the pen is always round.
         size: width and height of the mask, pixels.
-        weight: stroke width of the pen, millimetres.
-        footed: draw 1 with its flag, as on new-energy plates.
+        weight: stroke width, millimetres.
+        footed: draw 1 with a flag, as on new-energy plates.
 
     Returns:
         uint8 (size[1], size[0]).

@@ -1,4 +1,4 @@
-"""Synthetic pictures of Chinese plates, a function of (seed, index)."""
+"""Synthetic pictures of Chinese plates, as a function of (seed, index)."""
 
 from __future__ import annotations
 
@@ -35,32 +35,33 @@ from crnn_ctc.synthesis.text import (
 _PICTURE_DRAWS = 320
 _FRONT, _FRONT_TWO_ROW = (84, 240), (130, 240)
 _INSET = np.array([(0.05, 0.12), (0.95, 0.12), (0.95, 0.88), (0.05, 0.88)], np.float32)
-"""Where a plate seen from the front stands in its picture, as shares of it: room for its frame."""
+"""Corners of a frontal plate, as fractions of its picture: leaves room for the frame."""
 
 _EVENLY = dict.fromkeys(PROVINCES, 1.0)
 
 
 @dataclass(frozen=True)
 class PlateSynthesizer:
-    """Endless plates; sample i is a function of the seed and i alone.
+    """Unlimited plates; sample i depends only on the seed and i.
 
     Args:
         seed: random seed of the run, 0 or more.
         height: height of a picture, pixels.
         width: width of a picture, pixels.
-        kinds: how often each kind is drawn, relative to one another; a kind left out never is.
-        provinces: the same of the provinces.
-        glyphs: a folder of character pictures; see :func:`.glyphs.folder_glyphs`.
+        kinds: sampling weight of each kind; a missing kind is never drawn.
+        provinces: sampling weight of each province, likewise.
+        glyphs: folder of character pictures; see :func:`.glyphs.folder_glyphs`.
         glyph_share: share of the plates whose characters come from that folder.
-        cut: by their ``corners``, as the ``box`` round them, or ``mixed``.
-        perspective: 0 shows every plate from the front, filling its picture; 1 is the usual.
-        alphabet: alphabet of the texts: ``PLATES`` leaves out the letter O and the kinds ``NEWER``.
-        evenly: kinds take turns instead of being drawn, and for each kind provinces do: any run of
-            ``kinds * provinces`` samples holds each pair once. Weights above 0 are then all the
-            same. Kinds without a province have their turn all the same.
+        cut: how plates are cropped: rectified by ``corners``, as a bounding ``box``, or ``mixed``.
+        perspective: strength of the crop's distortion; at 0 every plate is frontal and fills its
+            picture, 1 is the default.
+        alphabet: alphabet of the texts; ``PLATES`` excludes the letter O and the kinds ``NEWER``.
+        evenly: cycle through kinds and provinces instead of sampling them: any run of
+            ``kinds * provinces`` samples contains each pair once. All weights above 0 then count
+            the same, and kinds without a province are as frequent as the others.
 
     Raises:
-        InputError: an option cannot be used.
+        InputError: an option is invalid.
     """
 
     seed: int
@@ -95,14 +96,14 @@ class PlateSynthesizer:
         object.__setattr__(self, "_province_shares", provinces)
 
     def text(self, i: int) -> PlateText:
-        """The string of sample ``i`` and its kind, without the picture."""
+        """Text and kind of sample ``i``, without the picture."""
         return self._text(i, Draws(uniforms(self.seed, i, (TEXT_DRAWS,))))
 
     def picture(self, i: int) -> tuple[NDArray[np.uint8], str, Kind]:
-        """Plate ``i``, 0 or more, as a detector would cut it out.
+        """Draw plate ``i``, 0 or more, as a detector would crop it.
 
         Returns:
-            image uint8 RGB (height, width, 3), or (width / 2, width, 3) of a plate with two rows;
+            image uint8 RGB (height, width, 3), or (width / 2, width, 3) for a plate with two rows;
             its text, and the kind of plate.
         """
         u = uniforms(self.seed, i, (TEXT_DRAWS + _PICTURE_DRAWS,))
@@ -121,7 +122,7 @@ class PlateSynthesizer:
         return expose(scene, draws, self.height / 48), plate.text, plate.kind
 
     def front(self, i: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], str, Kind]:
-        """Plate ``i`` from the front with its frame and no fault of a camera: for views of it.
+        """Draw a frontal view of plate ``i`` with its frame, without camera effects.
 
         Returns:
             image uint8 RGB (H, W, 3); the plate's corners in it, float32 (4, 2) in pixels: top
@@ -141,7 +142,7 @@ class PlateSynthesizer:
         return self.width // 2 if kind in TWO_ROW else self.height
 
     def sample(self, i: int) -> tuple[NDArray[np.uint8], str, Kind]:
-        """Plate ``i`` as a network takes it: two rows stand side by side.
+        """Draw plate ``i`` as network input: two rows are placed side by side.
 
         Returns:
             image uint8 RGB (height, width, 3), its text, and the kind of plate.
@@ -152,10 +153,10 @@ class PlateSynthesizer:
         return image, text, kind
 
     def unreadable(self, i: int) -> NDArray[np.uint8]:
-        """What a network is shown where no text can be read, uint8 RGB (height, width, 3).
+        """Draw network input without readable text, uint8 RGB (height, width, 3).
 
-        Plate ``i`` the wrong way, one row cut into two or two rows squeezed into one; every third
-        is what may stand round a plate.
+        Plate ``i`` in the wrong layout: one row split into two, or two rows squeezed into one.
+        Every third sample is background only.
         """
         if i % 3 == 0:
             draws = Draws(uniforms(self.seed, i, (_PICTURE_DRAWS,)))
@@ -167,7 +168,12 @@ class PlateSynthesizer:
     def batch(
         self, step: int, size: int, part: slice = slice(None)
     ) -> tuple[NDArray[np.uint8], list[str]]:
-        """Samples ``step * size`` and on, or the ``part`` that one of several processes trains on.
+        """Draw a batch of samples, beginning at ``step * size``.
+
+        Args:
+            step: index of the batch.
+            size: samples of a full batch.
+            part: slice of the batch for one of several training processes.
 
         Returns:
             images uint8 (n, height, width, 3) and n texts.

@@ -1,4 +1,4 @@
-"""Random texts of plates of every kind, by GA36-2018 and earlier standards."""
+"""Random plate texts of every kind, following GA36-2018 and earlier standards."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Kind = Literal[
 ]  # fmt: skip
 
 TWO_ROW: tuple[Kind, ...] = ("yellow_two_row", "trailer", "farm")
-"""Kinds whose characters stand in two rows."""
+"""Kinds with two rows of characters."""
 
-#: How often each kind is drawn. Far from the street's shares: rare kinds are to be learnt too.
+#: Sampling weights of the kinds. Rare kinds are more frequent than on the road, to be learnt too.
 KIND_WEIGHTS: Mapping[Kind, float] = {
     "blue": 0.42,
     "yellow": 0.12,
@@ -46,9 +46,9 @@ KIND_WEIGHTS: Mapping[Kind, float] = {
 
 _A_TO_Z = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 
-#: The letters that a province issues; O, which was the police's, is drawn beside them. Some stand
-#: for places that were merged since (皖's Q): their old plates are still driven.
-#: 粤 has no Z here: that is the cross-border plates', which have a kind of their own.
+#: Issuing letters of each province; O, formerly for the police, is drawn separately. Some belong to
+#: cities merged since (皖's Q), whose old plates are still in use.
+#: 粤 has no Z here: it is for cross-border plates, a separate kind.
 ISSUERS: Mapping[str, str] = {
     "京": "ABCEFGHJKLMNPQY",
     "津": "ABCDEFGHJKLMNPQR",
@@ -86,22 +86,22 @@ PROVINCES = "".join(ISSUERS)
 
 _DIGITS = "0123456789"
 _LETTERS_IN_FIVE = (0.20, 0.53, 0.98, 1.0)
-"""Shares, added up, of 0, 1, 2 and 3 letters among a serial's five: near those of real crops, where
-the later orders of GA36 (three letters) have hardly begun."""
-_ENERGY = "DDDDDFFFFFABCEGHJK"  # D and F came first, the others (GA36-2018) when those ran out
+"""Cumulative shares of 0, 1, 2 and 3 letters in a five-character serial: close to real crops, where
+GA36's later patterns (three letters) are still rare."""
+_ENERGY = "DDDDDFFFFFABCEGHJK"  # D and F first, the others (GA36-2018) when they ran out
 _LETTER_O = 0.02
-_ANY_LETTER = 0.1  # issuing letters beyond the table: new ones appear
+_ANY_LETTER = 0.1  # share of issuing letters outside the table, as new ones appear
 
 
 _MAY_HAVE_O: tuple[Kind, ...] = ("blue", "yellow", "yellow_two_row", "police")
 _ARMY = "VZHKEBSLNGCJP"
 _CORPS = "XBTSHJD"
-"""Letters of the armed police's branches: fire brigade, border guard, traffic, and so on."""
+"""Branch letters of the armed police: fire brigade, border guard, traffic and so on."""
 
 
 @dataclass(frozen=True)
 class PlateText:
-    """A plate's string and what kind of plate it stands on."""
+    """Text and kind of a plate."""
 
     text: str
     kind: Kind
@@ -115,43 +115,46 @@ class Draws:
         self._next = 0
 
     def next(self) -> float:
-        """One number on [0, 1)."""
+        """Draw a number from [0, 1)."""
         self._next += 1
         return float(self._values[self._next - 1])
 
     def between(self, low: float, high: float) -> float:
-        """A number on [low, high)."""
+        """Draw a number from [low, high)."""
         return low + (high - low) * self.next()
 
     def below(self, n: int) -> int:
-        """A whole number from 0 to n - 1."""
+        """Draw an integer from 0 to n - 1."""
         return int(self.next() * n)
 
     def chance(self, share: float) -> bool:
-        """True in ``share`` of the cases."""
+        """Return True with probability ``share``."""
         return self.next() < share
 
     def bell(self) -> float:
-        """About normal with deviation 1, within 2.4: four uniforms, the same on every machine."""
+        """Draw an approximately normal number, standard deviation 1, absolute value below 3.5.
+
+        The sum of four uniform numbers, which is the same on every machine.
+        """
         four = self.next() + self.next() + self.next() + self.next()
         return (four - 2) * 3**0.5
 
     def one_of(self, text: str) -> str:
-        """One character of ``text``, all as likely."""
+        """Draw a character of ``text``, all equally likely."""
         return text[self.below(len(text))]
 
 
 TEXT_DRAWS = 24
-"""How many numbers :func:`draw_text` may use."""
+"""Maximum number of draws that :func:`draw_text` uses."""
 
 
 def shares(
     weights: Mapping[Kind, float] | Mapping[str, float], known: Sequence[str], what: str
 ) -> tuple[float, ...]:
-    """Cumulative shares of ``known`` from weights; what is not named has none.
+    """Cumulative shares of ``known`` from weights; missing names have weight 0.
 
     Raises:
-        InputError: a name is not known, a weight is below 0, or all are 0.
+        InputError: a name is unknown, a weight is below 0, or all are 0.
     """
     named: dict[str, float] = {str(name): weight for name, weight in weights.items()}
     unknown = sorted(set(named) - set(known))
@@ -164,7 +167,7 @@ def shares(
 
 
 def pick(cumulative: Sequence[float], u: float) -> int:
-    """The index whose share ``u`` falls into."""
+    """Index of the share that ``u`` falls into."""
     return min(bisect_right(cumulative, u), len(cumulative) - 1)
 
 
@@ -175,16 +178,16 @@ NEWER: tuple[Kind, ...] = (
     "army",
     "farm",
 )
-"""Kinds that models of the alphabet ``PLATES``, those of 0.1, were not trained on."""
+"""Kinds unknown to models of the alphabet ``PLATES`` (version 0.1)."""
 
 
 def draw_text(draws: Draws, kind: Kind, province: str, letter_o: bool = True) -> PlateText:
-    """A string of ``kind`` from ``province``, by the rules of its kind.
+    """Draw a text of ``kind`` from ``province``.
 
     Args:
-        draws: at most ``TEXT_DRAWS`` numbers are used.
+        draws: random numbers, of which at most ``TEXT_DRAWS`` are used.
         kind: kind of the plate.
-        province: one of ``PROVINCES``; kinds without one (such as embassy) leave it unused.
+        province: one of ``PROVINCES``; unused by kinds without one (such as embassy).
         letter_o: whether the letter O may follow the province.
     """
     letters = _A_TO_Z if draws.chance(_ANY_LETTER) else ISSUERS[province]
@@ -229,17 +232,17 @@ def draw_text(draws: Draws, kind: Kind, province: str, letter_o: bool = True) ->
 
 
 def _serial(draws: Draws, length: int, most_letters: int) -> str:
-    """Digits, with letters in some places: at most ``most_letters``."""
+    """Draw digits with at most ``most_letters`` letters among them."""
     letters = min(pick(_LETTERS_IN_FIVE, draws.next()), most_letters)
     serial = [draws.one_of(_DIGITS) for _ in range(length)]
-    for _ in range(letters):  # two may fall on one place: one letter less, as often happens
+    for _ in range(letters):  # collisions may leave one letter less
         at = draws.below(length)
         serial[at] = draws.one_of(_A_TO_Z)
     return "".join(serial)
 
 
 def _energy_serial(draws: Draws, kind: Kind) -> str:
-    """Six characters: small cars have the energy letter first, large ones last."""
+    """Draw six characters: the energy letter is first for small vehicles, last for large ones."""
     energy = draws.one_of(_ENERGY)
     second = draws.one_of(_A_TO_Z) if draws.chance(0.25) else draws.one_of(_DIGITS)
     digits = [draws.one_of(_DIGITS) for _ in range(4)]

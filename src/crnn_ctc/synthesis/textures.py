@@ -1,4 +1,4 @@
-"""Random fields drawn once and cut from ever after: noise, smooth light, surroundings, blurs."""
+"""Cached random fields to crop from, and blur kernels: noise, smooth light, backgrounds."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from crnn_ctc.rng import uniforms
 
 _SEED = 36_2018
 _REACH = 3
-"""A field is so many times as high and wide as what is cut from it."""
+"""Height and width of a field, relative to the crops from it."""
 
 
 def _normal(stream: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """About normal with deviation 1: the sum of four uniforms."""
+    """Approximately normal noise, standard deviation 1: the sum of four uniform numbers."""
     four = uniforms(_SEED, stream, (4, *shape)).sum(0)
     return np.asarray((four - 2) * 3**0.5, np.float32)
 
 
 @cache
 def grain(height: int, width: int) -> NDArray[np.float32]:
-    """White noise of deviation 1, float32 (3 height, 3 width, 3), partly of colour."""
+    """White noise, standard deviation 1, float32 (3 height, 3 width, 3), partly coloured."""
     shape = (_REACH * height, _REACH * width)
     field = 0.88 * _normal(1, (*shape, 1)) + 0.48 * _normal(2, (*shape, 3))
     field.setflags(write=False)
@@ -32,7 +32,7 @@ def grain(height: int, width: int) -> NDArray[np.float32]:
 
 @cache
 def clouds(height: int, width: int) -> NDArray[np.float32]:
-    """Smooth fields of deviation 1, float32 (6, 3 height, 3 width), from fine to wide waves."""
+    """Smooth fields, standard deviation 1, float32 (6, 3 height, 3 width), from fine to coarse."""
     shape = (_REACH * height, _REACH * width)
     fields = []
     for k, wave in enumerate((0.03, 0.06, 0.12, 0.25, 0.5, 0.9)):
@@ -48,7 +48,7 @@ _SURROUNDINGS = 48
 
 @cache
 def surroundings(height: int, width: int) -> NDArray[np.uint8]:
-    """What is round a plate: paint, grilles, bumpers, road. uint8 (48, 3, 2 height, 2 width)."""
+    """Backgrounds: paint, grilles, bumpers, road. uint8 (48, 3, 2 height, 2 width)."""
     h, w = 2 * height, 2 * width
     y, x = np.mgrid[0:h, 0:w].astype(np.float32)
     pictures = []
@@ -79,7 +79,7 @@ MOTIONS = (3, 5, 7, 9)
 
 @cache
 def motion_kernel(length: int, angle: int) -> NDArray[np.float32]:
-    """A straight smear of ``length`` pixels, one of 12 directions: float32 (length, length)."""
+    """Motion blur over ``length`` pixels in one of 12 directions: float32 (length, length)."""
     size, fine = length, 8
     canvas = np.zeros((size * fine, size * fine), np.uint8)
     centre, theta = size * fine / 2, np.pi * angle / _ANGLES
@@ -93,7 +93,7 @@ def motion_kernel(length: int, angle: int) -> NDArray[np.float32]:
 
 @cache
 def disc_kernel(tenths: int) -> NDArray[np.float32]:
-    """Defocus: a disc of a radius in tenths of a pixel, float32 (n, n)."""
+    """Defocus blur: a disc with its radius in tenths of a pixel, float32 (n, n)."""
     radius = tenths / 10
     n = 2 * int(np.ceil(radius)) + 1
     y, x = np.mgrid[0:n, 0:n] - (n // 2)

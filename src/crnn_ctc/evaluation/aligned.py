@@ -1,4 +1,4 @@
-"""Alignment of a reading with its label, character by character."""
+"""Character alignment of a reading with its label."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Verdict = Literal["right", "wrong", "missed", "extra"]
 
 @dataclass(frozen=True)
 class Pair:
-    """A character of the label and the one that was read for it.
+    """A character of the label and the character read in its place.
 
     Attributes:
         truth: character of the label; empty for an insertion.
@@ -26,7 +26,7 @@ class Pair:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether it is right, or the kind of its error."""
+        """Correct, or the kind of error."""
         if not self.read:
             return "missed"
         if not self.truth:

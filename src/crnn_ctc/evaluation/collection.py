@@ -1,4 +1,4 @@
-"""The pictures that an evaluation reads: fixed rows of digits, or labelled pictures."""
+"""Pictures for evaluation: fixed rows of digits, or labelled pictures."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Collection:
     notes: tuple[str, ...] = ()
 
     def read(self, model: Recognizer, decoder: TextDecoder, batch_size: int) -> Iterator[Read]:
-        """The reading of each picture by ``model``, in order."""
+        """Read each picture with ``model``, in order."""
         return read_pictures(model, self.pictures, batch_size, decoder, self.fitted)
 
 
@@ -78,7 +78,7 @@ def open_collection(
 def pictures_without_text(
     folder: Path, half: Literal["fit", "report"] | None = None
 ) -> list[EvaluationPicture]:
-    """The pictures without text of a folder, at any depth.
+    """List the pictures without text in a folder, at any depth.
 
     Args:
         folder: folder of the pictures.
@@ -86,7 +86,7 @@ def pictures_without_text(
             the SHA-256 of the file name determines the half.
 
     Raises:
-        InputError: no such folder, or there are none in it.
+        InputError: the folder does not exist or has no pictures.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; name one of pictures that show no such text")
@@ -106,7 +106,7 @@ def _half(name: str) -> Literal["fit", "report"]:
 
 
 def in_subset(name: str, wanted: str) -> bool:
-    """Whether a picture of CCPD's subset ``name`` is of the part that ``--subset`` asks for."""
+    """Tell whether CCPD's subset ``name`` belongs to the value ``wanted`` of ``--subset``."""
     green, known = name == "green", bool(name)
     match wanted:
         case "ccpd2019":
@@ -155,7 +155,7 @@ def _rows_of_digits(
 def _labelled_pictures(
     data: Path, cards: Sequence[Card], split: str | None, subset: str | None
 ) -> Collection:
-    # of two models of which one reads plates, both are measured with the labels of plates
+    # if either model reads plates, both are measured on plate labels
     reads_plates = (card for card in cards if scheme_of(card.alphabet, card.plates))
     card = next(reads_plates, cards[0])
     normalise = normaliser(card.alphabet, card.plates)
@@ -183,7 +183,7 @@ def _labelled_pictures(
 
 
 def _unspelled(card: Card, pictures: Sequence[EvaluationPicture]) -> str | None:
-    """A note on labels with characters that a model does not know."""
+    """Describe labels with characters outside a model's alphabet, if any."""
     alphabet = card.alphabet
     wrong = [p.label for p in pictures if any(c not in alphabet for c in p.label)]
     if not wrong:
@@ -201,6 +201,6 @@ def _unspelled(card: Card, pictures: Sequence[EvaluationPicture]) -> str | None:
 
 
 def _below(path: Path, root: Path) -> str:
-    """The name of a file relative to its set."""
+    """Path of a file relative to the root of its set."""
     below = os.path.relpath(path, root) if path.is_relative_to(root) else path.name
     return printable_name(below)

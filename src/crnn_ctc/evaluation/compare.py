@@ -17,10 +17,10 @@ class Paired:
     """Paired outcomes of two contenders.
 
     Attributes:
-        both: both were right.
-        only_a: only the first was.
-        only_b: only the second was.
-        neither: none was.
+        both: pictures that both read correctly.
+        only_a: pictures that only the first read correctly.
+        only_b: pictures that only the second read correctly.
+        neither: pictures that neither read correctly.
     """
 
     both: int
@@ -35,12 +35,12 @@ class Paired:
 
     @property
     def difference(self) -> float:
-        """Accuracy of the second less that of the first."""
+        """Accuracy of the second minus that of the first."""
         return (self.only_b - self.only_a) / self.n
 
     @property
     def p(self) -> float:
-        """See :func:`mcnemar`."""
+        """P-value; see :func:`mcnemar`."""
         return mcnemar(self.only_a, self.only_b)
 
     def as_json(self) -> dict[str, Any]:
@@ -53,10 +53,10 @@ class Comparison:
     """Two results on the same pictures.
 
     Attributes:
-        a: the first.
-        b: the second.
+        a: first result.
+        b: second result.
         paired: paired outcomes of all pictures.
-        groups: the same by attribute and its value, where there is more than one value.
+        groups: paired outcomes by attribute and value, for attributes with several values.
     """
 
     a: Result
@@ -66,7 +66,7 @@ class Comparison:
 
     @property
     def differing(self) -> list[tuple[Read, Read]]:
-        """Pictures that one reads right and the other wrong, the most confident first."""
+        """Pictures that only one reads correctly, most confident first."""
         pairs = [
             (one, other)
             for one, other in zip(self.a.reads, self.b.reads, strict=True)
@@ -81,7 +81,7 @@ class Comparison:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The JSON output."""
+        """Return the JSON output."""
         return {
             "a": {"name": self.a.name, **self.a.as_json()},
             "b": {"name": self.b.name, **self.b.as_json()},
@@ -97,7 +97,7 @@ def compare(a: Result, b: Result) -> Comparison:
     """Compare two results.
 
     Raises:
-        ValueError: they are not of the same pictures.
+        ValueError: the results are of different pictures.
     """
     if [read.picture.name for read in a.reads] != [read.picture.name for read in b.reads]:
         raise ValueError("the two did not read the same pictures")
@@ -128,11 +128,11 @@ def paired(outcomes: Sequence[tuple[bool, bool]]) -> Paired:
 def mcnemar(only_a: int, only_b: int) -> float:
     """The p-value of McNemar's exact two-sided test (1947).
 
-    Under the null hypothesis each picture that only one contender reads right is as likely the
-    first's as the second's, so their number is binomial with probability 1/2.
+    Under the null hypothesis, a picture that only one contender reads correctly is equally likely
+    to be either's, so the count is binomial with probability 1/2.
     """
     n = only_a + only_b
-    # whole numbers, divided once: no rounding adds up, and none is too small
+    # integers, divided once: no accumulated rounding and no underflow
     tail, ways = 0, 1
     for k in range(min(only_a, only_b) + 1):
         tail += ways

@@ -1,6 +1,6 @@
 """Measures of confidence: calibration, risk and coverage, rejection.
 
-Every function takes confidences from 0 to 1, and whether each reading was right.
+The functions take confidences from 0 to 1 and whether each reading is correct.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 BINS = 15
 """Bins of the calibration error, as in Guo et al. 2017."""
 
-_LEAST = 1e-300  # of a probability whose logarithm is taken
+_LEAST = 1e-300  # floor of probabilities before taking the logarithm
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Bin:
     Attributes:
         n: number of readings.
         confidence: mean confidence.
-        accuracy: fraction of right readings.
+        accuracy: fraction of correct readings.
     """
 
     n: int
@@ -33,9 +33,9 @@ class Bin:
 
 
 def reliability(confidences: ArrayLike, right: ArrayLike, bins: int = BINS) -> list[Bin]:
-    """Readings by confidence in ``bins`` equal steps of it; empty bins are left out.
+    """Bin readings by confidence into ``bins`` bins of equal width; empty bins are omitted.
 
-    What a reliability diagram shows (DeGroot and Fienberg 1983; Guo et al. 2017, section 2).
+    Data of a reliability diagram (DeGroot and Fienberg 1983; Guo et al. 2017, section 2).
     """
     scores, good = _arrays(confidences, right)
     places = np.minimum((scores * bins).astype(np.int64), bins - 1)
@@ -47,7 +47,7 @@ def reliability(confidences: ArrayLike, right: ArrayLike, bins: int = BINS) -> l
 
 
 def expected_calibration_error(confidences: ArrayLike, right: ArrayLike, bins: int = BINS) -> float:
-    """ECE: how far confidence and accuracy lie apart, on average (Guo et al. 2017, equation 3)."""
+    """ECE: mean gap between confidence and accuracy (Guo et al. 2017, equation 3)."""
     rows = reliability(confidences, right, bins)
     n = sum(row.n for row in rows)
     return sum(row.n * abs(row.confidence - row.accuracy) for row in rows) / n
@@ -56,17 +56,16 @@ def expected_calibration_error(confidences: ArrayLike, right: ArrayLike, bins: i
 def risk_coverage(
     confidences: ArrayLike, right: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Risk against coverage when the most confident are answered (El-Yaniv and Wiener 2010).
+    """Risk-coverage curve, answering the most confident first (El-Yaniv and Wiener 2010).
 
     Returns:
-        coverage (N,), k / N for the k most confident, and risk (N,), the wrong share of those
-        k. Readings of one confidence are answered together or not at all, and count with their
-        mean.
+        coverage (N,), k / N for the k most confident, and risk (N,), the error rate of those k.
+        Readings with equal confidence each count with their mean error.
     """
     scores, good = _arrays(confidences, right)
     order = np.argsort(-scores, kind="stable")
     scores, wrong = scores[order], 1 - good[order]
-    # within a tie, any order is as good as another: spread its errors evenly
+    # the order within a tie is arbitrary: spread its errors evenly
     _, first, counts = np.unique(-scores, return_index=True, return_counts=True)
     for start, count in zip(first.tolist(), counts.tolist(), strict=True):
         wrong[start : start + count] = wrong[start : start + count].mean()
@@ -84,14 +83,14 @@ def area_under_risk_coverage(confidences: ArrayLike, right: ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """The outcome of a threshold.
+    """Coverage and risk at a threshold.
 
     Attributes:
         threshold: readings at or above it are answered.
-        coverage: fraction of answered readings.
-        risk: fraction of wrong ones among the answered.
+        coverage: fraction of readings that are answered.
+        risk: error rate of the answered readings.
         answered: number of answered readings.
-        wrong: number of wrong ones among them.
+        wrong: number of wrong readings among them.
     """
 
     threshold: float
@@ -102,7 +101,7 @@ class OperatingPoint:
 
 
 def at_threshold(confidences: ArrayLike, right: ArrayLike, threshold: float) -> OperatingPoint:
-    """The outcome of a threshold."""
+    """Compute coverage and risk at a threshold."""
     scores, good = _arrays(confidences, right)
     answered = scores >= threshold
     risk = float(1 - good[answered].mean()) if answered.any() else 0.0
@@ -124,7 +123,7 @@ def threshold_for_risk(confidences: ArrayLike, right: ArrayLike, most: float) ->
     scores, good = _arrays(confidences, right)
     order = np.argsort(-scores, kind="stable")
     scores, wrong = scores[order], np.cumsum(1 - good[order])
-    # readings of one confidence are answered together
+    # readings with equal confidence are answered together
     ends = np.append(scores[1:] != scores[:-1], True)
     held = np.flatnonzero(ends & (wrong / np.arange(1, len(scores) + 1) <= most))
     return float(scores[held[-1]]) if held.size else None
@@ -133,7 +132,7 @@ def threshold_for_risk(confidences: ArrayLike, right: ArrayLike, most: float) ->
 def auroc(accepted: ArrayLike, rejected: ArrayLike) -> float:
     """AUROC: probability that a picture with text has a higher confidence than one without.
 
-    Computed as Mann and Whitney's U; ties count half.
+    Computed as the Mann-Whitney U statistic; ties count half.
     """
     high, low = np.asarray(accepted, np.float64), np.sort(np.asarray(rejected, np.float64))
     below = np.searchsorted(low, high, "left")

@@ -1,4 +1,4 @@
-"""Measure what a contender read in a collection."""
+"""Measurement of a contender's readings of a collection."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def evaluate(
     reads: Iterable[Read],
     negatives: Sequence[Read] | None = None,
 ) -> Result:
-    """Measure what a contender read.
+    """Measure the readings of a contender.
 
     Args:
-        contender: whose readings they are.
-        collection: the pictures that were read.
-        reads: readings of all of them, in order.
+        contender: model and decoder of the readings.
+        collection: pictures that were read.
+        reads: readings of all pictures, in order.
         negatives: readings of pictures without text.
 
     Raises:
@@ -69,7 +69,7 @@ def evaluate(
 
 
 def group_names(reads: Sequence[Read], scheme: PlateScheme | None) -> dict[str, list[str]]:
-    """The value that each reading's picture has of each attribute; empty for none."""
+    """Attribute values of each reading's picture, by attribute; empty for a missing value."""
     labels = [read.picture.label for read in reads]
     return {
         "length": [str(len(label)) for label in labels],

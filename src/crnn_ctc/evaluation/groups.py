@@ -1,4 +1,4 @@
-"""Measures by group, and confusions of characters."""
+"""Measures by group, and character confusions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from crnn_ctc.evaluation.metrics import Metrics, text_metrics
 def by_group(
     groups: Iterable[str], texts: Sequence[str], labels: Sequence[str]
 ) -> dict[str, Metrics]:
-    """Measures of each group, the largest first.
+    """Compute the measures of each group, largest group first.
 
     Args:
-        groups: the name of each reading's group; empty for none.
+        groups: group name of each reading; empty for none.
         texts: texts that were read.
         labels: labels.
     """
@@ -34,7 +34,7 @@ def by_group(
 def confusions(
     texts: Sequence[str], labels: Sequence[str], most: int | None = 10
 ) -> list[tuple[str, str, int]]:
-    """Confusions as (truth, read, count), the most frequent first.
+    """Count confusions as (truth, read, count), most frequent first.
 
     Readings are aligned with their labels by the fewest edits (Levenshtein 1966); an empty truth is
     an insertion, an empty reading a deletion.
@@ -42,7 +42,7 @@ def confusions(
     Args:
         texts: texts that were read.
         labels: labels.
-        most: largest number of confusions; None for all.
+        most: maximum number of confusions; None for all.
     """
     counts: Counter[tuple[str, str]] = Counter()
     for text, label in zip(texts, labels, strict=True):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from crnn_ctc.find.decoding import LocatedPlate, box_iou
 
 IOUS = (0.5, 0.7)
-"""IoU thresholds of the bounding boxes from which a plate counts as found."""
+"""Bounding-box IoU thresholds above which a plate counts as found."""
 
 
 @dataclass
@@ -19,12 +19,12 @@ class LocatingCount:
     """Accumulated detection results.
 
     Attributes:
-        plates: plates that there are.
-        claims: plates that were claimed.
-        hits: for each of ``IOUS``, plates that were found; each by one claim at most.
-        overlap: sum of the IoU of each plate with its claim, 0 where there is none.
-        errors: for each plate found at the least IoU whose corners are known, the mean distance of
-            the corners in parts of the plate's height.
+        plates: number of ground-truth plates.
+        claims: number of detections.
+        hits: number of plates found at each of ``IOUS``; a detection matches at most one plate.
+        overlap: sum over plates of the IoU with their detection, 0 for missed plates.
+        errors: mean corner error, as a fraction of the plate's height, of each plate found at the
+            lowest IoU whose corners are known.
     """
 
     plates: int = 0
@@ -40,7 +40,7 @@ class LocatingCount:
         exact: Sequence[bool],
         ignored: Sequence[NDArray[np.float32]] = (),
     ) -> None:
-        """Count one picture; claims on ``ignored`` plates count neither way."""
+        """Count one picture; detections of ``ignored`` plates are not counted."""
         self.plates += len(plates)
         pairs = matches(found, plates)
         for _, iou in pairs.values():
@@ -71,7 +71,7 @@ class LocatingCount:
 def matches(
     found: Sequence[LocatedPlate], plates: Sequence[NDArray[np.float32]]
 ) -> dict[int, tuple[int, float]]:
-    """For each claim that overlaps a plate, that plate and the IoU: best pairs first, each once."""
+    """Match detections to plates one to one, best IoU first: {detection: (plate, IoU)}."""
     pairs = sorted(
         (
             (-box_iou(one.corners, plate), i, k)
@@ -89,6 +89,6 @@ def matches(
 
 
 def corner_error(found: NDArray[np.float32], plate: NDArray[np.float32]) -> float:
-    """Mean distance of the four corners in parts of the plate's height."""
+    """Mean distance of the four corners, as a fraction of the plate's height."""
     height = (np.linalg.norm(plate[3] - plate[0]) + np.linalg.norm(plate[2] - plate[1])) / 2
     return float(np.linalg.norm(found - plate, axis=1).mean() / max(float(height), 1e-6))

@@ -1,4 +1,4 @@
-"""Measures of texts: exact match with its interval, character error rate, accuracy by position."""
+"""Text measures: exact match with interval, character error rate, accuracy by position."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Metrics:
 
     Attributes:
         n: number of readings.
-        exact_match: fraction of completely right texts.
-        interval95: Wilson's 95 % interval of ``exact_match`` (Wilson 1927).
+        exact_match: fraction of texts without errors.
+        interval95: 95 % Wilson score interval of ``exact_match`` (Wilson 1927).
         cer: character error rate: edit distance over label characters.
-        by_position: fraction of right characters at each position, of the readings that have the
-            label's length; empty where there are none.
+        by_position: accuracy at each character position, of readings as long as their label; empty
+            if there are none.
     """
 
     n: int
@@ -33,7 +33,7 @@ def text_metrics(texts: Sequence[str], labels: Sequence[str]) -> Metrics:
     """Compare readings with their labels, in order.
 
     Raises:
-        ValueError: the two differ in length, or there is nothing to compare.
+        ValueError: the two differ in length, or are empty.
     """
     if not labels:
         raise ValueError("there is nothing to measure")
@@ -55,10 +55,10 @@ def text_metrics(texts: Sequence[str], labels: Sequence[str]) -> Metrics:
 
 
 def wilson(right: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's score interval of a proportion (Wilson 1927), 95 % by default."""
+    """Wilson score interval of a proportion (Wilson 1927), 95 % by default."""
     p = right / n
     centre = p + z * z / (2 * n)
     spread = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    # where all or none are right a bound is p itself, but for the rounding
+    # if all or none are right, one bound equals p up to rounding
     return max(0.0, min(p, (centre - spread) / scale)), min(1.0, max(p, (centre + spread) / scale))

@@ -1,4 +1,4 @@
-"""Reading of a set of pictures for evaluation."""
+"""Read a set of pictures for evaluation."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from crnn_ctc.recognize import Recognition, Recognizer, recognize
 
 @dataclass(frozen=True)
 class EvaluationPicture:
-    """A picture and its text.
+    """A picture and its label.
 
     Attributes:
         name: name for display; for a file, its path relative to the set.
-        label: its text; empty without text.
+        label: its text; empty for a picture without text.
         source: its file, or uint8 (H, W, C).
         attributes: attributes such as colour and subset.
     """
@@ -49,7 +49,7 @@ class Read:
 
     @property
     def text(self) -> str:
-        """Text that was read; empty after an error."""
+        """Text that was read; empty if reading failed."""
         return self.reading.text
 
     @property
@@ -64,12 +64,12 @@ class Read:
 
     @property
     def reason(self) -> str:
-        """The error without the path at its beginning."""
+        """The error without its leading path."""
         return (self.error or "").removeprefix(f"{self.picture.source}: ")
 
     @property
     def right(self) -> bool:
-        """Whether the whole text is right."""
+        """Whether the text equals the label."""
         return self.error is None and self.text == self.picture.label
 
 
@@ -80,10 +80,10 @@ def recognized(
     decoder: TextDecoder,
     fitted: bool = False,
 ) -> Iterator[tuple[EvaluationPicture, Recognition | InputError]]:
-    """Recognize pictures, in order, no more than a batch in memory at once.
+    """Recognize pictures in order, with at most one batch in memory.
 
     Args:
-        model: model that reads them.
+        model: recognizer.
         pictures: labelled pictures of any size.
         batch_size: pictures per batch.
         decoder: decoder of the output.
@@ -110,7 +110,7 @@ def read_pictures(
     decoder: TextDecoder | None = None,
     fitted: bool = False,
 ) -> Iterator[Read]:
-    """Read pictures, in order; arguments as :func:`recognized`, by default the best path's text."""
+    """Read pictures in order; arguments as :func:`recognized`, the best path by default."""
     scheme = scheme_of(model.card.alphabet, model.card.plates)
     decoder = decoder or Decoder(model.card.alphabet)
     for picture, found in recognized(model, pictures, batch_size, decoder, fitted):

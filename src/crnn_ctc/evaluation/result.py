@@ -1,4 +1,4 @@
-"""The result of one evaluation, for console, JSON and report."""
+"""Result of one evaluation, for console, JSON and report."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ class Contender:
 
 @dataclass(frozen=True)
 class Result:
-    """What one contender read in a collection, and how well.
+    """Readings of a collection by one contender, and their measures.
 
     Attributes:
         name: name of the contender.
         card: card of its model.
         method: method of its decoder.
         collection: pictures that were read.
-        reads: the pictures that could be read, at least one.
-        failed: those that could not.
+        reads: pictures that could be read, at least one.
+        failed: pictures that could not be read.
         metrics: measures of the texts.
-        rest: measures of the texts without their first character; None where that is no province.
+        rest: measures of the texts without their first character; None if that is not a province.
         trust: measures of the confidences.
-        groups: measures by attribute and its value, where there is more than one value.
-        confusions: what was read for what, how often, the worst first.
-        rejection: measures on pictures without text; None where none were given.
+        groups: measures by attribute and value, for attributes with several values.
+        confusions: character confusions and their counts, most frequent first.
+        rejection: measures on pictures without text; None if none were given.
     """
 
     name: str
@@ -65,12 +65,12 @@ class Result:
 
     @property
     def errors(self) -> list[str]:
-        """A line each that says which label or picture could not be used, and why."""
+        """One line per unusable label or picture, with the reason."""
         failed = (*self.failed, *(self.rejection.failed if self.rejection else ()))
         return [*self.collection.faults, *(str(read.error) for read in failed)]
 
     def as_json(self, confusions: int = 10) -> dict[str, Any]:
-        """As ``--json`` writes it, with the worst ``confusions``."""
+        """Return the output of ``--json``, with the ``confusions`` most frequent confusions."""
         values: dict[str, Any] = {
             "model": self.card.name,
             **self.collection.facts,

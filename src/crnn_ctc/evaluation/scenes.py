@@ -1,4 +1,4 @@
-"""Whole photographs: which plates are found, and which of them are read right."""
+"""End-to-end evaluation on photographs: plates found, and plates read correctly."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from crnn_ctc.image import open_picture
 from crnn_ctc.reader import Reader
 
 CLAIMED = 0.5
-"""Confidence from which on a reading is a claim that a plate is there."""
+"""Minimum confidence of a reading that counts as a false detection."""
 
 
 @dataclass
 class SceneCount:
-    """What was found and read in some photographs.
+    """Accumulated end-to-end results.
 
     Attributes:
-        locating: the plates that were found.
+        locating: detection results.
         photographs: number of photographs.
-        right: plates whose text is among the readings of their photograph.
-        texts: plates whose text is known.
-        empty: photographs without a plate.
-        claims: those of them with a reading of confidence ``CLAIMED`` or more.
-        ms: processor time in milliseconds, from file to text.
+        right: number of plates whose text is among the readings of their photograph.
+        texts: number of plates with a known text.
+        empty: number of photographs without a plate.
+        claims: number of these with a reading of confidence ``CLAIMED`` or more.
+        ms: CPU time in milliseconds, from file to text.
     """
 
     locating: LocatingCount = field(default_factory=LocatingCount)
@@ -40,7 +40,7 @@ class SceneCount:
     ms: float = 0.0
 
     def summary(self) -> dict[str, Any]:
-        """The measures, with 95 % intervals (Wilson 1927)."""
+        """Return the measures, with 95 % intervals (Wilson 1927)."""
         count = self.locating
         out: dict[str, Any] = {"photographs": self.photographs, "plates": count.plates}
         if count.plates:
@@ -60,11 +60,13 @@ class SceneCount:
 
 
 def evaluate_scenes(reader: Reader, scenes: Iterable[Scene]) -> dict[str, SceneCount]:
-    """Search and read photographs, by subset (``kinds_black`` counts as ``kinds``), and ``all``.
+    """Search and read photographs; count by subset and for ``all``.
+
+    ``kinds_black`` counts as ``kinds``.
 
     Args:
-        reader: reads what its locator finds; every picture is searched.
-        scenes: the photographs.
+        reader: reader with a locator; every picture is searched.
+        scenes: photographs.
 
     Raises:
         InputError: a picture cannot be read.

@@ -1,4 +1,4 @@
-"""What the confidences of one evaluation are worth, in the figures that people ask for."""
+"""Measures of the confidences of one evaluation: calibration, thresholds, rejection."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from crnn_ctc.evaluation.confidence import (
 from crnn_ctc.evaluation.read import Read
 
 COVERAGES = (0.95, 0.99)
-"""Shares to be answered."""
+"""Coverages whose thresholds are reported."""
 
 LEAST_WRONG = 0.002
-"""The share of the answers that may be wrong where a person would do no better."""
+"""Maximum risk whose threshold is reported: about the error rate of a person."""
 
 THRESHOLDS = (0.5, 0.9, 0.95, 0.99)
-"""Round thresholds, as people set them."""
+"""Round thresholds that are reported."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class NamedPoint:
 
     Attributes:
         rule: such as ``answers 95 %``.
-        point: what its threshold gives; None where no threshold follows the rule.
+        point: coverage and risk; None if no threshold satisfies the rule.
     """
 
     rule: str
@@ -49,9 +49,9 @@ class Trust:
         ece: expected calibration error, from 0 to 1.
         aurc: area under the risk-coverage curve, from 0 to 1.
         reliability: accuracy by confidence, for a reliability diagram.
-        by_coverage: thresholds that answer a share of the pictures.
-        by_risk: the threshold that answers most with few enough wrong.
-        by_threshold: what round thresholds give.
+        by_coverage: operating points at ``COVERAGES``.
+        by_risk: operating point with the highest coverage at a risk of at most ``LEAST_WRONG``.
+        by_threshold: operating points at ``THRESHOLDS``.
     """
 
     ece: float
@@ -63,20 +63,20 @@ class Trust:
 
     @property
     def points(self) -> tuple[NamedPoint, ...]:
-        """All of them."""
+        """All operating points."""
         return (*self.by_coverage, self.by_risk, *self.by_threshold)
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """How well a threshold keeps out pictures that show no text of the kind.
+    """Rejection of negatives, pictures without a text of the kind.
 
     Attributes:
-        n: how many such pictures were read.
-        auroc: chance that a picture with a text has a higher confidence than one without.
-        accepted: the share of those without that each operating point lets through.
-        most_confident: those without, the most confident reading first.
-        failed: those that could not be read.
+        n: number of negatives that were read.
+        auroc: probability that a picture with text has a higher confidence than a negative.
+        accepted: fraction of negatives that each operating point accepts.
+        most_confident: negatives, most confident first.
+        failed: negatives that could not be read.
     """
 
     n: int
@@ -87,9 +87,9 @@ class Rejection:
 
 
 def trust(reads: Sequence[Read]) -> Trust:
-    """Measure the confidences of readings, of which there is at least one.
+    """Measure the confidences of at least one reading.
 
-    A reading without text is no answer: it counts as wrong, with the confidence 0 that it has.
+    A reading without text counts as wrong, with confidence 0.
     """
     right = [read.right and read.text != "" for read in reads]
     scores = [read.confidence for read in reads]
@@ -117,12 +117,12 @@ def trust(reads: Sequence[Read]) -> Trust:
 
 
 def rejection(reads: Sequence[Read], negatives: Sequence[Read], measured: Trust) -> Rejection:
-    """How far readings of texts are told from readings of pictures that show none.
+    """Measure how well confidence separates pictures with text from negatives.
 
     Args:
-        reads: readings of pictures with a text.
-        negatives: readings of pictures without, some of which may not have been readable.
-        measured: measures of ``reads``: how many negatives each operating point lets through.
+        reads: readings of pictures with text.
+        negatives: readings of pictures without text, some of which may have failed.
+        measured: measures of ``reads``, whose operating points are applied to the negatives.
 
     Raises:
         ValueError: no negative could be read.

@@ -1,1 +1,1 @@
-"""An evaluation as one HTML file that needs nothing else: see docs/report.md."""
+"""Evaluation report as one self-contained HTML file: see docs/report.md."""

@@ -1,4 +1,4 @@
-"""Curves as coordinates of an SVG; the template draws them."""
+"""Charts in SVG coordinates; the template draws them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from crnn_ctc.evaluation.result import Result
 
 WIDTH, HEIGHT = 440, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 12, 48
-_MOST_POINTS = 400  # of a curve: more cannot be told apart
+_MOST_POINTS = 400  # of a curve: more are indistinguishable
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A place on an axis, in SVG units, and what to write there."""
+    """A position on an axis, in SVG units, and its label."""
 
     at: float
     text: str
@@ -33,10 +33,10 @@ class Dot:
         x: from the left.
         y: from the top.
         radius: radius of the dot.
-        low: y of its interval's lower end; y itself where it has none.
+        low: y of the interval's lower end; y itself without an interval.
         high: y of the upper end.
-        series: which result it belongs to, from 0.
-        text: what it says when pointed at.
+        series: index of its result, from 0.
+        text: tooltip.
     """
 
     x: float
@@ -50,7 +50,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line through points, as SVG writes them."""
+    """A polyline, with its points in SVG notation."""
 
     points: str
     series: int
@@ -58,7 +58,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart's parts, in SVG units.
+    """Elements of a chart, in SVG units.
 
     Attributes:
         x_title: title of the horizontal axis.
@@ -66,8 +66,8 @@ class Chart:
         x_ticks: from left to right.
         y_ticks: from bottom to top.
         curves: curves of the chart.
-        dots: to draw over them.
-        diagonal: where accuracy equals confidence; empty for none.
+        dots: drawn over the curves.
+        diagonal: line where accuracy equals confidence; empty for none.
     """
 
     x_title: str
@@ -86,7 +86,7 @@ class Chart:
 
 
 def reliability_chart(results: Sequence[Result]) -> Chart:
-    """Accuracy against confidence, a dot a bin with its interval (DeGroot and Fienberg 1983)."""
+    """Reliability diagram: accuracy against confidence per bin (DeGroot and Fienberg 1983)."""
     dots = []
     for series, result in enumerate(results):
         reads = result.reads
@@ -117,7 +117,7 @@ def reliability_chart(results: Sequence[Result]) -> Chart:
 
 
 def risk_chart(results: Sequence[Result]) -> Chart:
-    """The share that is wrong against the share that is answered, the most confident first."""
+    """Risk-coverage curve: error rate against the share of answered readings."""
     found = [
         risk_coverage(
             [read.confidence for read in result.reads], [read.right for read in result.reads]
@@ -158,7 +158,7 @@ def _y(share: float) -> float:
 
 
 def _nice(most: float) -> tuple[float, float]:
-    """The end of an axis that holds 0 to ``most``, and the step between its four or five ticks."""
+    """Choose the end of an axis from 0 that includes ``most``, and its tick spacing."""
     if most <= 0:
         return 0.01, 0.0025
     rough = most / 4

@@ -1,4 +1,4 @@
-"""A picture of the gallery: what was read in it, where, and the confidence of each character."""
+"""Entry of the gallery: a picture, its reading, and each character's position and confidence."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from crnn_ctc.evaluation.aligned import Pair, aligned
 from crnn_ctc.evaluation.read import Read
 from crnn_ctc.evaluation.report.thumbnail import Thumbnail, thumbnail
 
-_DENSE = 10  # characters; more need smaller type
+_DENSE = 10  # characters; longer rows use smaller type
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A character of a reading, beside what stands there.
+    """A character of a reading with its label.
 
     Attributes:
-        pair: pair of label and reading.
-        confidence: from 0 to 1; None where nothing was read.
-        left: where it was read, from the picture's left, in % of its width; None if nowhere.
-        width: width of that place, likewise.
-        centre: horizontal centre of the cell below the picture, likewise.
+        pair: characters of label and reading.
+        confidence: from 0 to 1; None if nothing was read.
+        left: left edge of the character, in % of the picture's width; None if unknown.
+        width: width of the character, likewise.
+        centre: horizontal centre of the cell above or below the picture, likewise.
     """
 
     pair: Pair
@@ -39,22 +39,22 @@ class Panel:
 
     @property
     def dense(self) -> bool:
-        """Whether it has many."""
+        """Whether the row has many cells."""
         return len(self.cells) > _DENSE
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A picture and what was read in it.
+    """A picture and its readings.
 
     Attributes:
         name: name of the picture.
-        label: as people write it; empty where the picture shows no text.
-        thumbnail: None where the picture is gone.
-        reads: name of each contender, empty where there is only one, and what it read.
-        above: content of the upper row, or of the first contender; None for none.
-        below: content of the lower row, or of the last contender.
-        edits: whether cells say what is right and wrong.
+        label: label formatted for display; empty for a picture without text.
+        thumbnail: None if the picture can no longer be read.
+        reads: name of each contender (empty for a single one) and its text.
+        above: cells of the upper row, or of the first contender; None for none.
+        below: cells of the lower row, or of the last contender.
+        edits: whether cells mark correct and wrong characters.
     """
 
     name: str
@@ -67,12 +67,12 @@ class Entry:
 
 
 def entry(read: Read, show: Callable[[str], str], truth: bool = True) -> Entry:
-    """One contender's reading; of two rows, the upper one's characters stand above the picture.
+    """Build an entry with one reading; the upper of two rows is shown above the picture.
 
     Args:
         read: a picture that could be read.
         show: formats a text for display.
-        truth: whether there is a label to compare it with.
+        truth: whether there is a label to compare with.
     """
     shown = thumbnail(read.picture)
     pairs = _pairs(read, truth)
@@ -94,7 +94,7 @@ def entry_of_two(
     names: tuple[str, str],
     show: Callable[[str], str],
 ) -> Entry:
-    """Two contenders' readings of a picture: the first's characters above it, the other's below."""
+    """Build an entry with two readings: the first above the picture, the second below."""
     picture = reads[0].picture
     shown = thumbnail(picture)
     above, below = (_panel(read, _pairs(read), shown) for read in reads)
@@ -107,7 +107,7 @@ def _pairs(read: Read, truth: bool = True) -> list[Pair]:
 
 
 def _rows(read: Read, pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
-    """The pairs of the upper and of the lower row; a missed character goes with the one before."""
+    """Split pairs into upper and lower row; a deletion goes with the pair before it."""
     rows: tuple[list[Pair], list[Pair]] = ([], [])
     row = 0
     for pair in pairs:
@@ -125,7 +125,7 @@ def _panel(read: Read, pairs: Sequence[Pair], shown: Thumbnail | None) -> Panel:
             cells.append(Cell(pair, None, None, 0.0, centre))
             continue
         character = read.reading.characters[pair.place]
-        # without a thumbnail there is nothing to show a place in
+        # positions need a thumbnail
         left, width = None, 0.0
         if shown is not None:
             left = round(100 * character.start / shown.original, 2)

@@ -1,4 +1,4 @@
-"""The pages: values into templates. Names and labels are escaped, for they may hold anything."""
+"""HTML pages from templates. Names and labels are escaped, as they may contain anything."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from crnn_ctc.evaluation.result import Result
 from crnn_ctc.plates import scheme_of
 
 GALLERY = 60
-"""Pictures shown, at most."""
+"""Maximum number of pictures shown."""
 
 _NEGATIVES = 12
 
 
 def result_page(result: Result, gallery: int = GALLERY) -> str:
-    """One contender's report, an HTML document.
+    """Render the report of one contender as an HTML document.
 
     Args:
-        result: the evaluation that the page shows.
-        gallery: the most pictures of errors.
+        result: evaluation to show.
+        gallery: maximum number of pictures with errors.
     """
     show = _show(result)
     wrong = sorted((read for read in result.reads if not read.right), key=lambda r: -r.confidence)
@@ -46,7 +46,7 @@ def result_page(result: Result, gallery: int = GALLERY) -> str:
 
 
 def comparison_page(comparison: Comparison, gallery: int = GALLERY) -> str:
-    """Two contenders side by side, an HTML document; arguments as :func:`result_page`."""
+    """Render a comparison as an HTML document; arguments as :func:`result_page`."""
     a, b = comparison.a, comparison.b
     show = _show(a)
     differing = comparison.differing

@@ -1,4 +1,4 @@
-"""Tables of the page: accuracy by group, and what was taken for what."""
+"""Tables of the page: accuracy by group, and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from crnn_ctc.evaluation.metrics import Metrics
 from crnn_ctc.evaluation.result import Result
 
 _MOST_CHARACTERS = 20
-"""Rows and columns that are still legible."""
+"""Maximum number of rows and columns, for legibility."""
 
 
 @dataclass(frozen=True)
 class GroupRow:
-    """A group's accuracy, and the same as a bar.
+    """A group's accuracy, as numbers and as a bar.
 
     Attributes:
         name: name of the group.
         metrics: its measures.
         low: lower end of the interval, in % of the bar's length.
-        high: likewise.
-        at: the accuracy, likewise.
+        high: upper end, likewise.
+        at: accuracy, likewise.
     """
 
     name: str
@@ -39,7 +39,7 @@ class GroupTable:
 
     Attributes:
         begins: accuracy at which the bars begin, in %; they end at 100.
-        rows: the largest group first.
+        rows: largest group first.
     """
 
     begins: float
@@ -47,7 +47,7 @@ class GroupTable:
 
 
 def group_table(groups: Mapping[str, Metrics]) -> GroupTable:
-    """Rows with bars from a round number below all intervals."""
+    """Build the table, with bars from a round number below all intervals."""
     least = min(metrics.interval95[0] for metrics in groups.values())
     begins = min(90.0, math.floor(10 * least) * 10.0)
 
@@ -71,12 +71,12 @@ def group_table(groups: Mapping[str, Metrics]) -> GroupTable:
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """What a character was taken for.
+    """Confusions of one character.
 
     Attributes:
-        truth: the character; empty for one that is not there.
-        occurs: how often it does in the labels.
-        counts: how often it was read as each of the matrix's columns.
+        truth: the character; empty for insertions.
+        occurs: its count in the labels.
+        counts: how often it was read as each column's character.
     """
 
     truth: str
@@ -86,13 +86,13 @@ class MatrixRow:
 
 @dataclass(frozen=True)
 class Matrix:
-    """The confusions of characters, without those that were always read.
+    """Confusion matrix, without the characters that were always read correctly.
 
     Attributes:
-        reads: what the columns stand for; empty for a character that was missed.
-        rows: by truth.
-        most: the largest count.
-        left_out: confusions that have no room.
+        reads: characters of the columns; empty for deletions.
+        rows: rows by true character.
+        most: largest count.
+        left_out: number of confusions that do not fit.
     """
 
     reads: tuple[str, ...]
@@ -102,7 +102,7 @@ class Matrix:
 
 
 def confusion_matrix(result: Result) -> Matrix:
-    """The commonest confusions of at most 20 characters a side, in the alphabet's order."""
+    """Build the matrix of the most frequent confusions, at most 20 x 20, in alphabet order."""
     truths: list[str] = []
     reads: list[str] = []
     held: Counter[tuple[str, str]] = Counter()
@@ -134,5 +134,5 @@ def confusion_matrix(result: Result) -> Matrix:
 
 
 def _in_order(characters: Sequence[str], alphabet: str) -> list[str]:
-    """By the alphabet; what it lacks after it, and nothing last."""
+    """Sort by the alphabet; unknown characters follow, the empty string is last."""
     return sorted(characters, key=lambda c: (c == "", c not in alphabet, alphabet.find(c), c))

@@ -1,4 +1,4 @@
-"""A picture inside the page: small enough for sixty of them, as a data URI."""
+"""Thumbnails as data URIs, small enough for sixty on a page."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.read import EvaluationPicture
 from crnn_ctc.image import load
 
-_WIDEST, _TALLEST = 480, 360  # pixels: twice what is shown, for screens with fine pixels
-_FEW = 24_000  # pixels that are as small without loss as with
-_SHOWN_TALLEST = 240  # CSS pixels: a high and narrow picture must not fill the page
+_WIDEST, _TALLEST = 480, 360  # pixels: twice the displayed size, for high-density screens
+_FEW = 24_000  # pixels, up to which PNG is about as small as JPEG
+_SHOWN_TALLEST = 240  # CSS pixels: limits tall, narrow pictures
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A picture as a page holds it.
+    """A picture embedded in a page.
 
     Attributes:
         uri: ``data:image/...``.
-        width: pixels that it has.
-        height: likewise.
-        shown: CSS pixels, how wide it may be shown.
-        original: width of the whole picture, pixels.
+        width: width of the thumbnail, pixels.
+        height: height of the thumbnail, pixels.
+        shown: maximum displayed width, CSS pixels.
+        original: width of the original picture, pixels.
     """
 
     uri: str
@@ -37,7 +37,7 @@ class Thumbnail:
 
 
 def thumbnail(picture: EvaluationPicture) -> Thumbnail | None:
-    """The picture whole, shrunk where it is large; None where it can no longer be read."""
+    """Scale a picture down to a thumbnail; None if it can no longer be read."""
     try:
         image = Image.fromarray(load(picture.source))
     except InputError:

@@ -1,4 +1,4 @@
-"""Annotated pictures, written to a folder as they are read."""
+"""Annotated pictures, written to a folder during reading."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class Album:
-    """Writes annotated pictures; where that fails later on, it is said once and stops no reading.
+    """Writes annotated pictures; a later write error is reported once and does not stop reading.
 
     Args:
-        folder: folder of the pictures; made where it is missing.
+        folder: folder of the pictures; created if missing.
         show: formats a text for display.
-        places: whether the characters were read where they stand.
+        places: whether the positions of the characters are known.
 
     Raises:
         InputError: the folder cannot be written.
@@ -61,7 +61,7 @@ class Album:
             print(f"error: {self.error}", file=sys.stderr)
 
     def _free_name(self, name: str) -> str:
-        """Pictures of one name in two folders must not overwrite each other."""
+        """Choose an unused file name, as pictures in two folders may have the same name."""
         stem = "stdin" if name == "-" else Path(name).stem
         free, number = f"{stem}.png", 2
         while free in self._names:
@@ -70,5 +70,5 @@ class Album:
         return free
 
     def summary(self) -> str:
-        """Where the pictures are."""
+        """Number of pictures and their folder, for display."""
         return f"{counted(self._saved, 'annotated picture')} in {self._folder}"

@@ -94,7 +94,7 @@ def bench(
 
 
 _PICTURES = 128
-"""Different ones: as many as are read, or so."""
+"""Number of different pictures to read."""
 
 
 def _contender(name: str, reader: Reader, devices: int) -> str:
@@ -103,7 +103,7 @@ def _contender(name: str, reader: Reader, devices: int) -> str:
 
 
 def _pictures(data: Path | None, reader: Reader) -> list[Source]:
-    """What to read; a picture that cannot be read stops all, by its InputError."""
+    """List the pictures to read; raise the InputError of the first unreadable one."""
     from crnn_ctc.benchmark.specimens import specimens
     from crnn_ctc.cli.inputs import expand
     from crnn_ctc.data.labelled import read_labelled
@@ -127,7 +127,7 @@ def _pictures(data: Path | None, reader: Reader) -> list[Source]:
 
 
 def _ratios(speed: Speed, speeds: list[Speed]) -> tuple[float, float]:
-    """How many times what the same takes one by one; and what the first takes so many at once."""
+    """Time relative to batch size 1, and relative to the first model at the same batch size."""
     alone = next(s for s in speeds if s.contender == speed.contender)
     first = next(s for s in speeds if s.batch == speed.batch)
     return speed.ms / alone.ms, speed.ms / first.ms

@@ -1,4 +1,4 @@
-"""crnn-ctc bulk: very many pictures, into Parquet."""
+"""crnn-ctc bulk: read many pictures into Parquet files."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class Engine(StrEnum):
-    """Who reads the shards."""
+    """Backend that runs the workers."""
 
     PROCESSES = "processes"
     RAY = "ray"
 
 
 SHARD = 10_000
-"""Pictures in one part: about a minute of reading."""
+"""Pictures per shard: about a minute of reading."""
 
 
 def bulk(
@@ -93,7 +93,7 @@ def bulk(
         print(f"error: {absent}", file=sys.stderr)
     how = BulkJob(folder, model, grammar, device, threads, min_confidence, batch_size, known)
     how = replace(how, find=find.value)
-    how.reader()  # a model that cannot be opened fails here, once, and leaves no folder behind
+    how.reader()  # fail early, before the output folder is created
     prepare_output(folder, found_at)
     listed = 0
 

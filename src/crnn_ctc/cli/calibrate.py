@@ -1,4 +1,4 @@
-"""crnn-ctc calibrate: a model's confidences made to agree with labelled data."""
+"""crnn-ctc calibrate: calibrate a model's confidences on labelled data."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def calibrate(
         check_writable(json_file)
     reader = Reader(model)
     if grammar is not None:
-        calibrated(reader.card, 1.0, grammar)  # said before the pictures are read
+        calibrated(reader.card, 1.0, grammar)  # raises before the pictures are read
     fitted = temperature(reader, data, negatives)
     found = fitted.value
     card = calibrated(reader.card, found, grammar)
@@ -96,7 +96,7 @@ def calibrate(
 
 
 def _measured(model: Path, data: Path, negatives: Path | None) -> dict[str, Any]:
-    """Print what a calibrated model's confidences are worth on ``data``, and give it for JSON."""
+    """Measure a calibrated model's confidences on ``data``; print the measures and return them."""
     from crnn_ctc.benchmark.machine import processor
     from crnn_ctc.cli.evaluate import read_and_measure
     from crnn_ctc.cli.evaluation_text import print_result

@@ -1,4 +1,4 @@
-"""Standard output and standard error, whatever the system's encoding."""
+"""Encoding of standard output and standard error."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sys
 
 
 def use_utf8() -> None:
-    """Write UTF-8 to files and pipes, and never fail over a character.
+    """Write UTF-8 to files and pipes, and never fail on a character.
 
-    A terminal keeps its encoding and shows a replacement for what it cannot show. Anything else is
-    a program's input: JSON and CSV must not depend on the locale, which on Windows is no Unicode.
+    A terminal keeps its encoding and shows a replacement for unsupported characters. Files and
+    pipes get UTF-8, as JSON and CSV must not depend on the locale, which is not Unicode on Windows.
     """
     for stream in (sys.stdout, sys.stderr):
         if not isinstance(stream, io.TextIOWrapper):
-            continue  # a notebook's or a test's
+            continue  # a notebook's or a test's stream
         if stream.isatty():
             stream.reconfigure(errors="replace")
         else:

@@ -1,4 +1,4 @@
-"""crnn-ctc evaluate: models and labelled data in, their accuracy out."""
+"""crnn-ctc evaluate: measure models on labelled data."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Protocol(StrEnum):
 
 
 _BATCH = 64
-"""Pictures that go through the network together."""
+"""Pictures per inference batch."""
 
 
 def evaluate_command(
@@ -162,7 +162,7 @@ def read_and_measure(
     collection: Collection,
     without: Sequence[EvaluationPicture] | None,
 ) -> tuple[Result, float]:
-    """A contender's result, and how many milliseconds a picture took."""
+    """Read and measure a collection; return the result and milliseconds per picture."""
     from crnn_ctc.evaluation.evaluate import evaluate as measure
     from crnn_ctc.evaluation.read import read_pictures
 
@@ -188,14 +188,14 @@ def open_contenders(
     grammar: str | None = None,
     device: str = "cpu",
 ) -> list[Contender]:
-    """One contender, or the two that are to be compared.
+    """Open one contender, or two to compare.
 
     Args:
-        models: one or two, as a user names them.
-        threads: number of inference threads of the network.
-        decode: how to read the output; see :func:`decoder_for`.
-        against: a second way of reading that of one model.
-        grammar: by name, of every way that obeys one.
+        models: one or two models, as a user names them.
+        threads: number of inference threads.
+        decode: decoder of the output; see :func:`decoder_for`.
+        against: second decoder, to compare with on one model.
+        grammar: name of the grammar, for decoders that use one.
         device: device of model files.
 
     Raises:
@@ -229,7 +229,7 @@ def open_contenders(
     else:
         names = [model.card.name for model in opened]
         if len(set(names)) < len(names):
-            names = list(models)  # two files of one recipe
+            names = list(models)  # two files from the same recipe
     return [
         Contender(name, model, decoder)
         for name, model, decoder in zip(names, opened, decoders, strict=True)
@@ -237,14 +237,14 @@ def open_contenders(
 
 
 def is_locator(model: str) -> bool:
-    """Whether a name is that of a shipped locator, or of a file that is named as one."""
+    """Tell whether a name is that of a shipped locator or a locator's file name."""
     from crnn_ctc.model_file.opening import shipped_locators
 
     return model in shipped_locators() or model.endswith("-find.onnx")
 
 
 def _evaluate_locator(models: list[str], data: Path, json_file: Path | None) -> None:
-    """Find and read the plates of photographs, and print how many were right."""
+    """Evaluate a locator, and a reader if one is named, on photographs; print the measures."""
     from crnn_ctc.data.scenes import read_scenes
     from crnn_ctc.evaluation.scenes import evaluate_scenes
     from crnn_ctc.reader import Reader

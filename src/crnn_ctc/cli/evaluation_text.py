@@ -1,4 +1,4 @@
-"""What an evaluation found, as lines for people."""
+"""Evaluation results as text for the console."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _CONFUSIONS = 10
 
 
 def print_result(result: Result, ms: float) -> None:
-    """One contender's measures.
+    """Print one contender's measures.
 
     Args:
         result: evaluation to print.
-        ms: milliseconds a picture.
+        ms: milliseconds per picture.
     """
     collection = result.collection
     print(f"{result.card.name} on {collection.title}: {result.metrics.n} {collection.unit}")
@@ -29,7 +29,7 @@ def print_result(result: Result, ms: float) -> None:
     _print_trust(result.trust)
     if result.rejection:
         _print_rejection(result.rejection)
-    if collection.fitted:  # else the time is that of reading files as well
+    if collection.fitted:  # otherwise the time includes reading files
         print(f"time              {ms:.2f} ms a picture, network and decoding, in batches")
     for name, groups in result.groups.items():
         parts = (f"{key} {100 * m.exact_match:.1f} ({m.n})" for key, m in groups.items())
@@ -42,7 +42,7 @@ def print_result(result: Result, ms: float) -> None:
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """Two contenders side by side."""
+    """Print two contenders side by side."""
     a, b, paired = comparison.a, comparison.b, comparison.paired
     print(f"{a.collection.title}: {paired.n} {a.collection.unit}")
     for letter, result in (("a", a), ("b", b)):

@@ -1,4 +1,4 @@
-"""crnn-ctc export: a run folder in, a one-file model out; or a model file, in another form."""
+"""crnn-ctc export: write a run as a model file, or convert a model file."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def in_8_bits(
     calibrate_on: Path | None,
     check: Path | None,
 ) -> None:
-    """A run folder or a model as a model file with convolutions in 8 bits, and what it costs."""
+    """Write a run folder or a model with 8-bit convolutions; measure the loss of accuracy."""
     from crnn_ctc.export.quantize import quantize
     from crnn_ctc.export.to_onnx import export as export_run
 

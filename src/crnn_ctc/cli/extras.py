@@ -1,4 +1,4 @@
-"""Naming the extra that a missing package comes with."""
+"""Errors for missing packages that name the extra to install."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from crnn_ctc.errors import MissingExtraError
 
 @contextmanager
 def needs(extra: str, feature: str) -> Iterator[None]:
-    """Import inside: a missing package becomes one line that says how to install it.
+    """Wrap imports: a missing package becomes a one-line error that says how to install it.
 
     Raises:
         MissingExtraError: a package outside this one is missing.

@@ -1,4 +1,4 @@
-"""crnn-ctc info: what a model or a recipe is."""
+"""crnn-ctc info: describe a model or a recipe."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def info(
 
 
 def _is_locator(name: str) -> bool:
-    """Whether a name is that of a locator's model file; a file that is no model is none."""
+    """Tell whether a name is that of a locator's model file; False for files that are no model."""
     from crnn_ctc.model_file.card import KEY
     from crnn_ctc.model_file.guard import read_model
     from crnn_ctc.model_file.runtime import open_session
@@ -74,7 +74,7 @@ def _is_locator(name: str) -> bool:
 
 
 def locator_info(name: str, as_json: bool) -> None:
-    """The card of a locator."""
+    """Print the card of a locator."""
     from crnn_ctc.find.locator import Locator
 
     card = Locator(name).card
@@ -98,7 +98,7 @@ def locator_info(name: str, as_json: bool) -> None:
 
 
 def recipe_info(name: str, layers: bool) -> None:
-    """What a recipe would train."""
+    """Print the network and the length of training of a recipe."""
     from crnn_ctc.cli.extras import needs
 
     with needs("train", "building a recipe's network"):
@@ -122,7 +122,7 @@ def recipe_info(name: str, layers: bool) -> None:
 
 
 def print_keys(name: str) -> None:
-    """Each key of a recipe, with its value and what is allowed."""
+    """Print each key of a recipe with its value and range."""
     from crnn_ctc.cli.extras import needs
 
     with needs("train", "listing the keys of recipes"):
@@ -134,7 +134,7 @@ def print_keys(name: str) -> None:
         section, _, last = key.name.rpartition(".")
         value: Any = getattr(recipe, section) if section else recipe
         if not hasattr(value, last):
-            continue  # an alphabet with a name has no characters of its own
+            continue  # characters are implied by the alphabet's name
         allowed = f"{key.type}, {key.range}" if key.range else key.type
         default = f"default: {key.default}" if key.default else "must be set"
         print(f"{key.name} = {getattr(value, last)!r}  ({allowed}; {default})")
@@ -142,7 +142,7 @@ def print_keys(name: str) -> None:
 
 
 def print_card(card: Card) -> None:
-    """A card, for people."""
+    """Print a model's card."""
     colour = {1: "grey", 3: "RGB"}[card.channels]
     width, steps = str(card.width), str(card.steps)
     if step := card.width_step:
@@ -171,7 +171,7 @@ def print_card(card: Card) -> None:
 
 
 def print_metrics(metrics: dict[str, Any]) -> None:
-    """What was measured when the model was made, as its card has it."""
+    """Print the metrics in a model's card."""
     match = metrics.get("validation", {}).get("exact_match")
     if match is not None:
         print(f"validation    exact match {100 * match:.2f} % at step {metrics['step']:,}")
@@ -182,7 +182,7 @@ def print_metrics(metrics: dict[str, Any]) -> None:
 
 
 def print_layers(values: dict[str, Any]) -> None:
-    """Each layer of the network that a recipe's ``values`` make."""
+    """Print each layer of the network of a recipe's ``values``."""
     from crnn_ctc.cli.extras import needs
 
     with needs("train", "listing layers"):

@@ -1,4 +1,4 @@
-"""What a user names on the command line, as pictures to read."""
+"""Pictures to read, from the paths on the command line."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from crnn_ctc.image import SUFFIXES, names_picture
 
 @dataclass(frozen=True)
 class Named:
-    """A picture and what to call it.
+    """A picture and its display name.
 
     Attributes:
-        name: the path as the user would write it, or ``-``.
-        source: the path, the bytes of standard input, or why there is no picture.
+        name: path as the user would write it, or ``-``.
+        source: path, bytes of standard input, or the error.
     """
 
     name: str
@@ -27,9 +27,9 @@ class Named:
 
 
 def expand(paths: Iterable[str]) -> Iterator[Named]:
-    """Pictures of files, folders (at any depth), globs and ``-``, one at a time, in order.
+    """Yield the pictures of files, folders (at any depth), globs and ``-``, in order.
 
-    A name that matches nothing comes back as it is: reading it says what is wrong with it.
+    A name that matches nothing is returned unchanged; reading it reports the error.
     """
     for path in paths:
         if path == "-":
@@ -38,7 +38,7 @@ def expand(paths: Iterable[str]) -> Iterator[Named]:
         elif Path(path).is_dir():
             yield from _folder(path)
         elif glob.has_magic(path) and not Path(path).exists():
-            # not Path.glob: it drops a leading ./, and needs the folder and the pattern apart
+            # not Path.glob: it drops a leading ./ and needs folder and pattern separately
             found = sorted(glob.glob(path, recursive=True))  # noqa: PTH207
             for name in found or [path]:
                 yield from _folder(name) if Path(name).is_dir() else [Named(name, name)]
@@ -47,7 +47,7 @@ def expand(paths: Iterable[str]) -> Iterator[Named]:
 
 
 def _folder(path: str) -> Iterator[Named]:
-    """A folder's pictures; a folder of a million is never listed whole."""
+    """Yield a folder's pictures, one directory at a time."""
     empty = True
     for folder, folders, files in os.walk(path):
         folders.sort()

@@ -1,4 +1,4 @@
-"""The command line: one module a verb, each light to import."""
+"""The command line: one module per command, each cheap to import."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ app = typer.Typer(
     name="crnn-ctc",
     help="Read a short line of text from a picture; train such a reader on your own pictures.",
     no_args_is_help=True,
-    rich_markup_mode="markdown",  # without it each line of a docstring is a line of its own
+    rich_markup_mode="markdown",  # otherwise line breaks of docstrings are kept
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -62,7 +62,7 @@ def options(
 
 
 def run() -> None:
-    """Run the command line: what a user got wrong is one line and exit code 2."""
+    """Run the command line; a user error is printed as one line, with exit code 2."""
     use_utf8()
     try:
         try:
@@ -75,7 +75,7 @@ def run() -> None:
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
-        # what is left in the buffer would fail again when the interpreter ends
+        # the buffered output would fail again at interpreter exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"error: output cannot be written ({error.strerror}); free space", file=sys.stderr)
         sys.exit(2)

@@ -1,4 +1,4 @@
-"""A model as a user names it: a shipped one, a file, or a run folder."""
+"""Options that name a model: a shipped one, a file or a run folder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MinConfidence = Annotated[
 
 
 class FindOption(StrEnum):
-    """Which pictures are searched for plates; see :data:`crnn_ctc.find.photo.Find`."""
+    """Which pictures to search for plates; see :data:`crnn_ctc.find.photo.Find`."""
 
     AUTO = "auto"
     ALWAYS = "always"
@@ -51,15 +51,15 @@ Find = Annotated[
 
 
 def open_model(name: str, threads: int = 1, device: str = "cpu") -> Recognizer:
-    """A model to evaluate or describe; torch is loaded for run folders alone.
+    """Open a model to evaluate or describe; only run folders need torch.
 
     Args:
-        name: as a user gives it.
+        name: model, as a user names it.
         threads: inference threads of a model file.
-        device: device of a model file; torch computes run folders.
+        device: device of a model file; run folders are computed by torch.
 
     Raises:
-        InputError: no such model, or not one of ours.
+        InputError: the model does not exist, or is not one of this package.
     """
     if Path(name).is_dir():
         with needs("train", "reading a run folder"):

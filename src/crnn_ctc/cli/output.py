@@ -1,4 +1,4 @@
-"""Counts for people, and the files that ``--json`` and ``--report`` name."""
+"""Counts for display, and output files of ``--json`` and ``--report``."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 from crnn_ctc.errors import InputError
 
 REFUSED = 3
-"""Exit code where every picture was read and some readings were refused."""
+"""Exit code if every picture was read and some readings were refused."""
 
 
 def counted(n: int, what: str) -> str:
-    """``1 picture``, ``2 pictures``."""
+    """Format a count: ``1 picture``, ``2 pictures``."""
     return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def check_writable(path: Path) -> None:
-    """See early that a file cannot be written: what is to stand in it takes long to find.
+    """Check that a file can be written before computing its content.
 
     Raises:
-        InputError: it is a folder, its folder is not there, or it may not be written.
+        InputError: it is a folder, its folder does not exist, or it is not writable.
     """
     if path.is_dir():
         raise InputError(f"{path}: cannot be written (it is a folder); choose another file")
@@ -32,7 +32,7 @@ def check_writable(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file in UTF-8; a name that is no text keeps its bytes as escapes.
+    """Write a file in UTF-8; undecodable bytes of file names are written as escapes.
 
     Raises:
         InputError: it cannot be written.

@@ -1,4 +1,4 @@
-"""crnn-ctc predict: pictures in, text with a confidence out."""
+"""crnn-ctc predict: read the text in pictures."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def predict(
         readings = read_tracks(reader, tracks(paths), _BATCH, keep)
     else:
         readings = read_all(reader, expand(paths), _BATCH, keep)
-    if len(paths) > 1 or not Path(paths[0]).is_file():  # one picture is not worth loading a bar
+    if len(paths) > 1 or not Path(paths[0]).is_file():  # no progress bar for one picture
         readings = progress(readings, "reading")
     for named, reading, picture in readings:
         ms += reading.ms
@@ -169,10 +169,9 @@ def predict(
 def read_all(
     reader: Reader, sources: Iterable[Named], batch_size: int, keep: bool = False
 ) -> Iterator[tuple[Named, Reading, NDArray[np.uint8] | None]]:
-    """Each source with its reading, in order; and with ``keep``, its picture, RGB (H, W, 3).
+    """Yield each source with its reading, in order, and with ``keep`` its picture, RGB (H, W, 3).
 
-    A picture that is kept is decoded once, before its reading begins: the reading's ``ms`` is then
-    without that.
+    With ``keep``, pictures are decoded once, before reading; the reading's ``ms`` excludes it.
     """
     import numpy as np
 

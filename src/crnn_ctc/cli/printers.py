@@ -1,4 +1,4 @@
-"""The forms in which readings are printed."""
+"""Output formats of readings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from crnn_ctc.reading import Reading, TrackReading, reading_json
 
 
 class OutputFormat(StrEnum):
-    """How readings are printed."""
+    """Output format of readings."""
 
     TABLE = "table"
     TEXT = "text"
@@ -28,14 +28,14 @@ class Printer(Protocol):
     """Prints readings, one at a time."""
 
     def row(self, name: str, reading: Reading) -> None:
-        """One reading, of what is called ``name``; a row a plate where that is a photograph."""
+        """Print one reading of the picture ``name``; of a photograph, one row per plate."""
 
     def end(self) -> None:
-        """What stands after the last."""
+        """Print what follows the last reading."""
 
 
 def printer_for(form: OutputFormat, show: Callable[[str], str], show_verdict: bool) -> Printer:
-    """The printer of a form.
+    """Create the printer of a format.
 
     Args:
         form: output format.
@@ -50,14 +50,14 @@ def printer_for(form: OutputFormat, show: Callable[[str], str], show_verdict: bo
 
 
 def numbered(reading: Reading) -> list[tuple[int | None, Reading]]:
-    """The rows of a reading: the plates of a photograph from 1 on, or it alone without a number."""
+    """Rows of a reading: the plates of a photograph, numbered from 1, or the reading unnumbered."""
     if not reading.plates:
         return [(None, reading)]
     return list(enumerate(reading.plates, 1))
 
 
 class Table:
-    """Columns for people; the path comes last, so that no column need be as wide as the widest.
+    """Columns for display; the path comes last, as its width varies.
 
     Args:
         show: formats a text for display.
@@ -71,14 +71,14 @@ class Table:
         print(f"{'text':<12}  confidence{verdict}       ms  path")
 
     def row(self, name: str, reading: Reading) -> None:
-        """One line, or one a plate."""
+        """Print one line, or one per plate."""
         for plate, one in numbered(reading):
             self._line(f"{name}  plate {plate}" if plate else name, one)
 
     def _line(self, name: str, reading: Reading) -> None:
         nothing = "(no text)" if reading.plates is None else "(no plate)"
         text = "(error)" if reading.error else self._show(reading.text) or nothing
-        # a Chinese character is two columns wide on a terminal
+        # a Chinese character takes two columns in a terminal
         wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
         confidence = f"{100 * reading.confidence:.2f} %" if reading.text else ""
         if self._show_verdict:
@@ -88,11 +88,11 @@ class Table:
         print(f"{text:<{12 - wide}}  {confidence:>10}  {reading.ms:7.2f}  {path}")
 
     def end(self) -> None:
-        """Nothing more."""
+        """Print nothing."""
 
 
 class Text:
-    """Texts alone, a line a picture; empty where it could not be read, or was refused.
+    """Texts only, one line per picture; empty if it could not be read or was refused.
 
     Args:
         show: formats a text for display.
@@ -102,17 +102,17 @@ class Text:
         self._show = show
 
     def row(self, name: str, reading: Reading) -> None:
-        """One line, or one a plate."""
+        """Print one line, or one per plate."""
         del name
         for one in reading.each():
             print(self._show(one.text) if one.accepted else "")
 
     def end(self) -> None:
-        """Nothing more."""
+        """Print nothing."""
 
 
 class Json:
-    """An array of objects, written as they come: ``text`` is bare, ``display`` as people write it.
+    """A JSON array, streamed; ``text`` is as read, ``display`` is formatted.
 
     Args:
         show: formats a text for display.
@@ -123,7 +123,7 @@ class Json:
         self._show = show
 
     def row(self, name: str, reading: Reading) -> None:
-        """One object, or one a plate."""
+        """Print one object, or one per plate."""
         for plate, one in numbered(reading):
             values = {"path": printable_name(name), "plate": plate}
             self._object(values | reading_json(one, self._show), one)
@@ -141,11 +141,11 @@ class Json:
 
 
 class Csv:
-    """Comma-separated values with a header: ``text`` is bare, ``display`` as people write it.
+    """Comma-separated values with a header; ``text`` is as read, ``display`` is formatted.
 
     Args:
         show: formats a text for display.
-        bom: whether to begin with a byte order mark, by which Excel knows UTF-8.
+        bom: whether to begin with a byte order mark, by which Excel recognizes UTF-8.
     """
 
     def __init__(self, show: Callable[[str], str], bom: bool = False) -> None:
@@ -157,7 +157,7 @@ class Csv:
         self._writer.writerow([*columns, "plate", "corners"])
 
     def row(self, name: str, reading: Reading) -> None:
-        """One line, or one a plate."""
+        """Print one line, or one per plate."""
         for plate, one in numbered(reading):
             self._line(name, plate, one)
 
@@ -171,4 +171,4 @@ class Csv:
         self._writer.writerow([*values, plate or "", corners])
 
     def end(self) -> None:
-        """Nothing more."""
+        """Print nothing."""

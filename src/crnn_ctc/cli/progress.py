@@ -1,4 +1,4 @@
-"""A progress bar where a person watches, and nothing in a pipe."""
+"""Progress bar on terminals; nothing in a pipe."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ T = TypeVar("T")
 
 
 def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """The items as they are, with a bar on standard error where that is a terminal.
+    """Yield the items unchanged, with a progress bar on standard error if it is a terminal.
 
     Args:
-        items: any.
-        what: is done with them.
-        total: how many there are, where that is known.
+        items: items of any type.
+        what: description of the work.
+        total: number of items, if known.
     """
     if not sys.stderr.isatty():
         yield from items
@@ -41,7 +41,7 @@ def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T
         *columns,
         console=Console(file=sys.stderr),
         transient=True,
-        # lines above the bar where both are on the terminal; untouched lines in a pipe
+        # on a terminal, print lines above the bar; leave piped output unchanged
         redirect_stdout=sys.stdout.isatty(),
     ) as bar:
         yield from bar.track(items, total=total, description=what)

@@ -1,4 +1,4 @@
-"""crnn-ctc serve: reading over HTTP, with a page."""
+"""crnn-ctc serve: reading over HTTP, with a web page."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def serve(
     SIGTERM or Ctrl+C stops the service; accepted requests are answered first.
     """
     with needs("serve", "serving"):
-        import python_multipart  # noqa: F401  what FastAPI would miss only later
+        import python_multipart  # noqa: F401  FastAPI would report it missing only later
 
         from crnn_ctc.serve.app import make_app
         from crnn_ctc.serve.keys import ENVIRONMENT, keys_of

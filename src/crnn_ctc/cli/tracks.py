@@ -1,4 +1,4 @@
-"""Tracks on the command line: the pictures that show one plate, and their reading."""
+"""Tracks on the command line: pictures of one plate, read together."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class PlatePictures:
     """Pictures of one plate.
 
     Attributes:
-        name: the folder, or the first of the pictures.
-        frames: the pictures.
+        name: folder, or the first of the pictures.
+        frames: pictures of the track.
     """
 
     name: str
@@ -35,9 +35,9 @@ class PlatePictures:
 
 
 def tracks(paths: Iterable[str]) -> Iterator[PlatePictures]:
-    """The tracks that a user means: the pictures of each folder are one.
+    """Group pictures into tracks: one per folder.
 
-    All that is named besides folders is one more, since a shell makes ``cam/*.jpg`` many names.
+    All other pictures form one more track, as a shell expands ``cam/*.jpg`` to many names.
     """
     loose: list[Named] = []
     for path in paths:
@@ -52,9 +52,9 @@ def tracks(paths: Iterable[str]) -> Iterator[PlatePictures]:
 def read_tracks(
     reader: Reader, sources: Iterable[PlatePictures], batch_size: int, keep: bool = False
 ) -> Iterator[tuple[Named, Reading, NDArray[np.uint8] | None]]:
-    """Each track with its reading; and with ``keep``, the picture that shows its text best.
+    """Yield each track with its reading, and with ``keep`` the best picture, RGB (H, W, 3).
 
-    A picture that cannot be read is said and left out; a track of which none can has an error.
+    Unreadable pictures are reported and left out; a track without readable pictures gets an error.
     """
     for track in sources:
         frames = track.frames
@@ -72,6 +72,6 @@ def read_tracks(
         best = None
         if keep:
             source = frames[reading.best].source
-            assert not isinstance(source, InputError)  # it was read
+            assert not isinstance(source, InputError)  # it was read without error
             best = load(source)
         yield called, reading, best

@@ -1,4 +1,4 @@
-"""crnn-ctc train: a recipe and data in, a run folder out."""
+"""crnn-ctc train: train a recipe on data, into a run folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RESUME = "go on with the same command and --resume"
 
 
 class Resize(StrEnum):
-    """What becomes of the alphabet of the model that a run begins with."""
+    """Treatment of the alphabet of the model that a run starts from."""
 
     NEW = "new"
     UNION = "union"
@@ -69,8 +69,8 @@ def train(
     ] = None,
 ) -> None:
     """Train a reader."""
-    # read once, when torch loads OpenMP: threads that spin while they wait make training forty
-    # times slower as soon as anything else runs on the machine
+    # read once, when torch loads OpenMP: busy-waiting threads make training forty times slower as
+    # soon as anything else runs on the machine
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from crnn_ctc.cli.extras import needs
 
@@ -85,7 +85,7 @@ def train(
 
     if resize is Resize.UNION and start is None:
         raise InputError("--resize union: there is no model to take characters from; give --from")
-    # of several processes one speaks
+    # only one of several processes logs
     main = os.environ.get("RANK", "0") == "0"
     logging.basicConfig(format="%(message)s", level=logging.WARNING if main else logging.ERROR)
     logging.getLogger("crnn_ctc").setLevel(logging.INFO if main else logging.ERROR)
@@ -127,7 +127,7 @@ def train(
     if best is not None:
         print(f"best {what} on the validation set: {100 * best:.2f} %", file=sys.stderr)
         after = f"crnn-ctc export {shlex.quote(str(folder))}"
-        if isinstance(plan, recipes.RectifierRecipe):  # a part of a reader's model file
+        if isinstance(plan, recipes.RectifierRecipe):  # it becomes part of a reader's model file
             trained = shlex.quote(f"data.rectifier={folder}")
             reader = "plates-nano" if plan.data.scenes else "text-nano"
             after = f"crnn-ctc train {reader} --data {shlex.quote(str(data))} --set {trained}"
@@ -140,7 +140,7 @@ def train(
 def _check(
     recipe: Recipe, data: Path, run: Path, resume: bool, start: str | None, union: bool
 ) -> None:
-    """Raise what a run of several processes would raise in each of them."""
+    """Raise early the errors that each of several processes would raise."""
     from crnn_ctc.data.completed import with_alphabet, with_images
     from crnn_ctc.data.source import open_training_data
     from crnn_ctc.training.finetune import check_start, open_start, united, widened
@@ -149,7 +149,7 @@ def _check(
 
     logger = logging.getLogger("crnn_ctc")
     level = logger.level
-    logger.setLevel(logging.ERROR)  # the first of the processes says it all again
+    logger.setLevel(logging.ERROR)  # the main process logs it again
     try:
         recipe = with_images(with_alphabet(recipe, data), data)
         if start is not None:
@@ -164,7 +164,7 @@ def _check(
 
 
 def train_on(recipe: str, data: Path, run: Path, changes: list[str] | None) -> str:
-    """The command that begins a new run with the weights of ``run``."""
+    """Build the command that starts a new run from the weights of ``run``."""
     number = next(n for n in count(2) if not Path(f"{run}-{n}").exists())
     return shlex.join(_words(recipe, data, Path(f"{run}-{number}"), changes, str(run)))
 
@@ -172,7 +172,7 @@ def train_on(recipe: str, data: Path, run: Path, changes: list[str] | None) -> s
 def _words(
     recipe: str, data: Path, run: Path, changes: list[str] | None, start: str | None
 ) -> list[str]:
-    """The command of a run."""
+    """Build the command of a run."""
     words = ["crnn-ctc", "train", recipe, "--data", str(data)]
     words += [] if start is None else ["--from", start]
     words += ["--run", str(run)]

@@ -1,4 +1,4 @@
-"""crnn-ctc watch: video in, one line a vehicle out."""
+"""crnn-ctc watch: read vehicles in video, one line each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Lines(StrEnum):
-    """How vehicles are printed."""
+    """Output format of vehicles."""
 
     TABLE = "table"
     JSONL = "jsonl"
@@ -113,7 +113,7 @@ def watch(
             if hook and vehicle.reading.accepted:
                 hook.send(row)
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as a container is stopped
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # sent when a container is stopped
     if output is Lines.TABLE:
         stamp = 24 if frames.live else 11
         print(f"{'first':<{stamp}}  {'last':<{stamp}}  {'text':<10}  confidence    frame")
@@ -127,7 +127,7 @@ def watch(
                     tell(watcher.update(frame))
         except KeyboardInterrupt:
             _say("ending")
-        except InputError as error:  # vehicles in sight are still answered
+        except InputError as error:  # vehicles in sight are still reported
             lost = str(error)
         tell(watcher.finish())
     finally:
@@ -139,7 +139,7 @@ def watch(
     if frames.dropped:
         summary += f"; {counted(frames.dropped, 'frame')} dropped, reading was slower"
     print(summary, file=sys.stderr)
-    # a live source has told its errors as they came
+    # a live source has already printed its errors
     for reason in (lost, None if frames.live else frames.error):
         if reason:
             _say(f"error: {reason}")
@@ -148,11 +148,11 @@ def watch(
 
 
 def open_video_source(source: str, every: int) -> FrameSource:
-    """Open what a user names.
+    """Open a source of frames.
 
     Args:
-        source: a video file, a folder, the address of a stream, or a camera's number.
-        every: every n-th frame of a video is given; of a folder, all pictures are.
+        source: video file, folder, address of a stream, or a camera's number.
+        every: yield every n-th frame of a video; folders yield all pictures.
 
     Raises:
         InputError: it is none of these, or cannot be opened.
@@ -178,14 +178,13 @@ def open_video_source(source: str, every: int) -> FrameSource:
 def as_row(
     vehicle: Vehicle, live: bool, show: Callable[[str], str], saved: Path | None
 ) -> dict[str, Any]:
-    """A vehicle as JSON.
+    """Convert a vehicle to JSON.
 
     Args:
         vehicle: vehicle to print.
-        live: whether its times are those of a clock, which are written by ISO 8601, in UTC; else
-            they are seconds.
-        show: a text as people write it, which is its ``display``.
-        saved: the file of the best frame.
+        live: whether times are clock times, written in ISO 8601, UTC; otherwise they are seconds.
+        show: formats the text for ``display``.
+        saved: file of the best frame.
     """
     reading, best = vehicle.reading, vehicle.best
     return {
@@ -226,7 +225,7 @@ def _line(row: dict[str, Any]) -> str:
 
 
 class _Album:
-    """Writes best frames; where that fails later on, it is said once and stops no reading.
+    """Writes best frames; a later write error is reported once and does not stop reading.
 
     Raises:
         InputError: the folder cannot be written.
@@ -240,7 +239,7 @@ class _Album:
         self._number = 0
 
     def add(self, vehicle: Vehicle) -> Path | None:
-        """Write a vehicle's best frame, its plate outlined; the file."""
+        """Write a vehicle's best frame with its plate outlined; return the file."""
         from crnn_ctc.drawing.photograph import annotate_photograph
 
         if self.error:

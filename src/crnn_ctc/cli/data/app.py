@@ -1,4 +1,4 @@
-"""crnn-ctc data: fetching and preparing what recipes train on."""
+"""crnn-ctc data: download and prepare training data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""crnn-ctc data ccpd: plates cut out of CCPD's pictures."""
+"""crnn-ctc data ccpd: crop the plates of CCPD's pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN = 20
 
 
 class Crop(StrEnum):
-    """How a plate is cut out."""
+    """How a plate is cropped."""
 
     BOX = "box"
     CORNERS = "corners"
@@ -63,7 +63,7 @@ def ccpd(
     if crop is Crop.JITTER:
         settings |= {"--seed": str(seed), "--copies": str(copies)}
     pictures = find_pictures(source)
-    first = next(pictures, None)  # a wrong SRC leaves no DST behind
+    first = next(pictures, None)  # fails before DST is created if SRC is wrong
     if first is None:
         raise InputError(f"{source}: its split files name no pictures; copy them again")
     prepare_folder(target, settings)

@@ -1,4 +1,4 @@
-"""crnn-ctc data check: what is wrong with labelled pictures, before training on them."""
+"""crnn-ctc data check: find errors in labelled pictures before training."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def check(
                 for finding in found:
                     print(finding)
                     findings.append(finding)
-        except InputError as error:  # one source that cannot be read keeps no other from it
+        except InputError as error:  # continue with the other sources
             failed.append(str(error))
             print(f"error: {error}", file=sys.stderr)
     for finding in linter.rare():

@@ -1,4 +1,4 @@
-"""Options and lines that the commands on labelled sets share."""
+"""Options and messages shared by the commands for labelled sets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crnn_ctc.data.label_tally import LabelTally
 
 LABELS = "LABELS"
-"""The alphabet of the labels themselves, whatever they hold."""
+"""Name of the alphabet made of all characters of the labels."""
 
 AlphabetOption = Annotated[
     str,
@@ -28,10 +28,10 @@ AlphabetOption = Annotated[
 
 
 def named_alphabet(name: str) -> Alphabet | None:
-    """The alphabet that a user names; None for that of the labels.
+    """Look up the alphabet that a user names; None for that of the labels.
 
     Raises:
-        InputError: neither a name nor a text file of characters.
+        InputError: ``name`` is neither an alphabet nor a text file of characters.
     """
     from crnn_ctc.alphabet import ALPHABETS, Alphabet
 
@@ -52,7 +52,7 @@ def named_alphabet(name: str) -> Alphabet | None:
 
 
 def print_tally(tally: LabelTally) -> None:
-    """Say on standard error where labels were taken from, and what looks wrong with them all."""
+    """Print the sources of labels and warnings about them on standard error."""
     for line in tally.sources():
         print(line, file=sys.stderr)
     for line in tally.warnings():

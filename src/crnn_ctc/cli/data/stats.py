@@ -1,4 +1,4 @@
-"""crnn-ctc data stats: what labelled pictures show, in numbers and as a picture."""
+"""crnn-ctc data stats: statistics of labelled pictures, as numbers and a chart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""crnn-ctc data synth: a set of synthetic plates."""
+"""crnn-ctc data synth: generate a set of synthetic plates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 
 HELD_OUT_SEED = 1_000_003
-"""No shipped recipe trains with it: plates made with it are new to every shipped model."""
+"""Seed that no shipped recipe trains with: its plates are new to every shipped model."""
 
 
 class PictureFormat(StrEnum):
@@ -151,7 +151,7 @@ def _save_sheet(synthesizer: PlateSynthesizer, start: int, file: Path) -> None:
 
 
 def _warn(seed: int) -> None:
-    """Say so where a shipped recipe trains on these very plates."""
+    """Warn if a shipped recipe trains on these plates."""
     from crnn_ctc.recipe import PlatesData, load_recipe, shipped_recipes
 
     trained = [

@@ -10,7 +10,7 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.model_file.card import KEY
 
 TASK = "find"
-"""Marks a card as a locator's."""
+"""Value of a locator's task field."""
 
 FORMAT = 1
 """Raised when older versions could no longer read a card."""
@@ -25,11 +25,11 @@ class LocatorCard:
         architecture: name of the network.
         parameters: number of parameters.
         description: one line.
-        data: what it was trained on.
+        data: training data.
         licence: SPDX name of the weights' licence.
         version: version of the package that wrote the file.
-        recipe: the recipe, as resolved.
-        metrics: as measured on the validation set when it was trained.
+        recipe: the resolved recipe.
+        metrics: measures on the validation set at the end of training.
     """
 
     name: str
@@ -43,15 +43,15 @@ class LocatorCard:
     metrics: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """The text that stands in the file."""
+        """Serialize the card for the file's metadata."""
         return json.dumps({"format": FORMAT, "task": TASK, **asdict(self)}, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str | None, name: str) -> LocatorCard:
-        """The card that a file's metadata holds.
+        """Parse the card in a file's metadata.
 
         Raises:
-            InputError: there is none, it is of a reader, or it cannot be read.
+            InputError: there is none, it is a reader's, or it cannot be parsed.
         """
         remedy = "give a locator's model file, or plates-find"
         if text is None:

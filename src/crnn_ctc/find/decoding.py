@@ -1,4 +1,4 @@
-"""From a locator's maps to plates: peaks, corners, non-maximum suppression (numpy)."""
+"""Decoding of a locator's maps to plates: peaks, corners, non-maximum suppression (numpy)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ STRIDE = 8
 """Pixels per cell of the maps."""
 
 MOST = 200
-"""Largest number of plates per picture; the least confident others are dropped."""
+"""Maximum number of plates per picture; the least confident others are dropped."""
 
 _OVERLAP = 0.3
-"""IoU of two boxes from which they are the same plate."""
+"""IoU above which two boxes are the same plate."""
 
 _INSIDE = 0.3
-"""Distance of two centres, as a share of the box's sides, below which plates are the same."""
+"""Distance of two centres, as a fraction of the box's sides, below which plates are the same."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class LocatedPlate:
 def decode(
     heat: NDArray[np.float32], corners: NDArray[np.float32], threshold: float
 ) -> list[LocatedPlate]:
-    """Plates of one picture's maps, the most confident first.
+    """Decode one picture's maps to plates, most confident first.
 
     Args:
         heat: (h, w) in [0, 1].
         corners: (8, h, w), x and y of tl, tr, br, bl in cells from the cell's centre.
-        threshold: least score.
+        threshold: minimum score.
     """
     h, w = heat.shape
     padded = np.pad(heat, 1, constant_values=-1)

@@ -24,43 +24,43 @@ MULTIPLE = 32
 """Height and width of the network's input are multiples of this, in pixels."""
 
 THRESHOLD = 0.3
-"""Least score of a plate."""
+"""Minimum score of a plate."""
 
 COARSE = (256_000, 720_000)
-"""Pixels of a reduced photograph: up to 4.4 megapixels, and at most."""
+"""Number of pixels of a reduced photograph: up to 4.4 megapixels, and at most."""
 
 _COARSE_SHARE = 0.058
-"""Pixels of a reduced photograph between these, as a share of its own."""
+"""Number of pixels of a reduced photograph between these limits, relative to the original."""
 
 _NEAR = 224
 """Longer side in pixels of a second reduced copy, for plates that fill the photograph and are
 larger than those of training."""
 
 _ROUNDED = 0.15
-"""A photograph is reduced by a whole number, which is five times faster, where its sides are then
-within this share of what they would be."""
+"""Relative change of the sides up to which the reduction factor is rounded to an integer, which is
+five times faster."""
 
 _FILLING = 0.4
-"""Width of a sure plate, in parts of the photograph's, from which on the second reduced copy is
-searched all the same."""
+"""Width of a sure plate, as a fraction of the photograph's, above which the second reduced copy is
+searched nevertheless."""
 
 _LARGE = 2_500_000
-"""Pixels of a picture from which reducing it takes most of the time."""
+"""Number of pixels above which reducing a picture takes most of the time."""
 
 SURE = 0.6
-"""Score of a plate in the reduced photograph from which on it is surely one."""
+"""Score in the reduced photograph above which a candidate is a sure plate."""
 
 _CANDIDATE = 0.2
-"""Score in the reduced photograph from which a candidate is refined."""
+"""Score in the reduced photograph above which a candidate is refined."""
 
 _BESIDE = 0.3
-"""The same where another place is surely a plate."""
+"""The same if there is a sure plate elsewhere."""
 
 MOST_CANDIDATES = 200
-"""Largest number of candidates that are refined, by confidence; also of plates."""
+"""Maximum number of candidates to refine, by confidence; also of plates."""
 
 _PATCH = (128, 224)
-"""Height and width in pixels of a patch for refinement, with the plate in its centre."""
+"""Height and width in pixels of a patch for refinement, centred on the plate."""
 
 _PATCH_PLATE = 112
 """Width of the plate in a patch, in pixels."""
@@ -82,7 +82,7 @@ class Locator:
     Args:
         model: name of a shipped locator, or a model file.
         threads: inference threads.
-        threshold: least score of a plate, from 0 to 1.
+        threshold: minimum score of a plate, from 0 to 1.
         device: device that computes; see :func:`crnn_ctc.model_file.runtime.open_session`.
 
     Raises:
@@ -117,18 +117,18 @@ class Locator:
         self._maps: Maps = maps
 
     def find(self, photo: Image.Image | NDArray[np.uint8]) -> list[LocatedPlate]:
-        """Plates of a photograph, in mode RGB or uint8 RGB (H, W, 3), the most confident first."""
+        """Find plates in a photograph, mode RGB or uint8 RGB (H, W, 3), most confident first."""
         return search(self._maps, photo, self.threshold)
 
     def turn(self, photo: Image.Image) -> Image.Transpose | None:
-        """How to turn a photograph in which no plate is found with a score of ``SURE``.
+        """Choose a rotation for a photograph without a plate of score ``SURE``.
 
         Args:
             photo: in mode RGB.
 
         Returns:
-            The turn after which the reduced photograph shows a plate most surely; None where none
-            of them does.
+            The rotation with the highest score of a plate in the reduced photograph; None if no
+            rotation shows a plate.
         """
         reduced = _reduced(photo, coarse_factor(photo.height, photo.width))
         scores = {}
@@ -155,14 +155,14 @@ _TURNS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270, Image.Transpose
 def search(
     maps: Maps, photo: Image.Image | NDArray[np.uint8], threshold: float = THRESHOLD
 ) -> list[LocatedPlate]:
-    """As :meth:`Locator.find`, with any network."""
+    """Find plates with any network; see :meth:`Locator.find`."""
     image = photo if isinstance(photo, Image.Image) else Image.fromarray(photo)
     width, height = image.size
     reduced = _reduced(image, coarse_factor(height, width))
     candidates = _coarse(maps, reduced, image.size)
     sure = [_width(one) for one in candidates if one.score >= SURE]
     near = round(max(reduced.size) / _NEAR)
-    # a part of a plate that fills the photograph may look like a plate
+    # a part of a plate that fills the photograph may resemble a plate
     small = reduced is not image and any(wide < _FILLING * width for wide in sure)
     if near > 1 and not small:
         copy = _reduced(reduced, 1 / near)
@@ -175,7 +175,7 @@ def search(
 def refine(
     maps: Maps, photo: Image.Image, candidates: list[LocatedPlate], threshold: float = THRESHOLD
 ) -> list[LocatedPlate]:
-    """As :meth:`Locator.refine`, with any network."""
+    """Refine plates with any network; see :meth:`Locator.refine`."""
     refined = [
         one
         for k in range(0, len(candidates), _BATCH)
@@ -195,10 +195,10 @@ def coarse_factor(height: int, width: int) -> float:
 def _reduced(picture: Image.Image, factor: float) -> Image.Image:
     if factor >= 1:
         return picture
-    if math.isclose(1 / factor, whole := round(1 / factor)):  # the mean of each square of pixels
+    if math.isclose(1 / factor, whole := round(1 / factor)):  # mean of each block of pixels
         return picture.reduce(whole)
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
-    # a large picture is reduced by a whole number first: three times faster, nearly as exact
+    # large pictures are first reduced by an integer: three times faster, nearly as exact
     gap = 1.0 if picture.width * picture.height > _LARGE else 2.0
     return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=gap)
 
@@ -208,7 +208,7 @@ def _width(plate: LocatedPlate) -> float:
 
 
 def _coarse(maps: Maps, picture: Image.Image, size: tuple[int, int]) -> list[LocatedPlate]:
-    """Plates of a reduced picture, in pixels of the photograph of ``size``."""
+    """Find plates in a reduced picture, in pixels of the photograph of ``size``."""
     scale = np.array([size[0] / picture.width, size[1] / picture.height], np.float32)
     rows, columns = (-(-side // MULTIPLE) * MULTIPLE for side in picture.size[::-1])
     filled = np.full((1, rows, columns, 3), _FILL, np.uint8)
@@ -227,7 +227,7 @@ def _again(maps: Maps, picture: Image.Image, candidates: list[LocatedPlate]) -> 
     places = []
     for patch, one in zip(patches, candidates, strict=True):
         size = np.ptp(one.corners, axis=0)
-        # a plate that stands on end is fitted by its height
+        # plates rotated by about 90 degrees are scaled by their height
         scale = max(float(size[0]) / _PATCH_PLATE, float(size[1]) / (0.6 * high), 1e-3)
         left, top = one.corners.mean(0) - np.array([wide, high]) * scale / 2
         _cut(picture, float(left), float(top), scale, patch)
@@ -236,7 +236,7 @@ def _again(maps: Maps, picture: Image.Image, candidates: list[LocatedPlate]) -> 
     out = []
     for k, (one, (corner, size)) in enumerate(zip(candidates, places, strict=True)):
         seen = decode(heat[k], corners[k], _CANDIDATE)
-        # the one in the middle; others are candidates of their own
+        # the central one; others are separate candidates
         middle = np.array([wide, high], np.float32) / 2
         reach = np.maximum(np.ptp(one.corners, axis=0) / size / 2, 12)
         mine = [s for s in seen if (abs(s.corners.mean(0) - middle) < reach).all()]
@@ -250,9 +250,9 @@ def _again(maps: Maps, picture: Image.Image, candidates: list[LocatedPlate]) -> 
 def _cut(
     picture: Image.Image, left: float, top: float, scale: float, patch: NDArray[np.uint8]
 ) -> None:
-    """Fill ``patch`` with the part of the picture from ``left``, ``top`` at ``scale``."""
+    """Fill ``patch`` with the region of the picture at ``left``, ``top`` and ``scale``."""
     high, wide = patch.shape[:2]
-    # the pixels of the patch that lie in the picture
+    # pixels of the patch inside the picture
     x0, x1 = (_clip((edge - left) / scale, wide) for edge in (0, picture.width))
     y0, y1 = (_clip((edge - top) / scale, high) for edge in (0, picture.height))
     if x1 <= x0 or y1 <= y0:

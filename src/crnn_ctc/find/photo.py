@@ -1,4 +1,4 @@
-"""Distinguishes crops from photographs, and finds the plates of photographs."""
+"""Distinguish crops from photographs, and find the plates of photographs."""
 
 from __future__ import annotations
 
@@ -25,30 +25,29 @@ CROP_SIDE = 128
 """Shorter side in pixels below which a picture is a crop."""
 
 CROP_SHARE = 0.25
-"""Share of a picture covered by the box of its most confident plate, above which it is a crop."""
+"""Fraction of a picture covered by the box of its most confident plate above which it is a crop."""
 
 PHOTO_PIXELS = 250_000
-"""A larger picture in which no plate is found is a photograph without one; a smaller one a crop."""
+"""Pixels above which a picture without a detected plate is a photograph; below, it is a crop."""
 
 
 ENOUGH = 100
-"""Width of a plate in pixels above which accuracy does not rise. If a plate in a photograph that
-was decoded at reduced size is narrower, the photograph is decoded at full size."""
+"""Width of a plate in pixels above which accuracy does not increase. If a plate is narrower in a
+photograph decoded at reduced size, the photograph is decoded at full size."""
 
 
 FLOOR = 0.01
-"""Least confidence of a plate; candidates below it are signs, badges or shadows. No correctly read
-plate of the development sets has less."""
+"""Minimum confidence of a plate; candidates below it are signs, badges or shadows. No correctly
+read plate of the development sets is below it."""
 
 
 class Photograph(NamedTuple):
     """A photograph and its plates.
 
     Attributes:
-        picture: in mode RGB, to cut the plates from; perhaps decoded at a fraction of its size, and
-            turned.
+        picture: in mode RGB, to crop the plates from; possibly decoded at reduced size and rotated.
         plates: in pixels of ``picture``, from left to right.
-        turn: how ``picture`` was turned; None where it was not.
+        turn: rotation of ``picture``; None for none.
     """
 
     picture: Image.Image
@@ -72,7 +71,7 @@ class Photograph(NamedTuple):
 
     @property
     def whole_plates(self) -> list[LocatedPlate]:
-        """The plates in pixels of the photograph as it was given."""
+        """The plates in pixels of the photograph as given."""
         return [one.mapped(self.to_whole) for one in self.plates]
 
 
@@ -87,7 +86,7 @@ class _Shared:
         return Locator(self._model, self._threads, device=self._device)
 
     def __getstate__(self) -> dict[str, Any]:
-        # another process opens its own
+        # other processes load their own
         return {name: value for name, value in vars(self).items() if name != "locator"}
 
 
@@ -95,7 +94,7 @@ class PlateFinder:
     """Finds the plates of photographs for a reader; the locator is loaded on first use.
 
     Args:
-        find: which pictures are searched.
+        find: which pictures to search.
         locator: name of a shipped locator, or its model file.
         threads: inference threads.
         device: device that computes; see :func:`crnn_ctc.model_file.runtime.open_session`.
@@ -111,7 +110,7 @@ class PlateFinder:
         if find not in get_args(Find):
             raise InputError(f"find {find!r}: give one of {', '.join(get_args(Find))}")
         self.find = find
-        # one for all copies, whichever needs it first
+        # shared by all copies
         self._shared = _Shared(locator, threads, device)
 
     @property
@@ -126,7 +125,7 @@ class PlateFinder:
         return other
 
     def __call__(self, picture: Image.Image) -> Photograph | None:
-        """A picture in mode RGB with its plates; None if it is a crop."""
+        """Find the plates of a picture in mode RGB; None if it is a crop."""
         divisor = divisor_of(picture)
         width, height = picture.width * divisor, picture.height * divisor
         if self.find == "never" or (self.find == "auto" and min(width, height) < CROP_SIDE):
@@ -137,17 +136,17 @@ class PlateFinder:
         return self._finished(photo)
 
     def search(self, picture: Image.Image, turned: bool = True) -> Photograph:
-        """Any picture in mode RGB with its plates.
+        """Find the plates of any picture in mode RGB.
 
         Args:
             picture: in mode RGB.
-            turned: whether a photograph that may lie on its side or stand upside down is turned.
+            turned: whether to rotate photographs that may be sideways or upside down.
         """
         found = self._turned(picture) if turned else Photograph(picture, self.locator.find(picture))
         return self._finished(found)
 
     def _turned(self, picture: Image.Image) -> Photograph:
-        """A picture with its plates, the most confident first, turned where that shows more."""
+        """Find plates, most confident first; rotate the picture if that shows better plates."""
         found = self.locator.find(picture)
         pixels = picture.width * picture.height * divisor_of(picture) ** 2
         if pixels >= PHOTO_PIXELS and not any(one.score >= SURE for one in found):
@@ -158,7 +157,7 @@ class PlateFinder:
         return Photograph(picture, found)
 
     def _finished(self, photo: Photograph) -> Photograph:
-        """The photograph decoded whole if that shows more, its plates from left to right."""
+        """Decode at full size if plates are too small; sort the plates from left to right."""
         picture, found, turn = photo
         divisor = divisor_of(picture)
         if divisor > 1 and any(np.ptp(one.corners[:, 0]) < ENOUGH for one in found):
@@ -170,12 +169,12 @@ class PlateFinder:
 
 
 def is_crop(width: int, height: int, found: Sequence[LocatedPlate]) -> bool:
-    """Whether a picture shows one plate that fills it.
+    """Tell whether a picture is a crop of one plate.
 
     Args:
         width: width of the picture in pixels.
         height: height of the picture in pixels.
-        found: its plates, the most confident first.
+        found: its plates, most confident first.
     """
     if min(height, width) < CROP_SIDE:
         return True

@@ -1,4 +1,4 @@
-"""Numbers whose last digit checks the others, as an automaton."""
+"""Numbers with a check digit, as an automaton."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.errors import InputError
 
 SHORTEST = 2
-"""Digits of the shortest number that has a check digit."""
+"""Minimum length of a number with a check digit."""
 
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
-"""Twice a digit, the sum of its digits."""
+"""Digit sum of twice each digit."""
 
 
 def luhn(
     alphabet: Alphabet, least: int = SHORTEST, most: int | None = None
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Numbers with a check digit after Luhn (ISO/IEC 7812-1, annex B): cards, IMEI, giro slips.
+    """Build the automaton of numbers with a Luhn check digit: cards, IMEI, giro slips.
 
-    From the right, every second digit counts double. Which ones those are is known only at the end
-    of the number, so a state holds both sums modulo 10: with the last digit single, and doubled.
+    In Luhn's algorithm (ISO/IEC 7812-1, annex B), every second digit from the right counts double.
+    Which ones is known only at the end of the number, so a state holds both sums modulo 10: with
+    the last digit single, and doubled.
 
     Args:
         alphabet: K classes.
-        least: digits of the shortest number.
-        most: digits of the longest; None for any.
+        least: minimum length in digits.
+        most: maximum length in digits; None for any.
 
     Returns:
-        The states after each class, int32 (S, K), and where a number may end, bool (S,); see
+        The state after each class, int32 (S, K), and whether a number may end, bool (S,); see
         :class:`crnn_ctc.grammar.Grammar`.
 
     Raises:
@@ -41,17 +42,17 @@ def luhn(
         raise InputError(f"grammar luhn: give lengths of {SHORTEST} or more, the shorter one first")
     end = least if most is None else most
     classes = [alphabet.encode(str(digit))[0] for digit in range(10)]
-    known = {(0, 0, 0): 0}  # digits so far, sum with the last one single, and doubled
+    known = {(0, 0, 0): 0}  # (digits so far, sum with the last one single, and doubled)
     waiting = [(0, 0, 0)]
     rows: list[NDArray[np.int32]] = []
-    for length, single, double in waiting:  # which grows on the way
+    for length, single, double in waiting:  # grows during iteration
         row = np.full(len(alphabet), -1, np.int32)
         if most is None or length < most:
             longer = min(length + 1, end)
             for digit, place in enumerate(classes):
                 after = (longer, (double + digit) % 10, (single + _DOUBLED[digit]) % 10)
                 if longer == most and after[1]:
-                    continue  # nothing may follow, and this may not end
+                    continue  # a dead end
                 if after not in known:
                     known[after] = len(known)
                     waiting.append(after)

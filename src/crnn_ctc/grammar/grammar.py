@@ -1,4 +1,4 @@
-"""What a text can be: a named automaton over an alphabet that decoding obeys."""
+"""Grammars: named automata over an alphabet that restrict decoding."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from crnn_ctc.alphabet import Alphabet
 from crnn_ctc.errors import InputError
 
 NAMES = "plates, plates:es, digits, digits:5, digits:4-6, luhn, luhn:16, any, or re:PATTERN"
-"""The grammars that there are, for messages and help."""
+"""Names of grammars, for messages and help."""
 
 
 @dataclass(frozen=True, eq=False)
 class Grammar:
-    """The texts that may be read, as a deterministic automaton of S states and E transitions.
+    """Allowed texts, as a deterministic automaton of S states and E transitions.
 
-    It starts in state 0, and from each of its states some text can be completed.
+    It starts in state 0; an accepting state is reachable from every state.
 
     Attributes:
-        name: as a card or a user gives it.
+        name: name, as in a card or given by a user.
         alphabet: K classes.
         starts: int64 (S + 1,): the transitions of state s are ``starts[s]`` to ``starts[s + 1]``.
         classes: int64 (E,): class of each transition, ascending within a state.
         targets: int64 (E,): state that each transition leads to.
         accepting: bool (S,): whether a text may end in the state.
-        listed: whether it is a list of known texts, of which none may be the answer.
-        rule: a user's function that says of a text whether it can be; None for none.
+        listed: whether it is a list of known texts, so that a picture may show none of them.
+        rule: a user's function that tells whether a text is allowed; None for none.
     """
 
     name: str
@@ -52,25 +52,25 @@ class Grammar:
         table: NDArray[np.int32],
         accepting: NDArray[np.bool_],
     ) -> Grammar:
-        """A grammar from a table int32 (S, K): the state after each class, -1 for none."""
+        """Create a grammar from a table int32 (S, K): the state after each class, -1 for none."""
         sources, classes = np.nonzero(table >= 0)
         starts = np.searchsorted(sources, np.arange(len(table) + 1))
         targets = table[sources, classes].astype(np.int64)
         return cls(name, alphabet, starts, classes, targets, accepting)
 
     def following(self, state: int) -> NDArray[np.int64]:
-        """The classes that may come next, ascending."""
+        """Classes that may follow a state, ascending."""
         return self.classes[self.starts[state] : self.starts[state + 1]]
 
     def after(self, state: int, c: int) -> int:
-        """The state after class ``c``; -1 where it may not come."""
+        """State after class ``c``; -1 if it may not follow."""
         end = int(self.starts[state + 1])
-        # np.searchsorted takes several times as long for so few classes
+        # np.searchsorted is several times slower for so few classes
         place = bisect_left(self.classes, c, int(self.starts[state]), end)
         return int(self.targets[place]) if place < end and self.classes[place] == c else -1
 
     def accepts(self, text: str) -> bool:
-        """Whether ``text`` is one that may be read."""
+        """Tell whether ``text`` is allowed."""
         if not all(character in self.alphabet for character in text):
             return False
         state = 0
@@ -81,11 +81,11 @@ class Grammar:
         return self.ends(state, text)
 
     def ends(self, state: int, text: str) -> bool:
-        """Whether ``text``, which led to ``state``, may end there."""
+        """Tell whether ``text``, which leads to ``state``, may end there."""
         return bool(self.accepting[state]) and (self.rule is None or self.rule(text))
 
     def ruled(self, rule: Callable[[str], bool]) -> Grammar:
-        """The same grammar less the texts of which ``rule`` returns False.
+        """The same grammar without the texts for which ``rule`` returns False.
 
         Args:
             rule: gets a text of the grammar.
@@ -95,21 +95,21 @@ class Grammar:
 
 @lru_cache(maxsize=32)
 def open_grammar(name: str, alphabet: Alphabet) -> Grammar:
-    """The grammar of that name over ``alphabet``.
+    """Open a grammar by its name.
 
     Args:
         name: ``plates``, every kind of Chinese civil plate (:mod:`crnn_ctc.plates.rules`);
             ``plates:es``, the plates of a scheme (:data:`crnn_ctc.plates.SCHEMES`);
-            ``digits``, one or more; ``digits:5``, that many; ``digits:4-6``, from so many to so
-            many; ``luhn``, numbers with a check digit after Luhn, with lengths as of digits
-            (:mod:`crnn_ctc.grammar.checksum`); ``any``, every text; ``re:PATTERN``, what a pattern
-            allows (:mod:`crnn_ctc.grammar.pattern`).
-        alphabet: alphabet of the model that it is for.
+            ``digits``, one or more; ``digits:5``, exactly five; ``digits:4-6``, four to six;
+            ``luhn``, numbers with a Luhn check digit, with optional lengths like those of digits
+            (:mod:`crnn_ctc.grammar.checksum`); ``any``, every text; ``re:PATTERN``, the texts of a
+            pattern (:mod:`crnn_ctc.grammar.pattern`).
+        alphabet: alphabet of the model.
 
     Raises:
-        InputError: no such grammar, not a pattern, or the alphabet lacks its characters.
+        InputError: no such grammar, an invalid pattern, or the alphabet lacks its characters.
     """
-    # only who has a grammar waits for these
+    # imported only if a grammar is used
     from crnn_ctc.grammar.checksum import SHORTEST, luhn
     from crnn_ctc.grammar.pattern import compile_pattern
     from crnn_ctc.plates.schemes import SCHEMES

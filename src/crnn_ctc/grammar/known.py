@@ -1,4 +1,4 @@
-"""A list of known texts as a grammar: the minimal acyclic automaton that accepts exactly these."""
+"""Grammar of a list of known texts: the minimal acyclic automaton that accepts exactly these."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.grammar.grammar import Grammar
 
 MOST_KNOWN = 1_000_000
-"""Longer lists are refused: building the automaton takes about 15 s for so many."""
+"""Maximum length of a list: building the automaton then takes about 15 s."""
 
 _MOST_BYTES = 256 * MOST_KNOWN
 
@@ -21,16 +21,16 @@ _MOST_BYTES = 256 * MOST_KNOWN
 def known_texts(
     source: str | Path | Iterable[str], alphabet: Alphabet, plates: str | None = None
 ) -> Grammar:
-    """The grammar of a list of known texts.
+    """Build the grammar of a list of known texts.
 
     Args:
-        source: a UTF-8 file with one text a line, or the texts themselves. Case and the dot of a
-            plate do not matter, empty lines and repeated texts neither.
-        alphabet: alphabet of the model that reads.
-        plates: the plate scheme that its card names, if any.
+        source: UTF-8 file with one text per line, or the texts themselves. Case, the dot of a
+            plate, empty lines and repeated texts are ignored.
+        alphabet: alphabet of the model.
+        plates: plate scheme named in the model's card, if any.
 
     Raises:
-        InputError: the file cannot be read, a text holds a character that the alphabet lacks, there
+        InputError: the file cannot be read, a text has a character that the alphabet lacks, there
             is no text, or there are more than :data:`MOST_KNOWN`.
     """
     from crnn_ctc.plates.schemes import normaliser
@@ -71,19 +71,19 @@ def _lines(path: Path) -> Iterable[str]:
 
 
 def minimal_automaton(name: str, alphabet: Alphabet, words: Sequence[tuple[int, ...]]) -> Grammar:
-    """The minimal acyclic automaton of sorted words (Daciuk et al. 2000, algorithm 1).
+    """Build the minimal acyclic automaton of sorted words (Daciuk et al. 2000, algorithm 1).
 
-    Words are added in order. The states of the last word that the next one does not share are
-    complete: each is replaced by an equal state if there is one.
+    Words are added in order. States of the last word that the next one does not share are complete:
+    each is replaced by an equal state if there is one.
 
     Args:
         name: name of the grammar.
         alphabet: K classes.
-        words: class indices, sorted, none twice, at least one.
+        words: class indices, sorted, unique, at least one.
     """
-    # a complete state, by whether it accepts and its transitions (class, state) in order
+    # complete states, by acceptance and ordered transitions (class, state)
     register: dict[tuple[bool, tuple[tuple[int, int], ...]], int] = {}
-    accepting = [False]  # of the states along the last word
+    accepting = [False]  # for the states along the last word
     transitions: list[list[tuple[int, int]]] = [[]]
 
     def complete(word: tuple[int, ...], depth: int) -> None:
@@ -105,7 +105,7 @@ def minimal_automaton(name: str, alphabet: Alphabet, words: Sequence[tuple[int, 
         last = word
     complete(last, 0)
     states = [*register, (accepting[0], tuple(transitions[0]))]
-    # the start was completed last and is to be state 0
+    # the start state was completed last and must become state 0
     states.reverse()
     lengths = [len(following) for _, following in states]
     flat = np.array([pair for _, following in states for pair in following], np.int64)

@@ -1,25 +1,25 @@
-r"""Patterns, written much like regular expressions, made into deterministic automata.
+r"""Patterns, similar to regular expressions, compiled to deterministic automata.
 
-By derivatives (Brzozowski 1964): the derivative of a language by a character is what may follow
-that character, so a state of the automaton is simply "what may still come", and "both of two
-patterns" costs no more than "either of two". That is what counting letters among five places wants,
-and what the libraries for it (``re``'s parser is not public, greenery and interegular are built
-for Unicode at large) would cost more to depend on than to write.
+Compiled by derivatives (Brzozowski 1964): the derivative of a language by a character is the set of
+texts that may follow it, so a state of the automaton is "what may still follow", and intersection
+costs no more than alternation. Rules such as "at most two letters in five places" need
+intersection. Existing libraries do not fit: the parser of ``re`` is not public, greenery and
+interegular are built for all of Unicode.
 
 The syntax::
 
     京A            characters, as they stand
     .              any one character of the alphabet
-    [A-HJ-N0]      one of these; a range leaves out what the alphabet does not hold
-    [^0]           one that is none of these
+    [A-HJ-N0]      one of these; a range omits characters outside the alphabet
+    [^0]           any character except these
     (...)          a group
-    x? x* x+       x once or not, any number of times, at least once
-    x{3} x{2,} x{2,4}   x as often as that
+    x? x* x+       x at most once, any number of times, at least once
+    x{3} x{2,} x{2,4}   x exactly 3, at least 2, 2 to 4 times
     x|y            either
-    x&y            both: a text that x allows and that y allows; binds tighter than |
-    \x             x, where it would mean something else
+    x&y            both: a text that matches x and y; binds tighter than |
+    \x             the character x, if it is special
 
-A pattern means the whole text, so there is no ``^`` or ``$``.
+A pattern matches the whole text, so there is no ``^`` or ``$``.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.grammar.terms import EMPTY, NOTHING, Terms, TooMuchWorkError
 
 MOST_STATES = 2_000
-"""A pattern that needs more is refused: decoding would take longer than anyone waits."""
+"""Maximum number of states of a pattern; decoding with more would be too slow."""
 _MOST_REPEATS = 255
 
 
 @dataclass(frozen=True)
 class Automaton:
-    """A deterministic automaton whose every state can still reach an accepting one.
+    """A deterministic automaton in which an accepting state is reachable from every state.
 
     Attributes:
-        table: int32 (S, K), the state after each class; -1 where it may not come. The blank's
+        table: int32 (S, K), the state after each class; -1 if it may not follow. The blank's
             column is -1.
-        accepting: bool (S,), whether a text may end there.
+        accepting: bool (S,), whether a text may end in the state.
     """
 
     table: NDArray[np.int32]
@@ -53,11 +53,11 @@ class Automaton:
 
 
 def compile_pattern(pattern: str, alphabet: Alphabet) -> Automaton:
-    """The smallest automaton of ``pattern`` over the classes of ``alphabet``; it starts in state 0.
+    """Compile a pattern to the minimal automaton over an alphabet; it starts in state 0.
 
     Raises:
-        InputError: the pattern is not one, holds a character that the alphabet lacks, needs more
-            than ``MOST_STATES`` states or seconds to compile, or allows no text at all.
+        InputError: the pattern is invalid, has a character that the alphabet lacks, needs more than
+            ``MOST_STATES`` states or too much work, or matches no text.
     """
     try:
         small = _minimal(_automaton(pattern, alphabet))
@@ -73,7 +73,7 @@ def _short(pattern: str) -> str:
 
 
 def _automaton(pattern: str, alphabet: Alphabet) -> Automaton:
-    """A state a derivative; dead ends are not left out yet."""
+    """Build the automaton with one state per derivative, dead states included."""
     terms = Terms()
     start = _Parser(pattern, alphabet, terms).parse()
     groups = terms.indistinct([c for c in range(len(alphabet)) if c != alphabet.blank])
@@ -99,7 +99,7 @@ def _automaton(pattern: str, alphabet: Alphabet) -> Automaton:
 
 
 def _minimal(automaton: Automaton) -> Automaton | None:
-    """Without dead ends, equal states joined (Moore 1956); None where no text is allowed."""
+    """Remove dead states and merge equal ones (Moore 1956); None if no text is allowed."""
     table, accepting = automaton.table, automaton.accepting
     alive = accepting.copy()
     while True:
@@ -119,7 +119,7 @@ def _minimal(automaton: Automaton) -> Automaton | None:
         if (grown_to := int(group.max()) + 1) == count:
             break
         count = grown_to
-    # numbered in the order in which they are reached; the dead are never reached
+    # number states in the order of reaching them; dead states are never reached
     order = [0]
     seen = {int(group[0])}
     for state in order:
@@ -127,7 +127,7 @@ def _minimal(automaton: Automaton) -> Automaton | None:
             if int(group[target]) not in seen:
                 seen.add(int(group[target]))
                 order.append(target)
-    renumbered = np.full(count + 1, -1, np.int32)  # the last is what -1 finds
+    renumbered = np.full(count + 1, -1, np.int32)  # the last one is indexed by -1
     renumbered[group[order]] = np.arange(len(order))
     rows = table[order]
     return Automaton(
@@ -136,7 +136,7 @@ def _minimal(automaton: Automaton) -> Automaton | None:
 
 
 class _Parser:
-    """Recursive descent over one pattern."""
+    """Recursive-descent parser of one pattern."""
 
     def __init__(self, pattern: str, alphabet: Alphabet, terms: Terms) -> None:
         self._pattern, self._alphabet, self._terms = pattern, alphabet, terms
@@ -238,7 +238,7 @@ class _Parser:
         return self._alphabet.encode(character)[0]
 
     def _class(self) -> frozenset[int]:
-        """What stands between square brackets."""
+        """Parse a character class in square brackets."""
         without = self._peek() == "^"
         if without:
             self._take()

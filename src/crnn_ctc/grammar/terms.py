@@ -1,6 +1,6 @@
 """Terms of patterns and their derivatives (Brzozowski 1964); see :mod:`crnn_ctc.grammar.pattern`.
 
-A term stands for a set of texts: what may still follow.
+A term represents a set of texts: those that may still follow.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _MOST_WORK = 1_000_000
-"""Most parts of terms that compiling may combine, some seconds of work. Plates need 1,300."""
+"""Maximum number of parts of terms that compiling may combine: some seconds. Plates need 1,300."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,20 @@ class _Repeat:
 _Term = _One | _Then | _Either | _Both | _Repeat
 
 NOTHING = 0
-"""The term of no text at all."""
+"""The term of the empty set."""
 EMPTY = 1
-"""The term of the empty text alone."""
+"""The term of only the empty text."""
 
 
 class TooMuchWorkError(Exception):
-    """Compiling would take minutes, or hours."""
+    """Compiling would take minutes or hours."""
 
 
 class Terms:
-    """Terms by number, equal ones once, so that comparing them is comparing numbers.
+    """Numbered terms; equal terms share a number, so terms are compared by number.
 
     Attributes:
-        nullable: whether each allows the empty text.
+        nullable: whether each term allows the empty text.
     """
 
     def __init__(self) -> None:
@@ -84,14 +84,14 @@ class Terms:
         return self._number(_One(classes), False) if classes else NOTHING
 
     def then(self, first: int, rest: int) -> int:
-        """The term of ``first``, then ``rest``."""
+        """The term of ``first`` followed by ``rest``."""
         if NOTHING in (first, rest):
             return NOTHING
         self._worked(1)
         if EMPTY in (first, rest):
             return rest if first == EMPTY else first
         term = self._terms[first]
-        if isinstance(term, _Then):  # always grouped to the right, so that equal ones look equal
+        if isinstance(term, _Then):  # group to the right, so that equal terms have equal form
             return self.then(term.first, self.then(term.rest, rest))
         return self._number(_Then(first, rest), self.nullable[first] and self.nullable[rest])
 
@@ -113,7 +113,7 @@ class Terms:
         flat: set[int] = set()
         for part in parts:
             term = self._terms[part]
-            # EMPTY is numbered as a _Both of none, which it is not
+            # EMPTY is stored as a _Both without parts, but is none
             flat |= term.parts if isinstance(term, _Both) and part != EMPTY else {part}
         self._worked(len(flat))
         nullable = all(self.nullable[p] for p in flat)
@@ -124,7 +124,7 @@ class Terms:
         return self._number(_Both(frozenset(flat)), nullable)
 
     def repeat(self, of: int, least: int, most: int | None) -> int:
-        """The term of ``of``, ``least`` to ``most`` times; None for any number."""
+        """The term of ``of`` repeated ``least`` to ``most`` times; None for no maximum."""
         if most == 0 or of == EMPTY:
             return EMPTY
         if of == NOTHING:
@@ -135,7 +135,7 @@ class Terms:
         return self._number(_Repeat(of, least, most), least == 0 or self.nullable[of])
 
     def derivative(self, number: int, c: int) -> int:
-        """What may follow class ``c``."""
+        """The derivative of a term by class ``c``."""
         known = self._derivatives.get((number, c))
         if known is None:
             known = self._derivatives[number, c] = self._derive(number, c)
@@ -157,12 +157,12 @@ class Terms:
             case _Both(parts):
                 return self.both({self.derivative(part, c) for part in parts})
             case _Repeat(of, least, most):
-                # right too where ``of`` allows the empty text: fewer repeats are then among these
+                # also correct if ``of`` allows the empty text, as this includes fewer repeats
                 rest = self.repeat(of, max(least - 1, 0), None if most is None else most - 1)
                 return self.then(self.derivative(of, c), rest)
 
     def indistinct(self, classes: list[int]) -> list[list[int]]:
-        """Groups of classes that the terms made so far never tell apart."""
+        """Group classes that no term so far distinguishes."""
         sets = [term.classes for term in self._terms if isinstance(term, _One)]
         groups: dict[tuple[bool, ...], list[int]] = {}
         for c in classes:

@@ -1,4 +1,4 @@
-"""Forced alignment of a known text to time steps by CTC's states (Viterbi 1967)."""
+"""Forced CTC alignment of a known text to time steps (Viterbi 1967)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from crnn_ctc.decode.ctc import Span
 
 
 def align(log_probs: NDArray[np.float32], label: Sequence[int], blank: int) -> tuple[Span, ...]:
-    """The most probable path of one picture that spells ``label``, as a span a character.
+    """Find the most probable path that spells ``label``, as one span per character.
 
-    For the text that greedy decoding reads, this is the best path itself.
+    For the text of greedy decoding, this is the best path itself.
 
     Args:
         log_probs: float32 (T, K).
@@ -21,7 +21,7 @@ def align(log_probs: NDArray[np.float32], label: Sequence[int], blank: int) -> t
         blank: index of the blank.
 
     Returns:
-        S spans in order; none where no path of T steps spells the label.
+        S spans in order; empty if no path of T steps spells the label.
     """
     steps = len(log_probs)
     states = np.full(2 * len(label) + 1, blank, np.int64)

@@ -48,10 +48,9 @@ class Decoded:
 
     Attributes:
         text: the characters.
-        confidence: P(text | picture), summed over all alignments of the text; 0 where the text is
-            empty.
+        confidence: P(text | picture), summed over all alignments of the text; 0 for the empty text.
         spans: one for each character.
-        alternatives: the next most probable texts, the best first, if requested.
+        alternatives: the next most probable texts, best first, if requested.
     """
 
     text: str
@@ -138,7 +137,7 @@ def label_probabilities(
 
     chosen = np.take_along_axis(log_probs, extended[:, None, :], axis=2)
     emitted = np.exp(chosen.astype(np.float64))  # (N, T, states)
-    # two columns of nothing before the first state stand for the states that are not there
+    # two zero columns before the first state stand for missing predecessors
     alpha = np.zeros((n, states + 2))
     alpha[:, 2] = 1.0
     current = alpha[:, 2:]
@@ -162,7 +161,7 @@ def _label_probability(log_probs: NDArray[np.float32], label: Sequence[int], bla
     emitted = np.exp(log_probs[:, [blank, *label]].astype(np.float64)).tolist()
     # a blank may be skipped only between two different characters
     skips = [n > 0 and index != label[n - 1] for n, index in enumerate(label)]
-    # gaps[n]: on the blank before character n; before the first step, all is before the first
+    # gaps[n]: on the blank before character n; initially all probability is at n = 0
     characters, gaps = [0.0] * len(label), [1.0] + [0.0] * len(label)
     for none, *some in emitted:
         before = 0.0

@@ -50,7 +50,7 @@ class TextDecoder(Protocol):
 
 
 class Decoder:
-    """Decodes by the best path, or by a search for the most probable text.
+    """Decodes by the best path, or searches for the most probable text.
 
     If the best path spells an allowed text with more than half of the probability, that text is the
     most probable one and the answer. Otherwise the picture is searched
@@ -147,16 +147,16 @@ class Decoder:
         ]
 
     def _certain(self, best: Decoded) -> bool:
-        """Whether the best path's text needs no search."""
+        """Tell whether the best path's text needs no search."""
         if self._alternatives or best.confidence <= 0.5:
             return False
         return self.grammar is None or self.grammar.accepts(best.text)
 
     def _searched(self, log_probs: NDArray[np.float32], best: Decoded) -> Decoded:
-        """The most probable texts of one picture (T, K) whose best path reads ``best``."""
+        """Search for the most probable texts of one picture (T, K) with the best path ``best``."""
         grammar = self.grammar or open_grammar("any", self._alphabet)
         if grammar.listed and best.confidence > 1 - LEAST and not grammar.accepts(best.text):
-            return Decoded("", 0.0, ())  # no listed text can have LEAST
+            return Decoded("", 0.0, ())  # no listed text can reach LEAST
         ranked = PrefixSearch(log_probs, grammar).best(self._alternatives + 1)
         if not ranked:
             return Decoded("", 0.0, ())
@@ -217,10 +217,10 @@ def decoder_for(
     alternatives: int = 0,
     rule: Callable[[str], bool] | None = None,
 ) -> TextDecoder:
-    """The decoder of a model.
+    """Create the decoder of a model.
 
     Args:
-        card: card of the model: its alphabet, grammar and temperature.
+        card: card of the model, with its alphabet, grammar and temperature.
         method: a name of :data:`DECODERS`; None for ``grammar`` if there is one, else ``greedy``.
         grammar: a grammar or its name (:func:`crnn_ctc.grammar.open_grammar`), or ``none``; None
             for that of the card.

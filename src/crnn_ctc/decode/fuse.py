@@ -75,7 +75,7 @@ def fuse(
     found = np.column_stack([probabilities + PRIOR, rest])
     with np.errstate(divide="ignore"):
         evidence = np.log(found / prior)
-    # a picture without weight does not count against the impossible either
+    # pictures with weight 0 are ignored, even where their probability is 0
     counts = weights > 0
     logs = np.log(prior) + (weights[counts, None] * evidence[counts]).sum(axis=0)
     shares = np.exp(logs - logs.max())

@@ -1,4 +1,4 @@
-"""Prefix search: the most probable texts of one picture, exactly (Graves et al. 2006, section 3.2).
+"""Exact prefix search for the most probable texts (Graves et al. 2006, section 3.2).
 
 P(prefix, then any text) bounds the probability of every text that begins with the prefix. Prefixes
 are extended in the order of this bound, so the first complete text is the most probable one. A
@@ -17,14 +17,14 @@ from crnn_ctc.decode.ctc import Alternative
 from crnn_ctc.grammar import Grammar
 
 LEAST = 0.01
-"""Least probability of a text; the search stops below it. It bounds the time for pictures without
+"""Minimum probability of a text; the search stops below it. It bounds the time for pictures without
 readable text: at most 1 / LEAST prefixes of each length are extended."""
 
 GUESSES = 4
-"""Prefixes that are completed to a guess if the search ends without a text."""
+"""Number of prefixes that are completed to guesses if the search ends without a text."""
 
 TRIED = 20
-"""Prefixes that are extended for each alternative."""
+"""Maximum number of prefixes extended per alternative."""
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class _Prefix:
         blank_ended: for t from 0 to T, the probability that steps before t spell the prefix and
             the last one is a blank.
         class_ended: the same, where the last one is the prefix's last class.
-        following: classes that may come next, the most probable first.
+        following: classes that may come next, most probable first.
         bounds: P(prefix, class, then any text) of each class in ``following``.
     """
 
@@ -55,7 +55,7 @@ class _Prefix:
 
 
 class PrefixSearch:
-    """The search in one picture.
+    """Prefix search in one picture.
 
     Args:
         log_probs: float32 (T, K).
@@ -69,15 +69,15 @@ class PrefixSearch:
         self._blanks = self._by_class[grammar.alphabet.blank]
 
     def best(self, count: int = 1) -> list[Alternative]:
-        """The most probable texts, the best first.
+        """Find the most probable texts, best first.
 
         Args:
             count: number of texts.
 
         Returns:
-            At most ``count`` texts: fewer where the grammar has no more, or where
-            :data:`TRIED` prefixes a text were extended after the first one was found. Empty where
-            no text of the grammar has a probability of at least :data:`LEAST`.
+            At most ``count`` texts: fewer if the grammar has no more, or if :data:`TRIED` prefixes
+            per text were extended after the first one was found. Empty if no text of the grammar
+            has a probability of at least :data:`LEAST`.
         """
         found: list[Alternative] = []
         # the number keeps the heap from comparing prefixes; place is an index of ``following``, or
@@ -115,7 +115,7 @@ class PrefixSearch:
         return found
 
     def _guessed(self, waiting: list[tuple[float, int, _Prefix, int]]) -> list[Alternative]:
-        """Probable texts, the best first, completed from the most probable prefixes."""
+        """Complete the most probable prefixes to texts, best first."""
         texts = {
             self._completed(prefix, place)
             for _, _, prefix, place in heapq.nsmallest(GUESSES, waiting)
@@ -125,7 +125,7 @@ class PrefixSearch:
         return sorted(probable, key=lambda a: (a.probability, encode(a.text)), reverse=True)
 
     def _completed(self, prefix: _Prefix, place: int) -> Alternative:
-        """Greedy completion: append the most probable class until the text is complete."""
+        """Append the most probable class until the text is complete."""
         found = Alternative("", 0.0)
         if place >= 0:
             prefix = self._extended(prefix, place)
@@ -141,7 +141,7 @@ class PrefixSearch:
         return Alternative(text, min(prefix.probability, 1.0))
 
     def _ends(self, prefix: _Prefix) -> bool:
-        """Whether the prefix may be the whole text."""
+        """Tell whether the prefix may be the whole text."""
         text = self._grammar.alphabet.decode(prefix.classes)
         return self._grammar.ends(prefix.state, text)
 
@@ -150,7 +150,7 @@ class PrefixSearch:
         return self._followed((), 0, blank_ended, [0.0] * len(blank_ended))
 
     def _extended(self, prefix: _Prefix, place: int) -> _Prefix:
-        """The prefix with the class at ``place`` of those that may follow."""
+        """Extend the prefix by the class at ``place`` of ``following``."""
         c = prefix.following[place]
         # the same class again is a new character only after a blank
         from_class = 0.0 if prefix.classes and prefix.classes[-1] == c else 1.0
@@ -173,7 +173,7 @@ class PrefixSearch:
         blank_ended: list[float],
         class_ended: list[float],
     ) -> _Prefix:
-        # whatever follows has probability 1 in sum, so a bound ends with the class's own step
+        # all continuations sum to probability 1, so a bound ends with the class's own step
         on_blank = np.array(blank_ended[:-1])
         bounds = (on_blank + class_ended[:-1]) @ self._probs
         if classes:

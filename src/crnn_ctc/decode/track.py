@@ -12,10 +12,10 @@ from crnn_ctc.decode.decoder import TextDecoder
 from crnn_ctc.decode.fuse import frame_weights, fuse
 
 CANDIDATES = 8
-"""Alternatives of each picture that are candidates."""
+"""Number of alternatives of each picture that are candidates."""
 
 MOST = 64
-"""Largest number of candidates; for long tracks, the most probable ones over all pictures."""
+"""Maximum number of candidates; for long tracks, the most probable ones over all pictures."""
 
 
 def fuse_track(
@@ -24,25 +24,25 @@ def fuse_track(
     log_probs: Sequence[NDArray[np.float32]],
     alternatives: int = 0,
 ) -> tuple[Decoded, int]:
-    """What F pictures of one text say together.
+    """Read F pictures of one text jointly.
 
     The best texts of each picture are candidates; :func:`crnn_ctc.decode.fuse.fuse` combines their
     exact probabilities in all pictures. Identical pictures give the result of one.
 
     Args:
-        decode: has decoded the pictures, with alternatives.
-        decoded: what it found in F pictures, 1 or more.
-        log_probs: what it was given, F times float32 (T, K).
-        alternatives: how many other texts to give.
+        decode: decoder that decoded the pictures, with alternatives.
+        decoded: its results for F pictures, 1 or more.
+        log_probs: its inputs, F times float32 (T, K).
+        alternatives: number of other texts to return.
 
     Returns:
-        The text, with its places in the picture that shows it best; and the index of that picture.
+        The text, with its spans in the picture that shows it best, and the index of that picture.
     """
     texts = _candidates(decoded)
     if not any(texts):
         return Decoded("", 0.0, ()), 0
     if all(np.array_equal(rows, log_probs[0]) for rows in log_probs):
-        # a search for more texts also finds less probable ones, so this one is as for one picture
+        # search as for one picture: a search for more texts would also find less probable ones
         return decode.with_alternatives(alternatives)(log_probs[0][None])[0], 0
     found = np.stack([decode.probabilities(rows, texts) for rows in log_probs])
     weights = frame_weights([np.exp(rows.astype(np.float64)) for rows in log_probs])
@@ -58,11 +58,11 @@ def fuse_track(
 
 
 def _candidates(decoded: Sequence[Decoded]) -> list[str]:
-    """The texts to weigh, the empty one first."""
+    """List the candidate texts, the empty one first."""
     total: dict[str, float] = {}
     for one in decoded:
         own = [(one.text, one.confidence), *((a.text, a.probability) for a in one.alternatives)]
         for text, share in own:
             total[text] = total.get(text, 0.0) + share
-    # pictures in which nothing can be read may be most of a track: no text is always weighed
+    # unreadable pictures may be most of a track: the empty text is always a candidate
     return ["", *sorted((text for text in total if text), key=lambda text: -total[text])[:MOST]]

@@ -1,1 +1,1 @@
-"""Training data: read, composed, fetched."""
+"""Training data: reading, composition, downloads."""

@@ -1,4 +1,4 @@
-"""Augmentation of real crops: corners, light and camera."""
+"""Augmentation of real crops: corners, lighting and camera."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from crnn_ctc.synthesis.camera import expose
 from crnn_ctc.synthesis.text import Draws
 
 DRAWS = 128
-"""Largest number of random numbers that :func:`augment` uses."""
+"""Maximum number of draws that :func:`augment` uses."""
 
 
 def augment(
     image: NDArray[np.uint8], strength: float, draws: Draws, perspective: float = 1.0
 ) -> NDArray[np.uint8]:
-    """Augment a crop: move its corners, change its light and sometimes degrade it.
+    """Augment a crop: move its corners, change its lighting and sometimes degrade it.
 
     Args:
         image: RGB or grey, uint8 (H, W, C).
-        strength: strength of the changes: 0 for none, 1 for the usual.
-        draws: at most ``DRAWS`` numbers are used.
-        perspective: how far the corners move, as a share of that strength.
+        strength: strength of the changes; 0 for none, 1 is the default.
+        draws: random numbers, of which at most ``DRAWS`` are used.
+        perspective: strength of the corner shifts, relative to ``strength``.
 
     Returns:
         uint8 (H, W, C).
@@ -40,9 +40,9 @@ def augment(
 
 
 def move_corners(image: NDArray[np.uint8], strength: float, draws: Draws) -> NDArray[np.uint8]:
-    """Crop the plate by slightly wrong corners, as a detector does.
+    """Warp a crop as if a detector had found slightly wrong corners.
 
-    The whole quadrilateral and each corner are shifted; outside the crop its edge is repeated.
+    The whole quadrilateral and each corner are shifted; the edge is replicated outside the crop.
     """
     height, width = image.shape[:2]
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
@@ -70,7 +70,7 @@ def relight(image: NDArray[np.float32], strength: float, draws: Draws) -> NDArra
     Args:
         image: float32 (H, W, 3), 255 is white.
         strength: as in :func:`augment`.
-        draws: numbers to use.
+        draws: random numbers.
     """
     height, width = image.shape[:2]
     gain = 1 + 0.22 * strength * draws.bell()
@@ -87,7 +87,7 @@ def relight(image: NDArray[np.float32], strength: float, draws: Draws) -> NDArra
         dark = np.float32(draws.between(0.35, 0.8))
         side = np.clip(edge / softness + 0.5, 0, 1) * (1 - dark) + dark
         lit = lit * side[..., None]
-    if draws.chance(0.1 * strength):  # colours that a grey or faulty camera loses
+    if draws.chance(0.1 * strength):  # desaturation, as by grey or faulty cameras
         grey = lit.mean(axis=2, keepdims=True)
         lit = grey + (lit - grey) * np.float32(draws.between(0, 0.6))
     return np.asarray(lit, np.float32)

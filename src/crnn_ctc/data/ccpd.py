@@ -1,7 +1,7 @@
 """CCPD2019 and CCPD2020: annotations in file names, and the official splits.
 
-The Chinese City Parking Dataset (Xu et al., ECCV 2018) keeps its annotations in file names of seven
-fields, separated by ``-``: area, tilt, bounding box, corners, plate, brightness and blur.
+The Chinese City Parking Dataset (Xu et al., ECCV 2018) stores its annotations in file names of
+seven fields, separated by ``-``: area, tilt, bounding box, corners, plate, brightness and blur.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Dataset = Literal["CCPD2019", "CCPD2020"]
 Split = Literal["train", "val", "test", "unlisted"]
 
 MISSING = "O"
-"""The last entry of each of CCPD's tables, "no character": plates have no letter O."""
+"""Last entry of each of CCPD's tables, "no character": plates have no letter O."""
 
 PROVINCES = "皖沪津渝冀晋蒙辽吉黑苏浙京闽赣鲁豫鄂湘粤桂琼川贵云藏陕甘青宁新警学" + MISSING
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ" + MISSING
@@ -47,14 +47,14 @@ class CcpdName:
     """The annotations in a CCPD file name.
 
     Attributes:
-        area: plate's area as a share of the picture: the name's digits after ``0.``. A few names
-            of CCPD2020 have lost a leading zero; ``box`` is what to trust.
+        area: area of the plate as a fraction of the picture: the name's digits after ``0.``. A few
+            names of CCPD2020 have lost a leading zero; rely on ``box`` instead.
         tilt: horizontal and vertical, in degrees; 90 is upright.
         box: left-top and right-bottom (x, y), in pixels.
-        corners: plate's corners (x, y), in pixels: right-bottom, left-bottom, left-top, right-top.
+        corners: corners (x, y), in pixels: right-bottom, left-bottom, left-top, right-top.
         plate: 7 characters, or 8 on green plates.
-        brightness: brightness of the plate's region, 0 to 255.
-        blur: sharpness of the plate's region; higher is sharper.
+        brightness: brightness of the plate, 0 to 255.
+        blur: sharpness of the plate; higher is sharper.
     """
 
     area: float
@@ -67,7 +67,7 @@ class CcpdName:
 
     @property
     def complete(self) -> bool:
-        """Whether the name tells every character of the plate."""
+        """Whether the name contains every character of the plate."""
         return MISSING not in self.plate
 
 
@@ -77,11 +77,11 @@ def parse_name(name: str) -> CcpdName:
     Corners in another order are sorted.
 
     Args:
-        name: name of the file, with or without folders and suffix.
+        name: file name, with or without folders and suffix.
 
     Raises:
-        InputError: fields are missing or no numbers, an index is in none of CCPD's tables, the box
-            is empty, or the corners are no convex quadrilateral.
+        InputError: fields are missing or not numeric, an index is out of range of CCPD's tables,
+            the box is empty, or the corners are not a convex quadrilateral.
     """
     found = _FIELDS.fullmatch(PurePosixPath(name).stem)
     if found is None:
@@ -133,14 +133,14 @@ def _plate(indices: list[int], name: str) -> str:
 def _ordered(points: list[Point], name: str) -> Corners:
     """Corners in CCPD's order: unchanged if valid, else sorted by position."""
     rb, lb, lt, rt = points
-    # a plate seen from far aside may look no wider than high, but not much higher than wide
+    # at oblique angles a plate may be as high as wide, but not much higher
     if _is_plate((rb, lb, lt, rt)) and _shape((rb, lb, lt, rt)) > 0.8:
         return rb, lb, lt, rt
     x0, y0 = (sum(p[axis] for p in points) / 4 for axis in (0, 1))
     around = sorted(points, key=lambda p: math.atan2(p[1] - y0, p[0] - x0))
     for i in range(4):
         rb, lb, lt, rt = around[i:] + around[:i]
-        # which side is the upper one is not known: the long ones are, as plates are wide
+        # the upper side is unknown; plates are wide, so it is one of the long sides
         if _is_plate((rb, lb, lt, rt)) and _shape((rb, lb, lt, rt)) > 1:
             return rb, lb, lt, rt
     raise InputError(
@@ -149,7 +149,7 @@ def _ordered(points: list[Point], name: str) -> Corners:
 
 
 def _is_plate(corners: Corners) -> bool:
-    """Whether the corners are convex and in CCPD's order."""
+    """Tell whether the corners are convex and in CCPD's order."""
     next_but_one = corners[2:] + corners[:2]
     turns = [
         (b[0] - a[0]) * (c[1] - b[1]) - (b[1] - a[1]) * (c[0] - b[0])
@@ -162,24 +162,24 @@ def _is_plate(corners: Corners) -> bool:
 
 
 def _shape(corners: Corners) -> float:
-    """Width by height."""
+    """Aspect ratio, width over height."""
     rb, lb, lt, rt = corners
     return (math.dist(rb, lb) + math.dist(lt, rt)) / (math.dist(lb, lt) + math.dist(rt, rb))
 
 
 @dataclass(frozen=True)
 class CcpdPicture:
-    """A picture of CCPD, as a split file lists it or its folder holds it.
+    """A picture of CCPD, from a split file or a folder.
 
     Attributes:
         path: path of the file.
         dataset: CCPD2019 or CCPD2020.
-        split: the official one; ``unlisted`` for folders that no split file names, as
+        split: official split; ``unlisted`` for folders that no split file lists, such as
             ``ccpd_weather`` in CCPD2019.
-        subset: one of ``SUBSETS``, or what follows ``ccpd_`` in the folder's name; empty in a
-            folder of pictures alone, where only ``green`` is known.
-        source: ``path`` below the dataset, the dataset's name before it, with ``/``.
-        listed: file and line that name it, or its own path.
+        subset: one of ``SUBSETS``, or the part of the folder's name after ``ccpd_``; empty in a
+            folder of loose pictures, where only ``green`` is known.
+        source: name of the dataset and path below it, with ``/``.
+        listed: file and line that list it, or its own path.
     """
 
     path: Path
@@ -191,18 +191,18 @@ class CcpdPicture:
 
 
 def find_pictures(folder: Path) -> Iterator[CcpdPicture]:
-    """All pictures of the CCPD sets in ``folder`` with a plate, one at a time, in order.
+    """Yield all pictures with a plate of the CCPD sets in ``folder``, in order.
 
     The order is train, val, test, then unlisted pictures; within a split that of the split file,
-    otherwise by name. Pictures of cars without a plate (``ccpd_np``) are left out. At most the
-    names of one folder are held in memory.
+    otherwise by name. Pictures of cars without a plate (``ccpd_np``) are omitted. At most the names
+    of one folder are held in memory.
 
     Args:
         folder: CCPD2019 or CCPD2020, their parent folder, or a folder of CCPD pictures without
             splits.
 
     Raises:
-        InputError: there is no such folder, no CCPD in it, or its split files are missing.
+        InputError: the folder does not exist, has no CCPD set, or its split files are missing.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; unpack CCPD2019 or CCPD2020 and name it")
@@ -222,9 +222,9 @@ def find_pictures(folder: Path) -> Iterator[CcpdPicture]:
 
 
 def _loose_pictures(folder: Path) -> Iterator[CcpdPicture]:
-    """Pictures with CCPD's names in the folder itself; green ones are known by their plates.
+    """Yield pictures with CCPD's names in the folder itself; green ones are known by their plates.
 
-    Not in folders below: a folder far above CCPD2019 would lose its official splits.
+    Subfolders are not searched, as a parent folder of CCPD2019 would lose its official splits.
     """
     found = False
     for path in _in_folder(folder):
@@ -270,7 +270,7 @@ def _pictures_2019(root: Path) -> Iterator[CcpdPicture]:
 
 
 def _split_lists(root: Path) -> list[tuple[Split, Path]]:
-    """The split files; the lists of subsets replace a missing ``test.txt``."""
+    """List the split files; the lists of subsets replace a missing ``test.txt``."""
     folder = next((root / name for name in ("splits", "split") if (root / name).is_dir()), None)
     if folder is None:
         raise InputError(
@@ -287,7 +287,7 @@ def _split_lists(root: Path) -> list[tuple[Split, Path]]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered names of a split file; blank lines are passed over."""
+    """Yield the names of a split file with line numbers; blank lines are skipped."""
     try:
         with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
@@ -310,7 +310,7 @@ def _pictures_2020(root: Path) -> Iterator[CcpdPicture]:
 
 
 def _in_folder(folder: Path) -> Iterator[Path]:
-    """Pictures of one folder by name: any other order would change from machine to machine."""
+    """List the pictures of one folder by name, the same order on every machine."""
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries if names_picture(entry.name))
     return (folder / name for name in names)

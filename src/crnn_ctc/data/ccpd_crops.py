@@ -1,4 +1,4 @@
-"""Crops of CCPD's plates, made by several processes, resumable.
+"""Crops of CCPD's plates, written by several processes, resumable.
 
 A crop's name is a function of its source picture, so existing files are skipped.
 """
@@ -36,13 +36,13 @@ SETTINGS = ".crops.json"
 """File with the settings of a folder's crops."""
 
 _COLOURS = {"CCPD2019": "blue", "CCPD2020": "green"}
-"""Plate colour by dataset; single plates may differ."""
+"""Plate colour by dataset; individual plates may differ."""
 
 _PARTS = ".parts"
-"""Folder of files that are being written."""
+"""Folder for incomplete files."""
 
 _CHUNK = 16
-"""Pictures sent to a process at once: some 0.2 s of work."""
+"""Pictures sent to a process at once: about 0.2 s of work."""
 
 _QUALITY = 95
 
@@ -53,9 +53,9 @@ class Made:
 
     Attributes:
         source: name of the picture within its set.
-        row: the crop's row in the manifest; None where there is no crop.
-        reason: why there is no crop; None where there is one.
-        found: whether the crop was there before.
+        row: the crop's row in the manifest; None without a crop.
+        reason: why there is no crop; None if there is one.
+        found: whether the crop already existed.
     """
 
     source: str
@@ -70,8 +70,8 @@ class Cropper:
 
     Args:
         folder: folder of the crops.
-        crop: ``box``: what the bounding box holds; ``corners``: rectified by the four corners;
-            ``jitter``: the same with corners moved at random.
+        crop: ``box``: by the bounding box; ``corners``: rectified by the four corners; ``jitter``:
+            rectified by corners with random offsets.
         seed: seed of the jitter.
     """
 
@@ -80,7 +80,7 @@ class Cropper:
     seed: int
 
     def all(self, tasks: tuple[tuple[CcpdPicture, int], ...]) -> list[Made]:
-        """Make crops of pictures, each with the number of its copy; failures are reported."""
+        """Make crops of (picture, number of the copy) pairs; failures are reported."""
         return [self.make(picture, copy) for picture, copy in tasks]
 
     def make(self, picture: CcpdPicture, copy: int) -> Made:
@@ -113,7 +113,7 @@ class Cropper:
         return Made(picture.source, row, found=found)
 
     def _write(self, crop: Image.Image, target: Path) -> None:
-        # the process id: what a killed run left behind may still be writing the same crop
+        # the process id, as workers of a killed run may still be writing the same crop
         part = self.folder / _PARTS / f"{target.stem}-{os.getpid()}.jpg"
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -128,10 +128,10 @@ class Cropper:
     def cut(
         self, image: NDArray[np.uint8], name: CcpdName, picture: CcpdPicture, copy: int
     ) -> NDArray[np.uint8]:
-        """The plate, uint8 (h, w, 3), of a picture, uint8 (H, W, 3).
+        """Crop the plate, uint8 (h, w, 3), of a picture, uint8 (H, W, 3).
 
         Raises:
-            InputError: most of the plate lies outside the picture, or too little of it is there.
+            InputError: most of the plate lies outside the picture, or too little of it is visible.
         """
         height, width = image.shape[:2]
         corners = np.array(name.corners, np.float64)
@@ -154,7 +154,7 @@ class Cropper:
 
             if self.crop == "jitter":
                 file = Path(picture.source).name
-                # the first copy is what --copies 1 makes
+                # the first copy is the same as with --copies 1
                 corners = jittered(corners, self.seed, f"{file}#{copy}" if copy else file)
             found = rectified(image, corners)
         if found is None:
@@ -163,14 +163,14 @@ class Cropper:
 
 
 def crop_name(picture: CcpdPicture, plate: str, copy: int) -> str:
-    """Where a crop goes: ``CCPD2019/train/PLATE_HASH.jpg``, the hash being that of its source."""
+    """Path of a crop: ``CCPD2019/train/PLATE_HASH.jpg``, with the hash of its source."""
     digest = blake2b(picture.source.encode(errors="surrogateescape"), digest_size=6).hexdigest()
     number = f"-{copy}" if copy else ""
     return f"{picture.dataset}/{picture.split}/{plate}_{digest}{number}.jpg"
 
 
 def _size(path: Path) -> tuple[int, int] | None:
-    """Width and height of a crop in pixels; None where there is none."""
+    """Width and height of a crop in pixels; None if it does not exist."""
     try:
         with Image.open(path) as image:
             return image.size
@@ -184,9 +184,9 @@ class CropSummary:
 
     Attributes:
         folders: number of crops in each folder.
-        rejected: pictures without a crop, and why.
-        found: crops that were there before.
-        listed_twice: pictures that are listed in two splits; the first counts.
+        rejected: pictures without a crop, and the reasons.
+        found: number of crops that already existed.
+        listed_twice: pictures listed in two splits; the first counts.
     """
 
     folders: Counter[str] = field(default_factory=Counter)
@@ -196,10 +196,10 @@ class CropSummary:
 
 
 def prepare_folder(folder: Path, settings: dict[str, str]) -> None:
-    """Make the folder of the crops, or check that its crops were made with the same settings.
+    """Create the folder of the crops, or check that its crops have the same settings.
 
     Raises:
-        InputError: it cannot be written, holds other pictures, or crops made with other settings.
+        InputError: it cannot be written, or has other pictures or crops of other settings.
     """
     file = folder / SETTINGS
     try:
@@ -213,7 +213,7 @@ def prepare_folder(folder: Path, settings: dict[str, str]) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(file, json.dumps(settings).encode())
         shutil.rmtree(folder / _PARTS, ignore_errors=True)
-        # what a killed run left behind may be writing there still
+        # workers of a killed run may still be writing there
         (folder / _PARTS).mkdir(exist_ok=True)
     except OSError as error:
         raise InputError(
@@ -234,7 +234,7 @@ def make_crops(
     workers: int,
     summary: CropSummary,
 ) -> Iterator[Made]:
-    """Make the crops of pictures that are not there yet, then the tables.
+    """Make missing crops, then the tables.
 
     ``manifest.csv`` has a row for each crop; ``rejected.csv`` lists pictures without one. At most
     four chunks per process are in flight.
@@ -242,8 +242,8 @@ def make_crops(
     Args:
         pictures: pictures of CCPD, in order.
         cropper: makes a crop.
-        copies: crops a picture.
-        workers: processes; 1 makes the crops in this one.
+        copies: crops per picture.
+        workers: number of processes; 1 uses this process.
         summary: receives the results.
 
     Raises:
@@ -286,8 +286,8 @@ def make_crops(
 def _tasks(
     pictures: Iterable[CcpdPicture], copies: int, summary: CropSummary
 ) -> Iterator[tuple[CcpdPicture, int]]:
-    """Each picture once for each copy; one that an earlier split lists is left out."""
-    seen: set[bytes] = set()  # digests: names of all pictures would be several times as large
+    """Yield each picture once per copy, except those already listed in an earlier split."""
+    seen: set[bytes] = set()  # digests, as the names would take several times the memory
     for picture in pictures:
         source = picture.source.encode(errors="surrogateescape")
         digest = blake2b(source, digest_size=8).digest()

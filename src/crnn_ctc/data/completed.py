@@ -1,4 +1,4 @@
-"""What a recipe leaves to the labels: its alphabet, and the number of pictures of its epochs."""
+"""Recipe values that depend on the labels: the alphabet, and the pictures of an epoch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from crnn_ctc.recipe import (
 
 
 def with_alphabet(recipe: Recipe, folder: Path) -> Recipe:
-    """The recipe with the alphabet ``LABELS`` replaced by the characters of all its labels.
+    """Replace the alphabet ``LABELS`` of a recipe by the characters of all its labels.
 
     Validation labels are included.
 
@@ -43,7 +43,7 @@ def with_alphabet(recipe: Recipe, folder: Path) -> Recipe:
 
 
 def with_images(recipe: Recipe, folder: Path) -> Recipe:
-    """The recipe with ``epochs`` converted to ``images``.
+    """Convert ``epochs`` of a recipe to ``images``.
 
     Raises:
         InputError: the labels cannot be read, or the recipe's data are digits.
@@ -68,5 +68,5 @@ def with_images(recipe: Recipe, folder: Path) -> Recipe:
 
 
 def names_of(sources: Names | Sources) -> list[str]:
-    """The manifests and folders of a key of a recipe."""
+    """List the manifests and folders of a recipe key."""
     return [sources] if isinstance(sources, str) else list(sources)

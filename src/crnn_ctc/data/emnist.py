@@ -1,4 +1,4 @@
-"""Fetching EMNIST's digits (Cohen et al. 2017, arXiv 1702.05373) from NIST."""
+"""Download of EMNIST's digits (Cohen et al. 2017, arXiv 1702.05373) from NIST."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FILES = tuple(
     for what in ("images-idx3", "labels-idx1")
 )
 _CHUNK = 1 << 20
-_TIMEOUT = 30  # seconds without a byte
+_TIMEOUT = 30  # seconds without data
 
 
 def fetch(
@@ -43,13 +43,13 @@ def fetch(
         folder: folder of the four files.
         mirrors: URLs to try before NIST's.
         sha256: SHA-256 of the archive.
-        cache: where the archive is kept while it is incomplete; the user's cache by default.
+        cache: folder of the incomplete archive; the user's cache by default.
 
     Returns:
         The number of digits of each split.
 
     Raises:
-        InputError: no address gave the archive, or files that are there are broken.
+        InputError: no URL provided the archive, or existing files are broken.
     """
     if not all(has_digits(folder, split) for split in SPLITS):
         cache = cache or platformdirs.user_cache_path("crnn-ctc")
@@ -91,7 +91,7 @@ class ResumingDownloader:
         self._partial = folder / f"{ARCHIVE}.part"
 
     def __call__(self, url: str, output_file: str, pooch_: object) -> None:
-        """Fetch ``url`` into ``output_file``; pooch checks its hash after."""
+        """Download ``url`` to ``output_file``; pooch then checks its hash."""
         del pooch_
         have = self._partial.stat().st_size if self._partial.exists() else 0
         headers = {"Range": f"bytes={have}-"} if have else {}
@@ -115,7 +115,7 @@ class ResumingDownloader:
                     for chunk in answer.iter_content(_CHUNK):
                         file.write(chunk)
                         bar.update(len(chunk))
-        # whole or wrong: pooch checks; what it refuses must not be resumed for ever
+        # complete or wrong, as pooch will check; rejected content must not be resumed again
         shutil.move(self._partial, output_file)
 
 

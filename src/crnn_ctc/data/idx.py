@@ -1,6 +1,6 @@
-"""The IDX files of MNIST and EMNIST: a header that says type and shape, then the numbers.
+"""IDX files of MNIST and EMNIST: a header with type and shape, then the numbers.
 
-Source of the format: Y. LeCun, C. Cortes, C. Burges, "The MNIST database", file formats.
+Format: Y. LeCun, C. Cortes, C. Burges, "The MNIST database", file formats.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from crnn_ctc.errors import InputError
 _UNSIGNED_BYTE = 0x08
 
 MOST_BYTES = 1_000_000_000
-"""Larger files are refused before they fill the memory; EMNIST's largest has 640 MB."""
+"""Maximum size, checked before the file fills the memory; EMNIST's largest has 640 MB."""
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """The array of unsigned bytes in an IDX file, gzipped or not.
+    """Read an IDX file of unsigned bytes, gzipped or not.
 
     Args:
-        path: the file; gzip is recognised by its content, not by its name.
-        dimensions: how many the array must have: 3 for images, 1 for labels.
+        path: the file; gzip is recognised by content, not by name.
+        dimensions: required number of dimensions: 3 for images, 1 for labels.
 
     Returns:
-        uint8 array of the shape that the header states.
+        uint8 array with the shape in the header.
 
     Raises:
-        InputError: the file is missing, is not IDX of unsigned bytes, or is cut short.
+        InputError: the file is missing, is not IDX of unsigned bytes, or is truncated.
     """
     try:
         raw = path.read_bytes()
@@ -63,10 +63,10 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     if len(raw) < start:
         raise InputError(f"{path}: its header is cut short; download it again")
     shape = struct.unpack(f">{dimensions}I", raw[4:start])
-    if max(shape) > MOST_BYTES:  # which a 0 beside it would make a size of 0
+    if max(shape) > MOST_BYTES:  # with a 0 in another dimension the size would be 0
         raise InputError(f"{path}: its header promises a side of {max(shape)}; download it again")
     size = 1
-    for extent in shape:  # Python's integers: a hostile header cannot overflow them
+    for extent in shape:  # Python integers: a malicious header cannot overflow them
         size *= extent
     if len(raw) - start != size:
         raise InputError(

@@ -1,4 +1,4 @@
-"""The sources of a set's labels, and warnings about them."""
+"""Sources of a set's labels, and warnings about them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from crnn_ctc.data.labelled import Labelled
 
 RARE = 5
-"""Characters with fewer occurrences are hardly learnt."""
+"""Number of occurrences below which characters are hardly learnt."""
 
 _SHOWN = 10
 
-# names that cameras, programs and exports give: no text of a picture
+# file names given by cameras, programs and exports, not labels
 _FILE_NAME = re.compile(
     r"(img|image|dsc[nf]?|dcim|pic|photo|picture|frame|crop|plate|scan|screenshot|capture|snapshot"
     r"|pxl|mvimg|wp|wx)[-_ .]?\d*"
@@ -28,8 +28,8 @@ class LabelTally:
     """Counts the labels of a set as they are read.
 
     Attributes:
-        characters: how often each character stands in the labels.
-        empty: pictures without text.
+        characters: number of occurrences of each character in the labels.
+        empty: number of pictures without text.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class LabelTally:
         self.empty = 0
         self._tables: Counter[str] = Counter()
         self._folders: Counter[str] = Counter()
-        self._texts: Counter[str] = Counter()  # of file names alone
+        self._texts: Counter[str] = Counter()  # only of file names
         self._first = ""
         self._alike = True
         self._total = 0
@@ -46,7 +46,7 @@ class LabelTally:
         """Yield the items unchanged, and count them.
 
         Args:
-            source: the folder or table that they come from, as the user named it.
+            source: folder or table of the items, as the user named it.
             items: labelled pictures.
         """
         for item in items:
@@ -77,7 +77,7 @@ class LabelTally:
         return lines
 
     def warnings(self) -> list[str]:
-        """Signs that these are no labels, one line each."""
+        """Indications that these are not labels, one line each."""
         remedy = (
             "name pictures LABEL_n.jpg, or write a table with the columns file and label beside "
             "the folder (train.csv for train/)"
@@ -101,7 +101,7 @@ class LabelTally:
 
 
 def _is_count(texts: Counter[str]) -> bool:
-    """Whether the labels are whole numbers without a gap, each once, as files are numbered."""
+    """Tell whether the labels are consecutive integers, each once, like file numbers."""
     if len(texts) < RARE or texts.total() > len(texts):
         return False
     if not all(text.isdecimal() and text.isascii() for text in texts):
@@ -111,7 +111,7 @@ def _is_count(texts: Counter[str]) -> bool:
 
 
 def alphabet_line(tally: LabelTally, characters: str) -> str:
-    """The characters of the alphabet in one line, for the user to check.
+    """Format the characters of the alphabet in one line, for the user to check.
 
     Args:
         tally: counts of the training labels.
@@ -123,7 +123,7 @@ def alphabet_line(tally: LabelTally, characters: str) -> str:
 
 
 def rare_line(tally: LabelTally) -> str | None:
-    """A warning about characters with few occurrences; None without any."""
+    """Format a warning about characters with few occurrences; None if there are none."""
     rare = sorted((n, c) for c, n in tally.characters.items() if n < RARE)
     if not rare:
         return None
@@ -136,5 +136,5 @@ def rare_line(tally: LabelTally) -> str | None:
 
 
 def printable(characters: str) -> str:
-    """Characters side by side, invisible ones as escapes."""
+    """Join characters, with invisible ones escaped."""
     return "".join(c if c.isprintable() and c != " " else f"[{c!r}]" for c in characters)

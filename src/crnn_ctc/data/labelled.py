@@ -13,15 +13,15 @@ from crnn_ctc.errors import InputError, printable_name
 from crnn_ctc.image import names_picture
 
 MANIFEST = "manifest.csv"
-"""The table that takes precedence in its folder."""
+"""Name of the table that takes precedence in its folder."""
 
 SPLITS = frozenset({"train", "val", "valid", "validation", "dev", "test"})
-"""Names of folders and manifests that name a split."""
+"""Names of folders and manifests that denote a split."""
 
 _TABLES = frozenset({".csv", ".tsv", ".txt"})
 
 _FOUND_TABLES = frozenset({".csv", ".tsv"})
-"""Suffixes of tables that are found beside pictures; others are read only if named."""
+"""Suffixes of tables that are detected beside pictures; others are read only if named."""
 
 Fault = Literal["bad row"]
 
@@ -31,12 +31,12 @@ class Labelled:
     """A picture and its text.
 
     Attributes:
-        path: picture file; whether it can be read is not known yet.
-        text: the label; empty where the picture shows no text.
+        path: picture file, which may turn out to be unreadable.
+        text: the label; empty for a picture without text.
         attributes: other columns of the manifest, such as colour and subset; without a column
-            ``split``, the name of the folder or manifest if it names a split.
+            ``split``, the name of the folder or manifest if it denotes a split.
         listed: the manifest that lists the picture, or the picture's own path.
-        line: line number of the manifest, from 1; 0 where a folder names the picture.
+        line: line number in the manifest, from 1; 0 without a manifest.
     """
 
     path: Path
@@ -52,11 +52,11 @@ class Labelled:
 
 
 class LabelError(InputError):
-    """A picture of a set whose label cannot be used; the others can.
+    """An unusable label of one picture of a set.
 
     Args:
         listed: the manifest that lists the picture, or its own path.
-        line: line number of the manifest; 0 without one.
+        line: line number in the manifest; 0 without one.
         kind: kind of fault.
         what: the fault and the remedy.
     """
@@ -66,7 +66,7 @@ class LabelError(InputError):
         self.listed, self.line, self.kind, self.what = listed, line, kind, what
 
     def __reduce__(self) -> tuple[type[LabelError], tuple[str, int, Fault, str]]:
-        # exceptions are copied to other processes by their message alone, which is not enough here
+        # by default, exceptions are pickled with their message only, which is not enough here
         return type(self), (self.listed, self.line, self.kind, self.what)
 
 
@@ -80,22 +80,22 @@ def read_labelled(
     report: Callable[[LabelError], None] = fail,
     normalise: Callable[[str], str] = str.strip,
 ) -> Iterator[Labelled]:
-    """The labelled pictures of a folder or a manifest, one at a time, in order.
+    """Yield the labelled pictures of a folder or a manifest, in order.
 
-    The same rules hold for training, evaluation and the data tools:
+    Training, evaluation and the data tools use the same rules:
 
     - A manifest, CSV or TSV in UTF-8: columns ``file`` and ``label``, others are attributes. Labels
       are text: ``00123`` stays ``00123``; an empty label is a picture without text. Files are
       relative to the manifest, or to the folder beside it that has its name (``train/`` for
       ``train.csv``).
-    - A folder, at any depth: tables with the columns ``file`` and ``label`` win over file names. A
-      table labels the folder of its name beside it (``train.csv`` for ``train/``), else the folder
-      that it is in; ``manifest.csv`` wins over other tables of its folder.
-    - A folder without such a table: the label is the file's name up to its last ``_``, or all of
-      it.
+    - A folder, at any depth: tables with the columns ``file`` and ``label`` take precedence over
+      file names. A table labels the folder of its name beside it (``train.csv`` for ``train/``),
+      otherwise its own folder; ``manifest.csv`` takes precedence over other tables of its folder.
+    - A folder without such a table: the label is the file's name up to its last ``_``, or the whole
+      name.
 
     Args:
-        source: the folder or the manifest.
+        source: folder or manifest.
         report: called with each unusable row, which is then skipped. By default it raises.
         normalise: applied to each label, such as :func:`~crnn_ctc.plates.scheme.plate_label`.
 
@@ -121,16 +121,16 @@ def read_labelled(
 
 
 def _encodable(text: str) -> bool:
-    """Whether a string has no lone surrogates, Python's form of bytes that are not UTF-8."""
+    """Tell whether a string has no lone surrogates, Python's form of bytes that are not UTF-8."""
     return not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _labelled_folder(root: Path, report: Callable[[LabelError], None]) -> Iterator[Labelled]:
-    """Pictures below a folder, and whether there are any."""
+    """Yield the pictures below a folder; raise an error if there are none."""
     resolved = root.resolve()
     beside = _table_beside(resolved) if not _tables(root) else None
     if beside is not None:
-        # named as the user named the folder: messages show paths as they were given
+        # messages show paths as the user gave them
         yield from _rows(root.parent / beside.name if root.name else beside, report)
         return
     empty = True
@@ -142,7 +142,7 @@ def _labelled_folder(root: Path, report: Callable[[LabelError], None]) -> Iterat
 
 
 def _folder(folder: Path, split: str, report: Callable[[LabelError], None]) -> Iterator[Labelled]:
-    """Pictures below a folder; only the names of one folder at a time are held in memory."""
+    """Yield pictures below a folder, with only one folder's names in memory."""
     tables = _tables(folder)
     own = [table for table in tables if not table.with_suffix("").is_dir()]
     if own:
@@ -159,7 +159,7 @@ def _folder(folder: Path, split: str, report: Callable[[LabelError], None]) -> I
             elif names_picture(entry.name):
                 pictures.append(entry.name)
     for name in sorted(pictures):
-        stem = os.path.splitext(name)[0]  # noqa: PTH122  a Path a picture costs more
+        stem = os.path.splitext(name)[0]  # noqa: PTH122  faster than a Path
         path = folder / name
         yield Labelled(path, stem.rpartition("_")[0] or stem, attributes, str(path))
     labelled = {table.stem: table for table in tables}
@@ -172,7 +172,7 @@ def _folder(folder: Path, split: str, report: Callable[[LabelError], None]) -> I
 
 
 def _tables(folder: Path) -> list[Path]:
-    """The tables in a folder that label pictures, by name."""
+    """List the tables in a folder that label pictures, by name."""
     return sorted(
         path
         for path in folder.iterdir()
@@ -183,16 +183,16 @@ def _tables(folder: Path) -> list[Path]:
 
 
 def _table_beside(folder: Path) -> Path | None:
-    """The table that has a folder's name and labels pictures."""
+    """Find the table beside a folder that has its name and labels pictures."""
     found = (folder.with_name(f"{folder.name}{suffix}") for suffix in sorted(_FOUND_TABLES))
     return next((path for path in found if path.is_file() and _labels_pictures(path)), None)
 
 
 def _labels_pictures(table: Path) -> bool:
-    """Whether a table's first line names the columns ``file`` and ``label``."""
+    """Tell whether a table's first line has the columns ``file`` and ``label``."""
     try:
         with table.open("rb") as file:
-            # any encoding that holds ASCII: what is not UTF-8 is refused when it is read
+            # any superset of ASCII will do here; other encodings than UTF-8 are rejected on reading
             header = file.readline(_MOST_HEADER).decode("latin-1")
     except OSError:
         return False
@@ -200,7 +200,7 @@ def _labels_pictures(table: Path) -> bool:
 
 
 _MOST_HEADER = 1 << 16
-"""Greatest length of a table's first line, in bytes."""
+"""Maximum length of a table's first line, in bytes."""
 
 
 def _columns(header: str) -> list[str]:
@@ -216,7 +216,7 @@ def _split(parts: tuple[str, ...]) -> str:
 
 
 def _rows(manifest: Path, report: Callable[[LabelError], None]) -> Iterator[Labelled]:
-    line = 0  # where the last row that could be read ends
+    line = 0  # last line of the last readable row
     try:
         with manifest.open(encoding="utf-8-sig", newline="") as file:
             header = file.readline()
@@ -226,9 +226,9 @@ def _rows(manifest: Path, report: Callable[[LabelError], None]) -> Iterator[Labe
             rows = csv.reader(file, delimiter="\t" if "\t" in header else ",")
             line = 1
             for row in rows:
-                line = rows.line_num + 1  # the header was read before
+                line = rows.line_num + 1  # the header has been read already
                 if not any(row):
-                    continue  # a blank line, as editors leave at the end
+                    continue  # a blank line, as editors append
                 item = _row(manifest, names, row, line, split)
                 if isinstance(item, Labelled):
                     yield item
@@ -276,7 +276,7 @@ def _row(
 
 
 def _picture_path(manifest: Path, name: str) -> Path:
-    """The path of a manifest's picture; Windows separators are supported."""
+    """Resolve the path of a manifest's picture; Windows separators are supported."""
     names = [name, name.replace("\\", "/")] if "\\" in name else [name]
     folders = (manifest.parent, manifest.parent / manifest.stem)
     candidates = [folder / each for each in names for folder in folders]

@@ -40,10 +40,10 @@ WARNINGS: frozenset[Kind] = frozenset(
 """Kinds of warnings; all others are errors."""
 
 _COMMON = 4 * RARE
-"""Occurrences of the most frequent character from which others can count as rare."""
+"""Minimum count of the most frequent character for others to count as rare."""
 
 _MOST_RARE = 20
-"""Largest number of rare characters that are named one by one."""
+"""Maximum number of rare characters that are listed individually."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Finding:
 
     Attributes:
         listed: the manifest, or the picture.
-        line: line number of the manifest, from 1; 0 where there is none.
+        line: line number in the manifest, from 1; 0 without one.
         kind: kind of fault.
-        message: what is wrong, in words.
+        message: description of the fault.
     """
 
     listed: str
@@ -74,9 +74,9 @@ class Finding:
 
 
 class Linter:
-    """Checks labelled pictures in one pass, with some 700 bytes of memory per picture.
+    """Checks labelled pictures in one pass, with about 700 bytes of memory per picture.
 
-    Labels are checked as training reads them: see :func:`crnn_ctc.plates.schemes.normaliser`.
+    Labels are normalised as in training: see :func:`crnn_ctc.plates.schemes.normaliser`.
 
     Args:
         alphabet: alphabet of the labels; None to allow all characters and report rare ones.
@@ -99,13 +99,13 @@ class Linter:
         self.pictures = 0
 
     def check(self, source: Path) -> Iterator[list[Finding]]:
-        """The findings of a folder or manifest, one list per picture.
+        """Yield the findings of a folder or manifest, one list per picture.
 
         Raises:
             InputError: the source cannot be read at all.
         """
         faults: list[LabelError] = []
-        # labels are taken raw: normalising them is one of the findings
+        # read raw labels, as unnormalised ones are findings
         for item in self.tally.watch(source, read_labelled(source, faults.append, str)):
             self.pictures += 1
             yield [*self._faults(faults), *self._picture(item)]
@@ -170,9 +170,9 @@ class Linter:
             yield "suspicious label", f"{raw!r}: {suspicion}"
 
     def rare(self) -> Iterator[Finding]:
-        """Rare characters, which are often typing errors, after all labels were read.
+        """Yield rare characters, which are often typing errors, after reading all labels.
 
-        None if an alphabet was given, or if the set is too small.
+        Yields nothing if an alphabet was given or the set is too small.
         """
         counts = self.tally.characters
         if self._alphabet is not None or max(counts.values(), default=0) < _COMMON:
@@ -208,7 +208,7 @@ class Linter:
 
 
 def _hint(character: str, counts: Counter[str]) -> str:
-    """The character that a rare one probably stands for; empty if there is no guess."""
+    """Guess the character that a rare one was mistyped for; empty if there is no guess."""
     if character.isspace():
         return ": a stray space?"
     swapped = character.swapcase()

@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 from crnn_ctc.image import fit
 
 NEAR = 4
-"""Largest Hamming distance of near-duplicates."""
+"""Maximum Hamming distance of near-duplicates."""
 
 _BANDS = 8  # of eight bits each
 
 
 def difference_hash(image: NDArray[np.uint8]) -> int:
-    """The dHash of a picture: whether each pixel is brighter than its right neighbour.
+    """Compute the dHash of a picture, 64 bits (Krawetz 2013).
 
-    Taken of the grey picture at 9x8 pixels, 64 bits (Krawetz 2013).
+    Each bit tells whether a pixel of the grey picture at 9x8 pixels is brighter than its right
+    neighbour.
 
     Args:
         image: RGB, uint8 (H, W, 3).
@@ -28,17 +29,17 @@ def difference_hash(image: NDArray[np.uint8]) -> int:
 
 
 def near_pairs(hashes: NDArray[np.uint64], distance: int = NEAR) -> NDArray[np.int64]:
-    """All pairs of different hashes that differ in at most ``distance`` bits.
+    """Find all pairs of hashes that differ in at most ``distance`` bits.
 
     At least ``8 - distance`` of eight bands of eight bits are equal in such a pair, so only hashes
     that share that many bands are compared. Time is linear in the number of hashes and found pairs.
 
     Args:
-        hashes: uint64 (N,), each once.
+        hashes: uint64 (N,), unique.
         distance: in bits, 0 to 7.
 
     Returns:
-        int64 (P, 2), indices into ``hashes``; the lower one first, ordered.
+        int64 (P, 2), indices into ``hashes``, sorted, the lower index first.
     """
     if len(hashes) < 2:
         return np.empty((0, 2), np.int64)
@@ -50,7 +51,7 @@ def near_pairs(hashes: NDArray[np.uint64], distance: int = NEAR) -> NDArray[np.i
         keys = keys[order]
         starts = np.arange(len(keys) - 1)
         step = 1
-        while True:  # neighbours in the order, then those two apart, as long as keys agree
+        while True:  # adjacent in sorted order, then two apart and so on, while keys agree
             starts = starts[: np.searchsorted(starts, len(keys) - step)]
             starts = starts[keys[starts] == keys[starts + step]]
             if len(starts) == 0:
@@ -67,6 +68,6 @@ _COUNTS = np.array([n.bit_count() for n in range(256)], np.uint8)
 
 
 def _bits(values: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """How many bits are set; numpy has a function for it from 2.0 on only."""
+    """Count the set bits; numpy has a function for it only since 2.0."""
     parts = np.ascontiguousarray(values).view(np.uint8).reshape(-1, 8)
     return np.asarray(_COUNTS[parts].sum(axis=1), np.int64)

@@ -39,7 +39,7 @@ class Packed:
     Attributes:
         images: uint8 (N, H, W, C), memory-mapped.
         texts: N labels.
-        errors: one line per picture that could not be read and is left out.
+        errors: one line per unreadable picture, which is omitted.
     """
 
     images: NDArray[np.uint8]
@@ -48,10 +48,10 @@ class Packed:
 
 
 def pack(samples: Iterable[Labelled], size: Size, cache: Path) -> Packed:
-    """The pictures of ``samples``, from the cache if they were packed before.
+    """Pack the pictures of ``samples``, or open them from the cache.
 
     They are bit-identical to :func:`~crnn_ctc.image.load` and :func:`~crnn_ctc.image.fit`. The
-    cache key contains names, sizes and times of the files.
+    cache key contains the files' names, sizes and modification times.
 
     Args:
         samples: labelled pictures.
@@ -89,7 +89,7 @@ def _write(samples: Sequence[Labelled], size: Size, folder: Path) -> None:
     unfinished = folder / f".pixels.{os.getpid()}"
     with unfinished.open("wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
         waiting = iter(samples)
-        # Pillow decodes without Python's lock, so threads are enough
+        # Pillow releases the GIL while decoding, so threads suffice
         while chunk := list(islice(waiting, _CHUNK)):
             for sample, image in zip(
                 chunk, pool.map(lambda s: _picture(s, size), chunk), strict=True
@@ -106,7 +106,7 @@ def _write(samples: Sequence[Labelled], size: Size, folder: Path) -> None:
 
 
 def _picture(sample: Labelled, size: Size) -> NDArray[np.uint8] | str:
-    """A picture, or its error."""
+    """Load a picture as input; return the message of an error."""
     try:
         return fit(load(sample.path), size.height, size.width, size.channels, size.ink)
     except InputError as error:
@@ -114,7 +114,7 @@ def _picture(sample: Labelled, size: Size) -> NDArray[np.uint8] | str:
 
 
 def _key(samples: Sequence[Labelled], size: Size) -> str:
-    """The cache key of these files."""
+    """Compute the cache key of the files."""
     digest = hashlib.sha256(repr(size).encode())
     for sample in samples:
         try:

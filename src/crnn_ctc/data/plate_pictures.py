@@ -1,4 +1,4 @@
-"""Pictures of plates and of lines of text with their corners, opened for training."""
+"""Training pictures of plates and lines of text, with their corners."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ class Rectify(Protocol):
     """A trained rectifier."""
 
     def find(self, views: NDArray[np.uint8]) -> RectifierOutput:
-        """Views uint8 (N, 48, 96, 3) to plates."""
+        """Predict the plates of views, uint8 (N, 48, 96, 3)."""
 
 
 _ROOM = 0.6
-"""Margin of a scene around a plate, in plate widths to each side."""
+"""Margin of a scene around a plate on each side, in plate widths."""
 
 
 def read_corners(text: str, where: str) -> NDArray[np.float32]:
-    """The column ``corners`` of a manifest, float32 (4, 2) in pixels.
+    """Parse the column ``corners`` of a manifest, float32 (4, 2) in pixels.
 
-    ``x,y x,y x,y x,y``: top left, top right, bottom right, bottom left of the plate as it is read.
+    ``x,y x,y x,y x,y``: top left, top right, bottom right, bottom left in reading orientation.
 
     Raises:
-        InputError: not four points, or they do not go round clockwise.
+        InputError: not four points, or not in clockwise order.
     """
     try:
         points = np.array([[float(v) for v in point.split(",")] for point in text.split()])
@@ -67,10 +67,10 @@ def read_corners(text: str, where: str) -> NDArray[np.float32]:
 
 
 def scene_plates(manifest: Path) -> list[Plate]:
-    """The plates of whole pictures, from a manifest with the columns file, label and corners.
+    """Open the plates of whole pictures, from a manifest with columns file, label and corners.
 
     Raises:
-        InputError: no such file, or corners that cannot be used.
+        InputError: no such file, or unusable corners.
     """
     plates = []
     for sample in read_labelled(manifest, normalise=plate_label):
@@ -84,16 +84,16 @@ def scene_plates(manifest: Path) -> list[Plate]:
 
 
 def labelled_plates(source: Path) -> list[Plate]:
-    """Lines of text from labelled pictures, of any alphabet.
+    """Open lines of text from labelled pictures, of any alphabet.
 
-    The column ``corners`` says where the text stands; without it, it fills the picture. Pictures
-    that cannot be decoded are named and left out.
+    The column ``corners`` gives the position of the text; without it, the text fills the picture.
+    Pictures that cannot be decoded are reported and omitted.
 
     Args:
         source: manifest or folder; see :func:`crnn_ctc.data.labelled.read_labelled`.
 
     Raises:
-        InputError: no such file or folder, corners that cannot be used, or no picture is left.
+        InputError: no such file or folder, unusable corners, or no readable picture.
     """
     plates = []
     for sample, image in _decoded(read_labelled(source, normalise=text_label)):
@@ -107,14 +107,14 @@ def labelled_plates(source: Path) -> list[Plate]:
 
 
 _BEYOND = 0.2
-"""How far corners may lie beyond their picture, as a share of its longer side: cut edges."""
+"""Maximum distance of corners outside the picture, as a fraction of its longer side."""
 
 
 def _check_corners(corners: NDArray[np.float32], width: int, height: int, where: str) -> None:
-    """Whether corners are those of a plate in a picture of that size.
+    """Check that corners are those of a plate in a picture of this size.
 
     Raises:
-        InputError: they lie outside, or are no larger than a few pixels.
+        InputError: they lie outside, or span only a few pixels.
     """
     beyond = _BEYOND * max(width, height)
     low, high = corners.min(0), corners.max(0)
@@ -129,11 +129,11 @@ def _check_corners(corners: NDArray[np.float32], width: int, height: int, where:
 
 
 _LEAST_SIDE = 4.0
-"""Pixels of a quadrilateral's shortest side."""
+"""Minimum length of a quadrilateral's sides, in pixels."""
 
 
 def ccpd_plates(folder: Path) -> list[Plate]:
-    """The plates of the CCPD pictures below a folder, without those of ``val`` and ``test``."""
+    """Open the plates of the CCPD pictures below a folder, except ``val`` and ``test``."""
     plates = []
     for path in sorted(folder.rglob("*.jpg")):
         if {"val", "test"} & set(path.parts):
@@ -161,12 +161,12 @@ def _round(image: NDArray[np.uint8], corners: NDArray[np.float32], text: str) ->
 def _found(
     samples: Sequence[Labelled], rectifier: Rectify, batch_size: int
 ) -> Iterator[tuple[Labelled, NDArray[np.uint8], Corners, bool]]:
-    """Crops, each with its picture, its corners in pixels, and whether it has two rows.
+    """Yield crops with picture, predicted corners in pixels, and whether there are two rows.
 
-    Pictures that cannot be decoded are named and left out.
+    Pictures that cannot be decoded are reported and omitted.
 
     Raises:
-        InputError: none can.
+        InputError: no picture can be decoded.
     """
     decoded = _decoded(samples)
     while part := list(islice(decoded, batch_size)):
@@ -177,10 +177,10 @@ def _found(
 
 
 def _decoded(samples: Iterable[Labelled]) -> Iterator[tuple[Labelled, NDArray[np.uint8]]]:
-    """Labelled pictures, uint8 (H, W, 3); those that cannot be decoded are named and left out.
+    """Yield labelled pictures, uint8 (H, W, 3); undecodable ones are reported and omitted.
 
     Raises:
-        InputError: none can.
+        InputError: no picture can be decoded.
     """
     count, error = 0, InputError("there are no labelled pictures")
     for sample in samples:
@@ -199,11 +199,11 @@ def _decoded(samples: Iterable[Labelled]) -> Iterator[tuple[Labelled, NDArray[np
 def crop_plates(
     samples: Sequence[Labelled], rectifier: Rectify, own_aspect: bool = False
 ) -> list[Plate]:
-    """The plates of crops without labelled corners: the rectifier predicts them.
+    """Open the plates of crops without labelled corners, which the rectifier predicts.
 
     Args:
         samples: labelled crops.
-        rectifier: finds the plates.
+        rectifier: predicts the corners.
         own_aspect: whether to keep the predicted aspect ratio instead of that of the plate's kind.
     """
     plates = []
@@ -216,7 +216,7 @@ def crop_plates(
 def rectified_set(
     samples: Sequence[Labelled], rectifier: Rectify, height: int, width: int
 ) -> tuple[NDArray[np.uint8], list[str]]:
-    """Labelled crops as inputs of a reader behind ``rectifier``.
+    """Rectify labelled crops to inputs of a reader behind ``rectifier``.
 
     Returns:
         images uint8 (N, height, width, 3) and N texts.
@@ -229,7 +229,7 @@ def rectified_set(
 
 
 def backgrounds(manifest: Path) -> list[NDArray[np.uint8]]:
-    """Parts of the same pictures without a plate, above or below it, uint8 (H, W, 3)."""
+    """Crop parts of scenes without a plate, above or below it, uint8 (H, W, 3)."""
     found = []
     for sample in read_labelled(manifest):
         if not sample.attributes.get("corners"):
@@ -241,13 +241,13 @@ def backgrounds(manifest: Path) -> list[NDArray[np.uint8]]:
         parts = [image[:above], image[below:]]
         part = max(parts, key=len)
         if len(part) >= 200:
-            # at half the size: a thousand of them are held in memory
+            # at half size, as a thousand are held in memory
             found.append(np.asarray(cv2.resize(part, None, fx=0.5, fy=0.5), np.uint8))
     return found
 
 
 def imagined_backgrounds(seed: int, count: int = 24) -> list[NDArray[np.uint8]]:
-    """Synthetic backgrounds for data without any, uint8 (H, W, 3)."""
+    """Generate synthetic backgrounds, for data without any, uint8 (H, W, 3)."""
     found = []
     for i in range(count):
         draws = Draws(uniforms(seed, (6 << 48) + i, (320,)))

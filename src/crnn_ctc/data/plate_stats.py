@@ -26,14 +26,14 @@ _SHOWN = 20
 class NearDuplicates:
     """Pairs of pictures in two splits whose hashes are at most ``NEAR`` bits apart.
 
-    CCPD, for example, has the same vehicles in training and test, so that accuracy on the test
-    split is too high (Laroca et al. 2023, arXiv 2304.04653).
+    CCPD, for example, has the same vehicles in training and test, which inflates accuracy on the
+    test split (Laroca et al. 2023, arXiv 2304.04653).
 
     Attributes:
-        same: pairs with the same text: most likely the same plate, taken twice.
-        other: pairs with different texts: look-alikes, or a wrong label.
-        pictures: pictures of either split with at least one partner of the same text in the other.
-        examples: a few pairs of paths, those of the same text first.
+        same: number of pairs with the same text: most likely the same plate photographed twice.
+        other: number of pairs with different texts: similar plates, or a wrong label.
+        pictures: number of pictures with at least one partner of the same text in the other split.
+        examples: a few pairs of paths, those with the same text first.
     """
 
     same: int = 0
@@ -51,7 +51,7 @@ class Statistics:
         tally: sources of the labels.
         pictures: number of pictures that were read.
         faults: one line per unreadable picture.
-        texts: counts of labels; some 100 bytes each.
+        texts: counts of labels; about 100 bytes each.
         lengths: lengths of labels, in characters.
         provinces: first characters that are provinces; others as ``other``.
         characters: characters of all labels.
@@ -74,7 +74,7 @@ class Statistics:
     _labels: list[tuple[str, str]] = field(default_factory=list, repr=False)
 
     def add(self, source: Path) -> Iterator[None]:
-        """Count the pictures of a folder or manifest, one step a picture.
+        """Count the pictures of a folder or manifest, yielding once per picture.
 
         Raises:
             InputError: the source cannot be read at all.
@@ -98,7 +98,7 @@ class Statistics:
             self.sizes[image.shape[1], image.shape[0]] += 1
             for name in ("colour", "kind", "subset", "split", "source"):
                 value = item.attributes.get(name)
-                # CCPD's source is a single picture: that is no group
+                # CCPD's source names a single picture and is not a group
                 if value and PurePath(value).suffix.lower() not in SUFFIXES:
                     self.attributes.setdefault(name, Counter())[value] += 1
             self._hashes.append(difference_hash(image))
@@ -107,7 +107,7 @@ class Statistics:
             yield
 
     def shared_labels(self) -> dict[tuple[str, str], int]:
-        """Number of labels that each pair of splits has in common."""
+        """Number of labels that each pair of splits shares."""
         splits_of: dict[str, set[str]] = {}
         for split, text in self._labels:
             splits_of.setdefault(text, set()).add(split)
@@ -144,7 +144,7 @@ class Statistics:
         partnered: dict[tuple[str, str], set[int]],
     ) -> None:
         (split, text), (other_split, other_text) = self._labels[i], self._labels[j]
-        # pairs within one hash come both ways round
+        # pairs within one hash occur in both orders
         if split == other_split or not split or not other_split or (once and i > j):
             return
         splits = (split, other_split) if split < other_split else (other_split, split)

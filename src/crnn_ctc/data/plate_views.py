@@ -23,12 +23,12 @@ from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import TWO_ROW, Draws
 
 _STREAM = 3 << 48
-"""Streams of the views, far from those of the synthesizer, which begin at 0."""
+"""First random stream of the views; those of the synthesizer begin at 0."""
 
 
 @dataclass(frozen=True)
 class ViewSource:
-    """Random views of plates; view i is a function of the seed and i alone.
+    """Random views of plates; view i depends only on the seed and i.
 
     Args:
         plates: real plates.
@@ -37,7 +37,7 @@ class ViewSource:
         synthetic: share of the views that show a synthetic plate.
         balance: 0 samples real plates uniformly, 1 samples first characters uniformly.
         seed: random seed of the run.
-        light: how often views are blurred, dark or over-exposed; 1 is the usual.
+        light: scales how often views are blurred, dark or over-exposed; 1 is the default.
     """
 
     plates: Sequence[Plate]
@@ -61,7 +61,7 @@ class ViewSource:
         return len(self.plates)
 
     def view(self, i: int) -> tuple[View, Plate]:
-        """View ``i`` and its plate."""
+        """Draw view ``i``; return it with its plate."""
         u = uniforms(self.seed, _STREAM + i, (VIEW_DRAWS + LIGHT_DRAWS + 8,))
         choose = Draws(u[-8:])
         real = not choose.chance(self.synthetic)
@@ -76,7 +76,7 @@ class ViewSource:
         ground = self.grounds[choose.below(len(self.grounds))] if choose.chance(0.8) else None
         if not real or plate.scene or choose.chance(0.65):
             seen = view(plate, Draws(u[:VIEW_DRAWS]), ground)
-        else:  # a crop as it was cut
+        else:  # a crop, unchanged
             image = plate.levels[0]
             size = np.array(image.shape[1::-1], np.float32)
             seen = View(image, np.asarray(plate.corners / size, np.float32))
@@ -89,7 +89,7 @@ class ViewSource:
         return View(worse, seen.corners), plate
 
     def views(self, indices: Iterable[int]) -> list[tuple[View, Plate]]:
-        """Several views and their plates."""
+        """Draw several views; return them with their plates."""
         return [self.view(i) for i in indices]
 
 
@@ -128,8 +128,8 @@ class RectifiedSource:
         """Batch ``step``, or the ``part`` of it for one of several processes.
 
         Returns:
-            images uint8 (n, H, W, 3), n texts, and n times the centres of the characters as shares
-            of the width.
+            images uint8 (n, H, W, 3), n texts, and n times the character centres as fractions of
+            the width.
         """
         seed, indices = self.views.seed, range(step * size, (step + 1) * size)[part]
         images = np.empty((len(indices), self.height, self.width, 3), np.uint8)
@@ -157,7 +157,7 @@ class RectifiedSource:
         return images, texts, places
 
     def _places(self, text: str, two_rows: bool, margin: float) -> tuple[float, ...]:
-        if self.synthesizer is None:  # no plates: where characters stand is not known
+        if self.synthesizer is None:  # not plates: the character positions are unknown
             return ()
         centres = character_centres(text, two_rows)
         if not two_rows:
@@ -170,7 +170,7 @@ class RectifiedSource:
         )
 
     def _unreadable(self, i: int, way: float) -> NDArray[np.uint8]:
-        """A plate upside down, a plate with wrong rows, or a background."""
+        """Draw a plate upside down, a plate with wrong rows, or a background."""
         if self.synthesizer and way < 0.35:
             return self.synthesizer.unreadable(i)
         u = Draws(uniforms(self.views.seed, (5 << 48) + i, (LIGHT_DRAWS + 8,)))

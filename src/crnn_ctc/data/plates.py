@@ -1,4 +1,4 @@
-"""Training batches of plates: real crops, augmented, among synthetic ones."""
+"""Training batches of plates: augmented real crops and synthetic plates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import Draws
 
 _STREAM = 1 << 48
-"""First stream of the mixing; those of the synthesizer begin at 0."""
+"""First random stream of the mixing; those of the synthesizer begin at 0."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class PlateSource:
-    """Batches that mix real and synthetic plates; sample i is a function of the seed and i alone.
+    """Batches that mix real and synthetic plates; sample i depends only on the seed and i.
 
     Args:
         pools: real crops; a pool is sampled by its weight, then a crop in it. May be empty if
@@ -48,9 +48,9 @@ class PlateSource:
             in general a character with n crops has the weight n^(1 - balance).
         strength: strength of augmentation; see :func:`crnn_ctc.data.augment.augment`.
         seed: random seed of the run.
-        perspective: strength of the perspective of that augmentation.
-        unreadable: share of samples without readable text, whose text is empty: wrongly cut plates
-            and backgrounds.
+        perspective: strength of the corner shifts of the augmentation.
+        unreadable: share of samples without readable text, whose text is empty: plates in the wrong
+            layout and backgrounds.
     """
 
     pools: Sequence[Pool]
@@ -65,7 +65,7 @@ class PlateSource:
     _crops: list[NDArray[np.float64]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        cv2.setNumThreads(1)  # its threads would fight torch's for these small pictures
+        cv2.setNumThreads(1)  # its threads would compete with torch's
         crops = [cumulative_weights(pool.texts, self.balance) for pool in self.pools]
         object.__setattr__(self, "_crops", crops)
         object.__setattr__(self, "_pools", _cumulative([pool.weight for pool in self.pools]))
@@ -87,7 +87,7 @@ class PlateSource:
         return np.stack([image for image, _ in samples]), [text for _, text in samples]
 
     def sample(self, i: int) -> tuple[NDArray[np.uint8], str]:
-        """Sample ``i``: image uint8 (H, W, C), and its text."""
+        """Draw sample ``i``: image uint8 (H, W, C), and its text."""
         u = uniforms(self.seed, _STREAM + i, (2 + DRAWS + 2,))
         draws, readable = Draws(u[:-2]), u[-2] >= self.unreadable
         if draws.chance(self.synthetic):

@@ -16,21 +16,21 @@ Quad = NDArray[np.float64]
 
 _LEAST_TURN = np.array([-0.02, -0.08])
 _MOST_TURN = np.array([0.08, 0.20])
-"""How far :func:`jittered` moves a corner outwards, as shares of the plate's sides. On GA36 plates
-the text begins 3.5 % from the left and 18 % from the top, so that no character is cut."""
+"""Range by which :func:`jittered` moves a corner outwards, as fractions of the plate's sides. On
+GA36 plates the text begins 3.5 % from the left and 18 % from the top, so no character is cut."""
 
 
 def rectified(image: NDArray[np.uint8], corners: Quad) -> NDArray[np.uint8] | None:
-    """Rectify the quadrilateral; each side gets the longer of its two opposite lengths.
+    """Rectify a quadrilateral; width and height are the longer of the opposite sides.
 
-    Outside the picture, its nearest pixels are repeated.
+    Border pixels are replicated outside the picture.
 
     Args:
         image: RGB, uint8 (H, W, 3).
         corners: see :data:`Quad`.
 
     Returns:
-        uint8 (h, w, 3), or None where a side is too short to hold text.
+        uint8 (h, w, 3), or None if a side is too short for text.
     """
     rb, lb, lt, rt = corners
     width = round(float(max(np.linalg.norm(rt - lt), np.linalg.norm(rb - lb)))) + 1
@@ -51,16 +51,16 @@ def rectified(image: NDArray[np.uint8], corners: Quad) -> NDArray[np.uint8] | No
 
 
 def jittered(corners: Quad, seed: int, name: str) -> Quad:
-    """Corners moved at random like a detector's errors: mostly outwards, rarely inwards.
+    """Move corners randomly, like a detector's errors: mostly outwards, rarely inwards.
 
     Args:
         corners: see :data:`Quad`.
         seed: random seed of the run.
-        name: name of the picture; name and seed determine the displacement.
+        name: name of the picture; name and seed determine the offsets.
     """
     stream = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
     out = _LEAST_TURN + (_MOST_TURN - _LEAST_TURN) * uniforms(seed, stream, (4, 2))
     rb, lb, lt, rt = corners
-    across = np.array([rb - lb, lb - rb, lt - rt, rt - lt])  # from the other end of its row
+    across = np.array([rb - lb, lb - rb, lt - rt, rt - lt])  # from the other corner of the row
     down = np.array([rb - rt, lb - lt, lt - lb, rt - rb])
     return np.asarray(corners + out[:, :1] * across + out[:, 1:] * down, np.float64)

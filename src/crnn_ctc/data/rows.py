@@ -1,4 +1,4 @@
-"""Composed rows of digits as training batches: all rows of a batch have one width."""
+"""Training batches of synthetic rows of digits; all rows of a batch have the same width."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from crnn_ctc.synthesis.rows import RowComposer
 from crnn_ctc.synthesis.text import Draws
 
 _WIDTHS = 2**40
-"""Stream of the widths, beyond the rows that training draws."""
+"""First random stream of the widths, beyond the rows that training draws."""
 
 _MOVES = 2**41
-"""Stream of the moves."""
+"""First random stream of the moves."""
 
 _USUAL, _SPREAD = 150.0, 0.42
-"""Median width, pixels, and the deviation of its logarithm."""
+"""Median width, pixels, and the standard deviation of its logarithm."""
 
 _APART = 32
 """Batches between two uses of the same rows."""
@@ -30,14 +30,14 @@ _Batch = tuple[NDArray[np.uint8], list[str]]
 
 @dataclass(frozen=True)
 class RowSource:
-    """Training batches of rows; batch s is a function of the seed and s alone.
+    """Training batches of rows; batch s depends only on the seed and s.
 
     Composing a row takes as long as a training step. Rows may therefore be used several times (data
-    echoing: Choi et al. 2019, arXiv 1907.05550), each time moved a little.
+    echoing: Choi et al. 2019, arXiv 1907.05550), with small random shifts.
 
     Args:
         composer: composes the rows.
-        widest: greatest width in pixels; the least width is the height.
+        widest: maximum width in pixels; the minimum is the height.
         uses: number of uses of each row.
     """
 
@@ -62,7 +62,7 @@ class RowSource:
         """Batch ``step``, or the ``part`` of it for one of several processes.
 
         Returns:
-            images uint8 (n, ROW_HEIGHT, W, 1), W as :meth:`width` says, and n texts.
+            images uint8 (n, ROW_HEIGHT, W, 1), with W from :meth:`width`, and n texts.
         """
         block, place = divmod(step, self.uses * _APART)
         use, place = divmod(place, _APART)
@@ -89,7 +89,7 @@ class RowSource:
         return images, texts
 
     def _moved(self, images: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
-        """Shifted by up to 3 pixels, scaled by up to 6 % and slanted by up to 0.12."""
+        """Shift by up to 3 pixels, scale by up to 6 % and slant by up to 0.12."""
         n, height, width, _ = images.shape
         either = 2 * uniforms(self.composer.seed, _MOVES + step, (n, 5)) - 1
         moved = np.empty_like(images)
@@ -110,11 +110,11 @@ class RowSource:
     def held_out(
         self, composer: RowComposer, count: int
     ) -> tuple[list[NDArray[np.uint8]], list[str]]:
-        """Validation rows, with the widths of training.
+        """Compose validation rows with the widths of training.
 
         Args:
-            composer: composer of digits that training does not see, with another seed.
-            count: how many.
+            composer: composer with digits that training does not see, and another seed.
+            count: number of rows.
 
         Returns:
             ``count`` images uint8 (ROW_HEIGHT, W, 1), and as many texts.

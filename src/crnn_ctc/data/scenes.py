@@ -1,4 +1,4 @@
-"""Photographs with their plates: CCPD, CSV with corners or boxes, YOLO's and labelme's files."""
+"""Photographs with labelled plates: CCPD, CSV with corners or boxes, YOLO and labelme files."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class ScenePlate:
     """A plate in a photograph.
 
     Attributes:
-        corners: float32 (4, 2), x and y of tl, tr, br, bl as the plate is read, in pixels.
-        exact: whether the corners are the plate's own; else they are those of an upright box.
-        text: what the plate says; empty where that is not known.
+        corners: float32 (4, 2), x and y of tl, tr, br, bl in reading orientation, in pixels.
+        exact: whether the corners are the plate's own, not those of an axis-aligned box.
+        text: text of the plate; empty if unknown.
     """
 
     corners: NDArray[np.float32]
@@ -40,7 +40,7 @@ class Scene:
     Attributes:
         path: the picture.
         plates: the plates, none or more.
-        subset: name of the part of the set that it belongs to; empty where there are no parts.
+        subset: subset of the data; empty without subsets.
     """
 
     path: Path
@@ -48,7 +48,7 @@ class Scene:
     subset: str = ""
 
     def check(self, width: int, height: int) -> None:
-        """Check that each plate is in the picture at least in part.
+        """Check that each plate is at least partly in the picture.
 
         Args:
             width: width of the picture in pixels.
@@ -67,20 +67,20 @@ class Scene:
 
 
 def read_scenes(source: Path) -> Iterator[Scene]:
-    """The photographs of a set, in order.
+    """Yield the photographs of a set, in order.
 
     - A CSV with the columns ``file`` and ``corners`` (``x,y x,y x,y x,y``: tl tr br bl) or ``bbox``
-      (``left top right bottom``); further columns ``label`` and ``subset``. A picture has as many
-      rows as plates; one row with both fields empty says that there is none.
+      (``left top right bottom``); further columns ``label`` and ``subset``. A picture has one row
+      per plate; a row with both fields empty marks a picture without plates.
     - A folder with CCPD2019 or CCPD2020: their training splits, corners from the file names.
     - Any other folder, at any depth: pictures with a labelme file (``NAME.json``, shapes of four or
-      two points) or a YOLO file (``NAME.txt``, beside it or with ``labels`` in the place of
-      ``images``) of the same name, class 0 a plate. A line of YOLO's may go on with four points,
-      as its pose files do.
+      two points) or a YOLO file (``NAME.txt``, beside it or with ``labels`` in place of
+      ``images``), where class 0 is a plate. A YOLO line may continue with four points, as in pose
+      files.
 
     Raises:
-        InputError: no such file or folder, or a file with plates cannot be used; its name and line
-            are in the message.
+        InputError: no such file or folder, or an unusable file with plates; the message has its
+            name and line.
     """
     if source.is_file():
         yield from _from_csv(source)
@@ -138,7 +138,7 @@ def _box(left: float, top: float, right: float, bottom: float) -> NDArray[np.flo
 
 
 def _checked(corners: NDArray[np.float32], where: str) -> NDArray[np.float32]:
-    """The corners, if they go round clockwise and enclose something."""
+    """Return the corners if they are in clockwise order and enclose an area."""
     if not goes_round(corners):
         raise InputError(
             f"{where}: the corners are no convex quadrilateral in the order tl, tr, br, bl; "
@@ -192,7 +192,7 @@ def _from_labelme(path: Path) -> tuple[ScenePlate, ...]:
 
 
 def _from_yolo(path: Path, picture: Path) -> tuple[ScenePlate, ...]:
-    """Plates of ``class cx cy w h``, then nothing or four points ``x y`` or ``x y visible``."""
+    """Parse ``class cx cy w h``, optionally followed by four points ``x y`` or ``x y visible``."""
     with Image.open(picture) as image:
         size = np.array(image.size, np.float32)
     plates = []

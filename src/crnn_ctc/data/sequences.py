@@ -1,7 +1,7 @@
-"""Rows of digits: single digits distorted and laid side by side.
+"""Rows of digits: distorted single digits side by side.
 
-Two fixed test sets, the same on every machine (:func:`protocol`), and endless training batches
-(:class:`SequenceSource`), made by one function (:func:`distort`).
+Two fixed test sets, the same on every machine (:func:`protocol`), and unlimited training batches
+(:class:`SequenceSource`), with the same distortion (:func:`distort`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PROTOCOL_SEED = 20_240_101
 
 
 def rows(digits: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay digits side by side: uint8 (N, S, 32, 32) to (N, 32, 32 S, 1)."""
+    """Concatenate digits horizontally: uint8 (N, S, 32, 32) to (N, 32, 32 S, 1)."""
     n, s = digits.shape[:2]
     return digits.transpose(0, 2, 1, 3).reshape(n, SIZE, s * SIZE, 1)
 
@@ -35,9 +35,9 @@ def protocol(
     size: int = PROTOCOL_SIZE,
     per_sequence: int = PROTOCOL_DIGITS,
 ) -> tuple[NDArray[np.uint8], list[str]]:
-    """A fixed test set of ``size`` rows of digits drawn from ``digits``.
+    """Compose a fixed test set of ``size`` rows of digits drawn from ``digits``.
 
-    ``clean`` and ``distorted`` hold the same digits in the same order.
+    ``clean`` and ``distorted`` have the same digits in the same order.
 
     Returns:
         images uint8 (size, 32, 32 * per_sequence, 1), and as many texts.
@@ -52,28 +52,28 @@ def protocol(
 
 
 def texts(labels: NDArray[np.uint8]) -> list[str]:
-    """Labels (N, S), 0 to 9, as N texts of S characters."""
+    """Convert labels (N, S), 0 to 9, to N texts of S characters."""
     return ["".join(map(str, row)) for row in labels.tolist()]
 
 
 @dataclass(frozen=True)
 class SequenceSource:
-    """Training batches: a function of seed and step, of nothing else.
+    """Training batches that depend only on seed and step.
 
-    A share of the distorted rows have their digits slanted, stretched, bent, and drawn with another
-    stroke before the distortion that the test has too: writers differ by more than the training
-    digits show.
+    In a share of the distorted rows, digits are also slanted, stretched, warped and drawn with
+    another stroke width before the distortion of the test set, as writers vary more than the
+    training digits.
 
     Args:
         digits: digits that rows are composed of.
-        per_sequence: digits a row, S.
+        per_sequence: digits per row, S.
         seed: random seed of the run.
         clean: share of the rows that are not distorted.
-        elastic: pixels of smooth local displacement, at most, either way (Simard et al. 2003).
-        shear: slant, pixels in x per pixel in y, at most, either way.
-        bent: share of the distorted rows that these change.
-        stretch: change of width and of height, each by itself, at most, either way.
-        stroke: how thick or thin a stroke may become: 1 is a pixel on either side.
+        elastic: maximum smooth local displacement, pixels (Simard et al. 2003).
+        shear: maximum slant, pixels of x per pixel of y, in either direction.
+        bent: share of the distorted rows with these changes.
+        stretch: maximum relative change of width and of height, independently.
+        stroke: maximum change of the stroke: 1 adds or removes a pixel on either side.
     """
 
     digits: Digits
@@ -88,7 +88,7 @@ class SequenceSource:
 
     @property
     def pictures(self) -> int:
-        """How many digits there are."""
+        """Number of digits."""
         return len(self.digits)
 
     def batch(
@@ -103,11 +103,11 @@ class SequenceSource:
         n, s = u.shape[:2]
         chosen = (u[..., 0] * len(self.digits)).astype(np.int64)
         single = self.digits.images[chosen].reshape(-1, SIZE, SIZE)
-        distorted = np.repeat(u[:, 0, 6] >= self.clean, s)  # a row as a whole
+        distorted = np.repeat(u[:, 0, 6] >= self.clean, s)  # per row
         bent = distorted & np.repeat(u[:, 0, 7] < self.bent, s)
         flat = u.reshape(n * s, -1)
         if self.elastic or self.shear:
-            # a stream of their own: what recipes without them draw stays as it was
+            # a separate stream, so that recipes without these draw the same numbers as before
             pen = uniforms(self.seed, _PENS + step, (size, self.per_sequence, 3))[part]
             single[bent] = self._bend(single[bent], flat[bent, 8:], pen.reshape(n * s, 3)[bent])
         single[distorted] = distort(single[distorted], flat[distorted, 1:6])
@@ -136,12 +136,12 @@ class SequenceSource:
 
 
 def thicken(images: NDArray[np.uint8], amount: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Light strokes made thicker or thinner.
+    """Thicken or thin light strokes.
 
     Args:
         images: uint8 (M, 32, 32).
-        amount: float32 (M,), -1 to 1: the share of the way to the brightest of each pixel and its
-            four neighbours, or, below 0, to the darkest.
+        amount: float32 (M,), -1 to 1: interpolates each pixel to the maximum of itself and its
+            four neighbours, or below 0 to the minimum.
     """
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")
     around = (padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:])
@@ -155,10 +155,10 @@ def thicken(images: NDArray[np.uint8], amount: NDArray[np.float32]) -> NDArray[n
 
 
 _PENS = 2**40
-"""Stream of stretch and stroke, beyond the steps of any run."""
+"""First random stream of stretch and stroke, beyond the steps of any run."""
 
 _KNOTS = 4
-"""Random pushes along each side of a digit, spread smoothly over the pixels between."""
+"""Random displacements along each side of a digit, interpolated smoothly between."""
 
 _places = np.linspace(0, _KNOTS - 1, SIZE, dtype=np.float32)
 _SMOOTH = np.maximum(0, 1 - np.abs(_places[:, None] - np.arange(_KNOTS, dtype=np.float32)))

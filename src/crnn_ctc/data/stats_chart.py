@@ -1,4 +1,4 @@
-"""Charts of the statistics of a labelled set."""
+"""Chart of the statistics of a labelled set."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from crnn_ctc.errors import InputError
 
 _BAR = "#2f6fb0"
 _MOST = 12  # bars of a small panel
-_FEWEST = 5  # places for bars: a single one must not fill the panel
+_FEWEST = 5  # slots for bars, so that a single one does not fill the panel
 
 
 def save_chart(statistics: Statistics, title: str, path: Path) -> None:
-    """Draw lengths, provinces, characters, sizes and the manifest's groups, and write a PNG.
+    """Draw lengths, provinces, characters, sizes and the manifest's groups as a PNG.
 
     Args:
         statistics: statistics of at least one picture.
@@ -39,7 +39,7 @@ def save_chart(statistics: Statistics, title: str, path: Path) -> None:
     grid = figure.add_gridspec(4, 1, height_ratios=[1, 1, 1, 1.2])
     rows = [figure.add_subfigure(grid[i]) for i in range(4)]
     with resources.as_file(resources.files("crnn_ctc") / "fonts" / "plate-han-sans.otf") as font:
-        han = FontProperties(fname=str(font), size=10)  # the default face has no Chinese
+        han = FontProperties(fname=str(font), size=10)  # the default font has no Chinese
         provinces = statistics.provinces
         _bars(rows[0].subplots(), "province", provinces.most_common(), han)
         order = {c: i for i, c in enumerate(PLATES.characters)}
@@ -64,7 +64,7 @@ def save_chart(statistics: Statistics, title: str, path: Path) -> None:
 
 
 def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """The most frequent ones, and the rest as one."""
+    """Keep the most frequent entries, and sum the rest."""
     ordered = Counter(counts).most_common()
     rest = sum(n for _, n in ordered[_MOST:])
     return ordered[:_MOST] + ([("others", rest)] if rest else [])
@@ -90,10 +90,10 @@ def _bars(
             label.set_fontproperties(han)
         elif max(map(len, names)) > 6:
             label.set(rotation=30, ha="right", fontsize=8)
-    # one province has nine in ten of CCPD's plates: the others would not be seen
+    # 90 % of CCPD's plates are from one province: the others would be invisible
     if max(numbers) > 50 * min(numbers):
         axes.set_yscale("log")
-        axes.set_ylim(bottom=0.5)  # one picture is to be seen too
+        axes.set_ylim(bottom=0.5)  # keeps counts of 1 visible
         axes.set_ylabel("pictures, logarithmic")
     else:
         axes.set_ylabel("pictures")

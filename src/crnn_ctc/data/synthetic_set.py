@@ -1,4 +1,4 @@
-"""A set of synthetic plates on disk, resumable and independent of the number of processes."""
+"""Sets of synthetic plates on disk, resumable and independent of the number of processes."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ COLUMNS = ("file", "label", "colour", "width", "height", "kind")
 """Columns of the manifest."""
 
 SETTINGS = "synth.json"
-"""File with the settings of a folder's plates, and their number."""
+"""File with the settings and the number of a folder's plates."""
 
 MOST = 2**48
-"""Number of samples per seed; training uses the streams beyond."""
+"""Maximum number of samples per seed; training uses the streams beyond."""
 
 _PARTS = ".parts"
-"""Folder of files that are being written."""
+"""Folder for incomplete files."""
 
-_A_FOLDER = 10_000  # files: what file managers and old file systems still bear
-_CHUNK = 100  # plates a process is sent at once: some 0.2 s of work
+_A_FOLDER = 10_000  # files, the limit of file managers and old file systems
+_CHUNK = 100  # plates sent to a process at once: about 0.2 s of work
 _QUALITY = 95
 
 
@@ -51,7 +51,7 @@ class ManifestRow:
         label: text of the plate.
         colour: colour of the plate.
         kind: kind of the plate.
-        kept: whether the picture existed already.
+        kept: whether the picture already existed.
     """
 
     file: str
@@ -63,12 +63,12 @@ class ManifestRow:
 
 @dataclass(frozen=True)
 class SyntheticSet:
-    """Samples ``start`` and on of a synthesizer, as files and a manifest.
+    """Consecutive samples of a synthesizer, as files and a manifest.
 
     Args:
         folder: folder of the set.
-        synthesizer: draws the plates.
-        start: its first sample.
+        synthesizer: generates the plates.
+        start: first sample.
         suffix: ``png`` for lossless files, ``jpg`` for smaller ones.
     """
 
@@ -78,7 +78,7 @@ class SyntheticSet:
     suffix: Format = "png"
 
     def write(self, count: int, workers: int = 1) -> Iterator[ManifestRow]:
-        """Write ``count`` plates, one step each; existing ones are kept.
+        """Write ``count`` plates, yielding once per plate; existing ones are kept.
 
         The manifest is written atomically at the end.
 
@@ -87,8 +87,8 @@ class SyntheticSet:
             workers: number of processes; 1 uses this process.
 
         Raises:
-            InputError: the folder holds something else, or cannot be written; a picture of the
-                glyph folder cannot be used; or a process died.
+            InputError: the folder has other content or cannot be written; a picture of the glyph
+                folder cannot be used; or a process died.
         """
         stop = self.start + count
         if stop > MOST:
@@ -122,7 +122,7 @@ class SyntheticSet:
         Raises:
             InputError: the folder cannot be written, or a glyph cannot be used.
         """
-        cv2.setNumThreads(1)  # its threads would fight those of the other processes
+        cv2.setNumThreads(1)  # its threads would compete with the other processes
         return [self._draw(i) for i in samples]
 
     def _draw(self, i: int) -> ManifestRow:
@@ -131,7 +131,7 @@ class SyntheticSet:
         target = self.folder / file
         kept = target.is_file()
         if not kept:
-            # the process id: what a killed run left behind may still be writing the same plate
+            # the process id, as workers of a killed run may still be writing the same plate
             part = self.folder / _PARTS / f"{i}-{os.getpid()}"
             picture = Image.fromarray(self.synthesizer.picture(i)[0])
             try:
@@ -146,7 +146,7 @@ class SyntheticSet:
         return ManifestRow(file, text.text, COLOURS[text.kind], text.kind, kept)
 
     def _open(self, count: int) -> None:
-        """Create the folder, or check that it holds this set."""
+        """Create the folder, or check that it contains this set."""
         now = self.settings()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -173,7 +173,7 @@ class SyntheticSet:
             ) from None
 
     def _known(self) -> dict[str, Any]:
-        """The settings that the folder's plates were generated with; empty for a new folder."""
+        """Settings of the folder's plates; empty for a new folder."""
         file = self.folder / SETTINGS
         if not file.exists():
             if any(not path.name.startswith(".") for path in self.folder.iterdir()):

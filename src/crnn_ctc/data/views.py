@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from crnn_ctc.synthesis.text import Draws
 
 VIEW_DRAWS = 96
-"""Largest number of random numbers that :func:`view` uses."""
+"""Maximum number of draws that :func:`view` uses."""
 
 LIGHT_DRAWS = 72
-"""Largest number of random numbers that :func:`degrade` uses."""
+"""Maximum number of draws that :func:`degrade` uses."""
 
 _LARGEST = 320
-"""Longer side of a view in pixels; rectifying reduces larger ones anyway."""
+"""Maximum longer side of a view in pixels; rectifying downsamples larger ones anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ class Plate:
     """A picture of a plate.
 
     Attributes:
-        levels: the picture, RGB, uint8 (H, W, 3), and reduced copies, each half the one before.
+        levels: image pyramid, RGB, uint8 (H, W, 3), each level half the size of the one before.
         corners: pixels of the first level, float32 (4, 2): top left, top right, bottom right,
-            bottom left of the plate as it is read.
+            bottom left in reading orientation.
         text: text of the plate.
         two_rows: whether it has two rows.
-        colour: index in :data:`crnn_ctc.net.rectifier.COLOURS`, -1 where unknown.
+        colour: index in :data:`crnn_ctc.net.rectifier.COLOURS`, -1 if unknown.
         scene: whether the picture shows enough around the plate for any view; a crop is extended
             beyond its edge.
         aspect: width over height; 0 if text and rows determine it.
@@ -58,7 +58,7 @@ class View:
 
     Attributes:
         image: RGB, uint8 (h, w, 3), of any size.
-        corners: corners of the plate as shares of the crop, float32 (4, 2).
+        corners: corners of the plate as fractions of the crop, float32 (4, 2).
     """
 
     image: NDArray[np.uint8]
@@ -66,7 +66,7 @@ class View:
 
 
 def levels(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
-    """A picture and its halvings, while they are at least 32 pixels high."""
+    """Build an image pyramid down to a height of 32 pixels."""
     found = [image]
     while found[-1].shape[0] >= 64 and len(found) < 4:
         last = found[-1][: found[-1].shape[0] // 2 * 2, : found[-1].shape[1] // 2 * 2]
@@ -76,14 +76,14 @@ def levels(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
 
 
 def quadrilateral(aspect: float, draws: Draws) -> NDArray[np.float64]:
-    """Random corners of a plate in a view, (4, 2), in units of the plate's height.
+    """Draw random corners of a plate in a view, (4, 2), in units of the plate's height.
 
     Half of the views are nearly level, a third are rotated and tilted as in CCPD's harder subsets,
     the rest are rotated by up to 50 degrees.
 
     Args:
         aspect: width over height of the plate.
-        draws: at most 40 numbers are used.
+        draws: random numbers, of which at most 40 are used.
     """
     way = draws.next()
     if way < 0.5:
@@ -98,7 +98,7 @@ def quadrilateral(aspect: float, draws: Draws) -> NDArray[np.float64]:
     points = []
     for x, y in ((-aspect, -1.0), (aspect, -1.0), (aspect, 1.0), (-aspect, 1.0)):
         x, y = x / 2, y / 2
-        x, y = x + shear * y, y + slope * x  # what is left of lens and mount
+        x, y = x + shear * y, y + slope * x  # remaining effects of lens and mounting
         x, depth = x * math.cos(yaw), x * math.sin(yaw)
         y, depth = (
             y * math.cos(pitch) - depth * math.sin(pitch),
@@ -111,9 +111,9 @@ def quadrilateral(aspect: float, draws: Draws) -> NDArray[np.float64]:
 
 
 def box(quad: NDArray[np.float64], draws: Draws) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A random crop around a plate: its upper left and lower right point.
+    """Draw a random crop around a plate: its upper left and lower right points.
 
-    From 8 % too small to 60 % too large, mostly a little too large; at most 8 numbers are used.
+    From 8 % too small to 60 % too large, mostly slightly too large; uses at most 8 numbers.
     """
     low, high = quad.min(0), quad.max(0)
     size = high - low
@@ -135,14 +135,14 @@ def view(
     background: NDArray[np.uint8] | None = None,
     narrow: tuple[float, float] = (36.0, 300.0),
 ) -> View:
-    """A random view of a plate, as from another camera and detector.
+    """Draw a random view of a plate, as from another camera and detector.
 
     Args:
         plate: the plate.
-        draws: at most ``VIEW_DRAWS`` numbers are used.
-        background: a picture without a plate, to fill the area outside a crop; None repeats its
+        draws: random numbers, of which at most ``VIEW_DRAWS`` are used.
+        background: picture without a plate, to fill the area outside a crop; None replicates its
             edge.
-        narrow: least and greatest width of the plate in pixels, log-uniform.
+        narrow: minimum and maximum width of the plate in pixels, log-uniform.
     """
     sides = np.linalg.norm(plate.corners - np.roll(plate.corners, -1, 0), axis=1)
     aspect = plate.aspect
@@ -152,13 +152,13 @@ def view(
     low, high = box(quad, draws)
     least, most = narrow
     pixels = math.exp(draws.between(math.log(least), math.log(most))) / aspect
-    native = float(sides[0] + sides[2]) / 2 / aspect  # no camera shows more than the source holds
+    native = float(sides[0] + sides[2]) / 2 / aspect  # limits the resolution to that of the source
     pixels = min(pixels, 1.6 * native, _LARGEST / float((high - low).max()))
     size = np.maximum(8, np.rint((high - low) * pixels)).astype(int)
     width, height = int(size[0]), int(size[1])
     shares = (quad - low) / (high - low)
     target = (shares * size).astype(np.float32)
-    halvings = math.log2(max(native / pixels, 1.0))  # or sampling would alias
+    halvings = math.log2(max(native / pixels, 1.0))  # avoids aliasing
     level = min(round(halvings), len(plate.levels) - 1)
     image, corners = plate.levels[level], plate.corners / np.float32(2**level)
     transform = cv2.getPerspectiveTransform(corners.astype(np.float32), target)
@@ -191,7 +191,7 @@ def _letterboxed(
     height, width = image.shape[:2]
     tone = draws.one_of("\x00\x72\x80\xff")
     before, after = draws.between(0, 0.8), draws.between(0, 0.8)
-    if draws.chance(0.4):  # bars to one side alone
+    if draws.chance(0.4):  # bars on one side only
         before, after = (0, 1.5 * after) if draws.chance(0.5) else (1.5 * before, 0)
     top, bottom, left, right = 0, 0, 0, 0
     if draws.chance(0.6) and width > 1.3 * height:
@@ -206,16 +206,16 @@ def _letterboxed(
 def degrade(
     image: NDArray[np.uint8], height: float, draws: Draws, strength: float = 1.0
 ) -> NDArray[np.uint8]:
-    """Blur, downsampling, light, noise and JPEG of road cameras.
+    """Apply blur, downsampling, lighting, noise and JPEG, as of road cameras.
 
-    Sharp, well-lit pictures stay the majority. Ranges: darkness to a twentieth, blur to a sixteenth
-    of the plate's height, motion blur to a third of it.
+    Most pictures stay sharp and well lit. Limits: darkening to 1/20, blur of 1/16 of the plate's
+    height, motion blur of 1/3 of it.
 
     Args:
         image: RGB, uint8 (H, W, 3).
-        height: height of the plate in it, in pixels.
-        draws: at most ``LIGHT_DRAWS`` numbers are used.
-        strength: scales how often each happens; 1 is the usual.
+        height: height of the plate in pixels.
+        draws: random numbers, of which at most ``LIGHT_DRAWS`` are used.
+        strength: scales the probability of each effect; 1 is the default.
     """
     h, w = image.shape[:2]
     out: NDArray[Any] = image
@@ -230,7 +230,7 @@ def degrade(
         out = cv2.filter2D(out, -1, _motion(length, draws.between(0, math.pi)))
     light = out.astype(np.float32)
     way = draws.next()
-    if way < 0.12 * strength:  # night without a lamp: few of the 256 grey levels are left
+    if way < 0.12 * strength:  # unlit night: few of the 256 grey levels remain
         light *= math.exp(-draws.between(1.0, 2.9))
         if draws.chance(0.5):
             light += _lamps(h, w, height, draws)
@@ -243,9 +243,9 @@ def degrade(
         light = (light - middle) * np.float32(math.exp(draws.bell() * 0.35 - 0.12)) + middle
     if draws.chance(0.4):  # white balance
         light *= np.array([draws.between(0.78, 1.22) for _ in range(3)], np.float32)
-    if draws.chance(0.2 * strength):  # a lamp to one side, or a shadow's edge
+    if draws.chance(0.2 * strength):  # a lamp at one side, or the edge of a shadow
         light *= _slope(h, w, draws)
-    if draws.chance(0.06):  # infra-red or a faulty camera: grey
+    if draws.chance(0.06):  # grey, as of infrared or faulty cameras
         light[:] = light.mean(axis=2, keepdims=True)
     if draws.chance(0.55):
         seed = draws.below(1 << 30)
@@ -259,7 +259,7 @@ def degrade(
 
 
 def _lamps(h: int, w: int, height: float, draws: Draws) -> NDArray[np.float32]:
-    """Lamps and their reflections at night: one to three bright spots, float32 (h, w, 1)."""
+    """Draw lamps and reflections at night: one to three bright spots, float32 (h, w, 1)."""
     spots = np.zeros((h, w), np.uint8)
     for _ in range(1 + draws.below(3)):
         centre = (draws.below(w), draws.below(h))
@@ -285,7 +285,7 @@ _FIELD = 3 * 257
 
 
 def _noise(h: int, w: int, seed: int) -> NDArray[np.float32]:
-    """Cut from one field of white noise of deviation 1, float32 (h, w, 3)."""
+    """Random crop of white noise, standard deviation 1, float32 (h, w, 3)."""
     field = _noise_field()
     top, left = seed % (_FIELD - h), (seed >> 12) % (_FIELD - w)
     return field[top : top + h, left : left + w]

@@ -1,4 +1,4 @@
-"""A process pool with ordered results, which ends when the parent is killed."""
+"""Process pool with ordered results, which ends when the parent is killed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Result = TypeVar("Result")
 def in_order(
     work: Callable[[Item], Result], items: Iterable[Item], workers: int, where: object
 ) -> Iterator[Result]:
-    """``work`` of each item, in the order of the items.
+    """Apply ``work`` to each item, and yield the results in order.
 
-    At most four items per process are in flight; an item should take some 0.2 s.
+    At most four items per process are in flight; an item should take about 0.2 s.
 
     Args:
-        work: a function that can be pickled, as can items and results.
+        work: function; it, items and results must be picklable.
         items: items, taken lazily.
         workers: number of processes; 1 uses this process.
         where: name of the data, for errors.
@@ -39,7 +39,7 @@ def in_order(
         yield from map(work, items)
         return
     waiting = iter(items)
-    # spawn: the same on every system, and no copy of the parent's threads and open files
+    # spawn: the same on every system, without copies of the parent's threads and open files
     pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
     try:
         under_way: deque[Future[Result]] = deque()
@@ -66,12 +66,12 @@ def cores() -> int:
 
 
 def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends them in order
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends its workers
     end_with_parent()
 
 
 def end_with_parent() -> None:
-    """Let this process end with its parent, even if that is killed."""
+    """End this process with its parent, even if that is killed."""
     parent = parent_process()
     if parent is None:
         return

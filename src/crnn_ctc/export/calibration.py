@@ -1,4 +1,4 @@
-"""Calibration: the temperature for which confidences agree with accuracy."""
+"""Calibration: the temperature at which confidences match accuracy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from crnn_ctc.recognize import Recognizer
 _BATCH = 64
 
 _PRIOR = 0.1
-"""Weight of the prior: the penalty of temperature e, in squared errors of answers."""
+"""Weight of the prior: penalty of a temperature of e, in units of squared errors of answers."""
 
 _FEW = 200
 """Number of answers below which the user is warned."""
@@ -44,9 +44,9 @@ class FittedTemperature:
 
     Attributes:
         value: the temperature.
-        interval95: its bootstrap interval (Efron 1979), lower and upper end.
+        interval95: its 95 % bootstrap interval (Efron 1979), lower and upper end.
         answers: number of answers that it was fitted to.
-        wrong: number of wrong ones among them.
+        wrong: number of wrong answers among them.
     """
 
     value: float
@@ -56,7 +56,7 @@ class FittedTemperature:
 
     @property
     def warnings(self) -> list[str]:
-        """Why it may not hold for other pictures; a line each."""
+        """Reasons why it may not hold for other pictures, one line each."""
         found = []
         if not self.wrong:
             found.append(
@@ -79,14 +79,15 @@ def temperature(model: Recognizer, data: Path, negatives: Path | None = None) ->
         data: labelled pictures that it was not trained on, a folder or a manifest; or, for a model
             of digits, the files of EMNIST or MNIST: 5,000 distorted rows of the training digits
             that its recipe held out.
-        negatives: a folder of pictures without such text. Half of them are used, see
-            :func:`crnn_ctc.evaluation.collection.pictures_without_text`; in those, no answer is
-            right.
+        negatives: folder of pictures without such text, in which every answer counts as wrong. Half
+            of them are used, see
+            :func:`crnn_ctc.evaluation.collection.pictures_without_text`.
 
     Raises:
-        InputError: one cannot be read, there are none, or the model was not trained on digits.
+        InputError: a picture cannot be read, there are none, or the model was not trained on
+            digits.
     """
-    # the answers must not depend on the temperature that the card has now
+    # the answers must not depend on the card's current temperature
     decoder = decoder_for(replace(model.card, temperature=1.0))
     if fitted := has_digits(data, "train"):
         rows = zip(*held_out_rows(model.card, data), strict=True)
@@ -105,7 +106,7 @@ def temperature(model: Recognizer, data: Path, negatives: Path | None = None) ->
     for picture, recognition in found:
         if isinstance(recognition, InputError):
             raise recognition
-        log_probs.append(recognition.log_probs.copy())  # not the whole batch
+        log_probs.append(recognition.log_probs.copy())  # does not keep the whole batch
         texts.append(recognition.decoded.text)
         right.append(recognition.decoded.text == picture.label)
     return fit_temperature(log_probs, texts, right, model.card.alphabet)
@@ -119,23 +120,22 @@ def fit_temperature(
     least: float = 0.25,
     most: float = 4.0,
 ) -> FittedTemperature:
-    """The temperature (Guo et al. 2017, section 4.2) with the lowest Brier score (Brier 1950).
+    """Fit the temperature (Guo et al. 2017, section 4.2) with the lowest Brier score (Brier 1950).
 
-    The score is the mean of (confidence - right)^2. It is a proper scoring rule and it is bounded,
-    so that a few wrong labels, of which real data has some, do not decide it: the negative log
-    likelihood counts one confident answer with a wrong label as much as a hundred others. A
-    prior keeps the temperature near 1 where the answers say little: the square of its logarithm,
-    times ``_PRIOR``, is added to the sum. The logarithm is searched for by golden section, to
-    within 1 %.
+    The score is the mean of (confidence - right)^2. It is a proper scoring rule and bounded, so it
+    is robust to the few wrong labels of real data: in the negative log-likelihood, one confident
+    answer with a wrong label weighs as much as a hundred others. A prior keeps the temperature near
+    1 if there is little evidence: ``_PRIOR`` times its squared logarithm is added to the sum. The
+    logarithm is found by golden-section search, to within 1 %.
 
     Args:
         log_probs: output of the network for N pictures that the model was not trained on, each
             float32 (T, K), before any temperature.
-        texts: N, the text that was read in each.
-        right: N, whether it is what the picture shows.
+        texts: N texts that were read.
+        right: N, whether the text is correct.
         alphabet: K classes.
-        least: the lowest temperature that is considered.
-        most: the highest.
+        least: minimum temperature.
+        most: maximum temperature.
 
     Raises:
         ValueError: there are no answers.
@@ -144,7 +144,7 @@ def fit_temperature(
         raise ValueError("there is nothing to fit a temperature to")
     # an empty text has confidence 0, whatever the temperature
     counted = [place for place, text in enumerate(texts) if text]
-    # as many time steps as the picture is wide
+    # batch by width, as it determines the number of time steps
     by_width = batches_by_width([len(log_probs[place]) for place in counted], _BATCH)
     batches = [
         (
@@ -156,7 +156,7 @@ def fit_temperature(
     ]
 
     def errors(log_temperature: float) -> NDArray[np.float64]:
-        """Squared error of each answer."""
+        """Compute the squared error of each answer."""
         found = math.exp(log_temperature)
         parts = [
             (label_probabilities(tempered(rows, found), labels, blank) - correct) ** 2
@@ -181,7 +181,7 @@ def fit_temperature(
 
 
 def _interval(errors: NDArray[np.float64], grid: NDArray[np.float64]) -> tuple[float, float]:
-    """Bootstrap interval of the best temperature, 95 %.
+    """Compute the 95 % bootstrap interval of the best temperature.
 
     Args:
         errors: squared errors of N answers at G temperatures, (G, N).
@@ -200,7 +200,7 @@ def _interval(errors: NDArray[np.float64], grid: NDArray[np.float64]) -> tuple[f
 def _golden_section(
     loss: Callable[[float], float], low: float, high: float, tolerance: float
 ) -> float:
-    """Minimum of a unimodal function by golden section search (Kiefer 1953)."""
+    """Minimize a unimodal function by golden-section search (Kiefer 1953)."""
     share = (math.sqrt(5) - 1) / 2
     left, right = high - share * (high - low), low + share * (high - low)
     at_left, at_right = loss(left), loss(right)
@@ -217,13 +217,13 @@ def _golden_section(
 
 
 def held_out_rows(card: Card, folder: Path) -> tuple[NDArray[np.uint8], list[str]]:
-    """Distorted rows of the training digits that a model was not trained on.
+    """Compose distorted rows of the training digits that a model was not trained on.
 
     Returns:
         images uint8 (5000, H, W, 1), and as many texts.
 
     Raises:
-        InputError: the card does not name them.
+        InputError: the card does not identify them.
     """
     data = card.recipe.get("data")
     if not isinstance(data, dict) or data.get("kind") != "digits":
@@ -240,7 +240,7 @@ def held_out_rows(card: Card, folder: Path) -> tuple[NDArray[np.uint8], list[str
 
 
 def rewritten(content: bytes, card: Card) -> bytes:
-    """A model file with another card, and the same graph and weights.
+    """Replace the card of a model file; graph and weights stay the same.
 
     Args:
         content: bytes of the file.
@@ -254,10 +254,10 @@ def rewritten(content: bytes, card: Card) -> bytes:
 
 
 def calibrated(card: Card, found: float, grammar: str | None = None) -> Card:
-    """The card with a temperature, and with a grammar where one is given.
+    """Set the temperature of a card, and the grammar if given.
 
     Raises:
-        InputError: no such grammar, or it does not suit the alphabet.
+        InputError: no such grammar, or it does not fit the alphabet.
     """
     if grammar is not None:
         open_grammar(grammar, card.alphabet)

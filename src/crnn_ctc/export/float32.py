@@ -1,4 +1,4 @@
-"""A model file for other runtimes: float32 (N, C, H, W) input, fixed batch, an older opset.
+"""Model files for other runtimes: float32 (N, C, H, W) input, fixed batch, older opset.
 
 Mobile and embedded runtimes (ncnn, TensorRT, MNN, OpenCV's DNN) need static shapes, planar float
 input and few operators. ``docs/deploy.md`` lists what was tested.
@@ -26,15 +26,15 @@ from crnn_ctc.model_file.runtime import open_session
 from crnn_ctc.reader import Reader
 
 OPSET = 17
-"""ONNX opset of the file: TensorRT 8.6, OpenCV 4.8 and ncnn know it; GridSample needs 16."""
+"""ONNX opset of the file, supported by TensorRT 8.6, OpenCV 4.8 and ncnn; GridSample needs 16."""
 
 _IR_VERSION = 8
-"""ONNX's file format at the time of that opset; older parsers refuse newer ones."""
+"""ONNX IR version of that opset; older parsers reject newer ones."""
 
 _HIDDEN = "hidden"
 
 TOLERANCE = 1e-4
-"""Largest difference allowed in any probability or coordinate."""
+"""Maximum difference in any probability or coordinate."""
 
 
 def to_float32(model: str | Path, out: Path, batch: int = 1) -> tuple[Card, float]:
@@ -45,7 +45,7 @@ def to_float32(model: str | Path, out: Path, batch: int = 1) -> tuple[Card, floa
     in the metadata.
 
     Args:
-        model: a shipped model or a model file, in float.
+        model: a shipped model or a model file, not quantized.
         out: the file to write, ``NAME.onnx``; its name becomes the model's.
         batch: pictures per inference, fixed in the file.
 
@@ -54,8 +54,8 @@ def to_float32(model: str | Path, out: Path, batch: int = 1) -> tuple[Card, floa
         pictures.
 
     Raises:
-        InputError: no such model, it is quantized, its inputs have any width, its graph cannot be
-            converted, or the result computes something else.
+        InputError: no such model, it is quantized, its input width is not fixed, its graph cannot
+            be converted, or the outputs of the result differ.
     """
     if out.suffix != ".onnx":
         raise InputError(f"{out}: name the model file NAME.onnx")
@@ -75,7 +75,7 @@ def to_float32(model: str | Path, out: Path, batch: int = 1) -> tuple[Card, floa
     _float_planes(graph, batch)
     try:
         graph = _converted(_folded(graph))
-    except Exception as error:  # ONNX and ONNX Runtime raise many kinds
+    except Exception as error:  # ONNX and ONNX Runtime raise many types
         reason = str(error).strip().splitlines()[0][:160]
         raise InputError(f"{model}: cannot be converted to opset {OPSET} ({reason})") from None
     card.put_into(graph)
@@ -129,7 +129,7 @@ def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
     graph = folded.graph
     pixels = {value.name: value.name for value in graph.input}
     nodes = []
-    for node in graph.node:  # in order of computation
+    for node in graph.node:  # in topological order
         if node.op_type == "Cast" and node.input[0] in pixels:
             pixels[node.output[0]] = pixels[node.input[0]]
         else:
@@ -141,11 +141,11 @@ def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _converted(model: onnx.ModelProto) -> onnx.ModelProto:
-    """In the opset that the runtimes know, checked."""
-    _keep_onnx_domain(model)  # ONNX Runtime lists all domains that it has, used or not
+    """Convert to ``OPSET`` and check the model."""
+    _keep_onnx_domain(model)  # ONNX Runtime lists all its domains, used or not
     samplers = [node for node in model.graph.node if node.op_type == "GridSample"]
     if samplers:
-        # onnx 1.23 has no adapter for it; a foreign domain hides a node from the converter
+        # onnx 1.23 has no adapter for it; another domain hides the node from the converter
         model.opset_import.append(helper.make_opsetid(_HIDDEN, 1))
         for node in samplers:
             node.domain = _HIDDEN
@@ -162,7 +162,7 @@ def _converted(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _drop_new_attributes(node: onnx.NodeProto) -> None:
-    """The converter leaves some behind; whether one mattered shows in the comparison."""
+    """Drop attributes that ``OPSET`` lacks; comparing outputs shows whether any mattered."""
     known = onnx.defs.get_schema(node.op_type, OPSET).attributes
     kept = [attribute for attribute in node.attribute if attribute.name in known]
     del node.attribute[:]
@@ -176,7 +176,7 @@ def _keep_onnx_domain(model: onnx.ModelProto) -> None:
 
 
 def _rename_mode(sampler: onnx.NodeProto) -> None:
-    """GridSample's interpolations as they were called before opset 20."""
+    """Rename GridSample's interpolation modes to their names before opset 20."""
     names = {b"linear": b"bilinear", b"cubic": b"bicubic"}
     for attribute in sampler.attribute:
         if attribute.name == "mode":
@@ -184,7 +184,7 @@ def _rename_mode(sampler: onnx.NodeProto) -> None:
 
 
 def _difference(original: bytes, content: bytes, card: Card, batch: int) -> float:
-    """Largest difference of two models in any output, probabilities in place of logarithms."""
+    """Largest difference of two models in any output; log-probabilities as probabilities."""
     pictures = specimens(batch, card)
     feeds = {"images": np.stack([card.fit(picture) for picture in pictures])}
     if part := card.rectifier:

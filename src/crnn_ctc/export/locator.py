@@ -1,4 +1,4 @@
-"""From a locator's run folder to its model file: pictures in, heat map and corners out."""
+"""Export of a locator's run to a model file: pictures to heat map and corners."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from crnn_ctc.net.locator import FromPixels, LocatorNetwork
 from crnn_ctc.training import checkpoint
 
 TOLERANCE = 1e-3
-"""Largest difference of the heat map that the check accepts."""
+"""Maximum difference of the heat map to torch."""
 
 _SIZES = ((1, 64, 96), (2, 128, 224))
-"""Numbers of pictures, heights and widths of the check."""
+"""Batch sizes, heights and widths of the check."""
 
 
 def export_locator(run: Path, out: Path, half: bool = False) -> tuple[LocatorCard, float]:
@@ -36,7 +36,7 @@ def export_locator(run: Path, out: Path, half: bool = False) -> tuple[LocatorCar
         half: store weights as float16; the arithmetic stays float32.
 
     Returns:
-        The card, and the largest difference to torch in the heat.
+        The card, and the largest difference of the heat map to torch.
 
     Raises:
         InputError: the run has no weights, the file cannot be written, or the exported graph
@@ -82,7 +82,7 @@ def export_locator(run: Path, out: Path, half: bool = False) -> tuple[LocatorCar
 
 
 def _to_onnx(network: LocatorNetwork) -> Any:
-    # the sides are multiples of 32, which the exporter has to be told: it would else derive them
+    # state that the sides are multiples of 32; otherwise the exporter would derive constraints
     cells = {name: torch.export.Dim(name, min=1, max=256) for name in ("h", "w")}
     sizes: dict[int, Any] = {
         0: torch.export.Dim("N", min=1, max=1 << 12),
@@ -95,7 +95,7 @@ def _to_onnx(network: LocatorNetwork) -> Any:
 
 
 def _difference(network: LocatorNetwork, content: bytes) -> float:
-    """The largest difference of any heat to torch's in float64."""
+    """Largest difference of the heat map to torch in float64."""
     session = open_session(content, threads=1)
     exact = copy.deepcopy(network).double().eval()
     generator = np.random.default_rng(0)

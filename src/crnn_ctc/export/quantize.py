@@ -1,12 +1,12 @@
-"""Static quantization: a model file with its convolutions in 8-bit integers.
+"""Static quantization of a model file: convolutions in 8-bit integers.
 
 By ONNX Runtime (Jacob et al. 2018, arXiv 1712.05877): scales of activations from pictures, scales
 of weights per channel, stored as QuantizeLinear and DequantizeLinear pairs. Recurrent layers stay
-in float: integers save no time there, and their errors accumulate along the line.
+in float: integers save no time there, and errors accumulate along the sequence.
 
 Weights have 7 bits. AVX2 and AVX-512 without VNNI add pairs of products of unsigned and signed
-bytes in 16 bits, which saturate where weights use 8 bits; with 7 bits the largest sum,
-2 * 255 * 64 = 32,640, fits, so that every processor reads the same.
+bytes in 16 bits, which saturates with 8-bit weights; with 7 bits the largest sum,
+2 * 255 * 64 = 32,640, fits, so results are the same on every processor.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ from crnn_ctc.recognize import network_inputs
 from crnn_ctc.training.from_onnx import rectifier_nodes
 
 MOST_LOST = 0.003
-"""Largest loss of exact match; a quantised model that loses more is refused."""
+"""Maximum loss of exact match; a quantised model that loses more is rejected."""
 
 WEIGHT_BITS = 7
 """Bits of a quantised weight; see above."""
 
 PICTURES = 512
-"""Number of pictures for the scales; more change little."""
+"""Number of pictures for the scales; more make little difference."""
 
 _BATCH = 16
 
-# what stands between two convolutions goes with them: the numbers stay integers all the way
+# operators between two convolutions are quantised too, so that values stay integers
 _OPERATORS = ["Conv", "Relu", "MaxPool"]
 
 
@@ -69,8 +69,9 @@ def quantize(model: str | Path, out: Path, calibrate_on: Path, check: Path) -> C
         The card, with the measurement in ``metrics["int8"]``.
 
     Raises:
-        InputError: no such model or pictures, pictures of a test split, the model is in 8 bits
-            already or takes inputs of any width, or it loses more than 0.3 points of exact match.
+        InputError: no such model or pictures, pictures of a test split, the model is already
+            quantised, its input width is not fixed, or it loses more than 0.3 points of exact
+            match.
     """
     if out.suffix != ".onnx":
         raise InputError(f"{out}: name the model file NAME.onnx")
@@ -120,15 +121,15 @@ def quantize(model: str | Path, out: Path, calibrate_on: Path, check: Path) -> C
 
 
 _MOST_SATURATION = 0.05
-"""The largest difference of a probability between exact and fast products; rounding stays below."""
+"""Maximum difference of a probability between exact and fast products; above any rounding error."""
 
 
 def saturation(file: Path, inputs: dict[str, NDArray[np.uint8]]) -> float:
-    """The largest difference of a probability between this processor's products and exact ones.
+    """Measure saturation: the largest difference of a probability to exact products.
 
     Args:
         file: the quantised model.
-        inputs: inputs of the graph, uint8 (N, H, W, C) each.
+        inputs: inputs of the graph by name, each uint8 (N, H, W, C).
     """
     content = file.read_bytes()
     fast, exact = (
@@ -155,7 +156,7 @@ def _fitted(reader: Reader, samples: list[Labelled]) -> NDArray[np.uint8]:
 
 
 def _views(reader: Reader, samples: list[Labelled]) -> NDArray[np.uint8] | None:
-    """The rectifier's inputs of the pictures, uint8 (N, h, w, 3)."""
+    """Rectifier inputs of the pictures, uint8 (N, h, w, 3); None without a rectifier."""
     if (part := reader.card.rectifier) is None:
         return None
     return np.stack([fit(load(sample.path), part.height, part.width, 3) for sample in samples])
@@ -170,7 +171,7 @@ def _accuracy(reader: Reader, samples: list[Labelled]) -> float:
 
 
 class _Batches(CalibrationDataReader):  # type: ignore[misc]  # untyped
-    """Pictures as quantisation asks for them: a batch a call, then None."""
+    """Calibration pictures: one batch per call, then None."""
 
     def __init__(self, inputs: dict[str, NDArray[np.uint8]]) -> None:
         starts = range(0, len(inputs["images"]), _BATCH)
@@ -184,7 +185,7 @@ class _Batches(CalibrationDataReader):  # type: ignore[misc]  # untyped
 
 def _write(source: Path, target: Path, inputs: dict[str, NDArray[np.uint8]]) -> None:
     with _quiet():
-        # folds what computes weights, such as the widening of float16, into plain weights
+        # folds computed weights, such as casts from float16, into plain weights
         quant_pre_process(str(source), str(target), skip_symbolic_shape=True)
         quantize_static(
             onnx.load(target),
@@ -202,27 +203,27 @@ def _write(source: Path, target: Path, inputs: dict[str, NDArray[np.uint8]]) -> 
     model = onnx.load(target)
     nodes = rectifier_nodes(model.graph)
     store_as_bytes(model, [*nodes, *store_as_factors(model, nodes)])
-    store_as_half(model)  # what stays in float, where float16 can hold it
+    store_as_half(model)  # the remaining float weights
     onnx.save(model, target)
 
 
 ENERGY = 0.96
 """Share of a matrix's squared singular values that its factors keep. On plates/dev and
-ccpd_subsets/dev a model whose rectifier keeps 95 % reads as many texts as with all of it."""
+ccpd_subsets/dev, a model whose rectifier keeps 95 % reads as many texts as the full one."""
 
 
 _LEAST = 64
-"""Rows and columns of a matrix from which it is worth factors."""
+"""Minimum number of rows and columns of a matrix to factorize."""
 
 
 def store_as_factors(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
-    """Store the matrices of some nodes as products of two, where those are smaller.
+    """Factorize the matrices of some nodes into two, if that is smaller.
 
-    The singular value decomposition gives the product of least rank that keeps :data:`ENERGY`; ONNX
-    Runtime multiplies on loading.
+    The truncated singular value decomposition has the lowest rank that keeps :data:`ENERGY`; ONNX
+    Runtime multiplies the factors on loading.
 
     Returns:
-        The nodes that multiply.
+        The new MatMul nodes.
     """
     read = {name for node in nodes for name in node.input}
     products = []
@@ -230,7 +231,7 @@ def store_as_factors(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> lis
         matrix = numpy_helper.to_array(tensor)
         if tensor.name not in read or matrix.ndim != 2 or matrix.dtype != np.float32:
             continue
-        if min(matrix.shape) < _LEAST:  # what is small may be the corners themselves
+        if min(matrix.shape) < _LEAST:  # may be the small layer that outputs the corners
             continue
         u, values, v = np.linalg.svd(matrix, full_matrices=False)
         kept = np.cumsum(values**2) / max(float((values**2).sum()), 1e-12)
@@ -254,8 +255,8 @@ def store_as_factors(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> lis
 def store_as_bytes(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> None:
     """Store the weights of some nodes as 8-bit integers; the arithmetic stays in float.
 
-    A Cast and a Mul by a scale for each output channel, which ONNX Runtime folds on loading, make
-    them float again. Weights with fewer than two dimensions stay as they are.
+    A Cast and a Mul by a scale per output channel, which ONNX Runtime folds on loading, convert
+    them back to float. Weights with fewer than two dimensions are unchanged.
     """
     read = {name for node in nodes for name in node.input}
     widening, scales = [], []
@@ -280,7 +281,7 @@ def store_as_bytes(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Suppress its messages to the root logger."""
+    """Suppress the quantizer's messages to the root logger."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)

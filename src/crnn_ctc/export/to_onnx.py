@@ -31,17 +31,17 @@ from crnn_ctc.reader import Reader
 from crnn_ctc.training.run_folder import Trained
 
 TOLERANCE = 1e-4
-"""Largest difference in any probability that the check accepts."""
+"""Maximum difference in any probability to torch."""
 
 BATCHES = (1, 2, 64)
 """Batch sizes of the check."""
 
 _SMALL = 64
-"""Tensors of fewer numbers are not worth a node of their own."""
+"""Minimum size of tensors that are stored as float16; smaller ones do not justify a Cast."""
 
 
 class NetworkOnPixels(nn.Module):
-    """A network that begins with pixels, as the model file does."""
+    """A network with pixels as input, like the model file."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -53,9 +53,9 @@ class NetworkOnPixels(nn.Module):
 
 
 class WithRectifier(nn.Module):
-    """A network and the rectifier before it, as one graph of two inputs.
+    """A network and its rectifier as one graph with two inputs.
 
-    The plate is sampled between the two, outside the graph. Either batch may be empty.
+    The plate is resampled between the two, outside the graph. Either batch may be empty.
     """
 
     def __init__(self, network: Network, rectifier: Rectifier) -> None:
@@ -84,7 +84,7 @@ def export(
         run: folder of a training run, or the folder ``last`` in it.
         out: the file to write, ``NAME.onnx``; its name becomes the model's.
         changes: fields of the card to set: description, data, licence, grammar.
-        half: store weights as float16, half the size; the arithmetic stays float32.
+        half: store weights as float16, which halves the file; the arithmetic stays float32.
         calibrate: pictures for the temperature; see
             :func:`crnn_ctc.export.calibration.temperature`.
         negatives: pictures without text for the temperature.
@@ -94,7 +94,7 @@ def export(
 
     Raises:
         InputError: the run has no weights, the file cannot be written, the exported graph differs
-            from torch by more than 1e-4, or the reader refuses it.
+            from torch by more than 1e-4, or the reader rejects it.
     """
     if out.suffix != ".onnx":
         raise InputError(f"{out}: name the model file NAME.onnx")
@@ -130,14 +130,14 @@ def export(
 
 
 def check_readable(content: bytes, out: Path) -> None:
-    """Open a model file with the product's reader before it is written.
+    """Check that this package's reader can open a model file, before writing it.
 
     Args:
         content: the bytes of the file.
         out: where it will be written.
 
     Raises:
-        InputError: the reader refuses it.
+        InputError: the reader rejects it.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / out.name
@@ -150,7 +150,7 @@ def check_readable(content: bytes, out: Path) -> None:
 
 
 def fold_norms(network: nn.Module) -> None:
-    """Multiply each batch norm into the convolution before it, in place."""
+    """Fold each batch norm into the convolution before it, in place."""
     for sequence in [m for m in network.modules() if isinstance(m, nn.Sequential)]:
         for place, layer in enumerate(sequence):
             if isinstance(layer, nn.BatchNorm2d):
@@ -169,9 +169,9 @@ def round_to_half(network: nn.Module) -> None:
 
 
 def to_onnx(network: Network, card: Card, rectifier: Rectifier | None = None) -> onnx.ModelProto:
-    """Trace the network into ONNX, its card in the metadata.
+    """Trace the network to ONNX, with its card in the metadata.
 
-    Batches are free, and so is the width where the card says so.
+    The batch size is dynamic, and so is the width if the card says so.
     """
     examples = {"images": torch.zeros(2, card.height, card.width, card.channels, dtype=torch.uint8)}
     outputs = ["log_probs"]
@@ -201,20 +201,20 @@ def trace(
     outputs: list[str],
     sizes: dict[str, dict[int, Any]],
 ) -> onnx.ModelProto:
-    """Trace a module into ONNX, without metadata about this machine.
+    """Trace a module to ONNX, without metadata about this machine.
 
     Args:
-        module: takes pixels.
-        examples: what to trace it with, by the names of its inputs.
-        outputs: names of what it returns.
-        sizes: the free dimensions of each input.
+        module: module that takes pixels.
+        examples: example inputs by name.
+        outputs: names of the outputs.
+        sizes: dynamic dimensions of each input.
     """
     quiet = logging.getLogger("torch.onnx")
     level = quiet.level
     quiet.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the exporter's own insides
+            warnings.simplefilter("ignore")  # about the exporter's internals
             program = torch.onnx.export(
                 module.eval(),
                 tuple(examples.values()),
@@ -228,7 +228,7 @@ def trace(
         quiet.setLevel(level)
     assert program is not None
     model: onnx.ModelProto = program.model_proto
-    # what the exporter notes of where each node came from names files of this machine
+    # the exporter's notes on the origin of nodes contain paths of this machine
     for node in model.graph.node:
         del node.metadata_props[:]
     for value in (*model.graph.value_info, *model.graph.initializer):
@@ -238,14 +238,14 @@ def trace(
 
 
 def store_as_half(model: onnx.ModelProto) -> None:
-    """Store the weights as float16, each widened by a Cast that ONNX Runtime folds on loading."""
+    """Store the weights as float16, each with a Cast that ONNX Runtime folds on loading."""
     casts = []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
         if values.dtype != np.float32 or values.size < _SMALL:
             continue
         if not np.array_equal(values.astype(np.float16).astype(np.float32), values):
-            continue  # a bias or a norm: few, and kept as they are
+            continue  # biases and norms are not rounded and stay float32
         wide = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{wide}_half"))
         casts.append(helper.make_node("Cast", [f"{wide}_half"], [wide], to=TensorProto.FLOAT))
@@ -257,11 +257,11 @@ def store_as_half(model: onnx.ModelProto) -> None:
 def parity(
     network: Network, card: Card, content: bytes, rectifier: Rectifier | None = None
 ) -> float:
-    """The largest difference between the graph's and torch's probability of any class at any step.
+    """Largest difference between the graph and torch in any probability, or corner of a rectifier.
 
-    Torch computes in float64, so that its own rounding does not count. Probabilities are compared
-    because logarithms of small ones magnify rounding errors. The inputs are printed texts because
-    networks amplify rounding errors on noise.
+    Torch computes the network in float64, to exclude its own rounding. Probabilities are compared,
+    as logarithms of small ones magnify rounding errors. The inputs are printed texts, as networks
+    amplify rounding errors on noise.
     """
     session = open_session(content, threads=1)
     exact = copy.deepcopy(network).double().eval()

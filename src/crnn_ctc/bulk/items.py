@@ -1,4 +1,4 @@
-"""The pictures of a shard: their names, and the bytes of their files."""
+"""Pictures of a shard: names, and bytes of the files."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from crnn_ctc.errors import InputError, printable_name
 from crnn_ctc.image import names_picture
 
 CONTENT = ("image", "bytes", "content", "picture", "jpg", "png")
-"""Columns that hold a picture's file: binary, or a struct with ``bytes``, as datasets has it."""
+"""Columns with a picture's file: binary, or a struct with ``bytes``, as in HF datasets."""
 
 NAMES = ("path", "file", "file_name", "filename", "key", "__key__", "id")
-"""Columns that name a picture; where there is none that holds it, the place of its file."""
+"""Columns with a picture's name; if no column has its file, these are paths."""
 
 
 LARGEST = 1 << 28
-"""Bytes of a picture's file; larger ones are not taken into memory."""
+"""Maximum size of a picture's file in bytes; larger ones are not loaded."""
 
 
 class Item(NamedTuple):
     """One picture.
 
     Attributes:
-        name: for messages and the ``path`` column.
-        content: bytes of its file, or why it could not be fetched.
+        name: name for messages and the ``path`` column.
+        content: bytes of its file, or the error.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Item(NamedTuple):
 
 
 def items(shard: Shard) -> Iterator[Item]:
-    """The pictures of a shard, in order, one at a time, or their errors."""
+    """Yield the pictures of a shard or their errors, in order."""
     first = shard.files[0]
     if not is_packed(first.path):
         yield from map(_read, shard.files)
@@ -48,7 +48,7 @@ def items(shard: Shard) -> Iterator[Item]:
         yield from (_rows if first.path.lower().endswith(PARQUET) else _members)(first)
     except InputError as error:
         yield Item(first.shown, error)
-    # pyarrow's and tarfile's errors on broken files have no base but these
+    # the common bases of pyarrow's and tarfile's errors on broken files
     except (OSError, EOFError, tarfile.TarError, pyarrow.ArrowException, ValueError) as error:
         said = f"{first.shown}: cannot be read to its end ({error_line(error)}); copy it again"
         yield Item(first.shown, InputError(said))
@@ -76,7 +76,7 @@ def _whole(name: str, stream: IO[bytes]) -> Item:
 def _members(file: Place) -> Iterator[Item]:
     with (
         file.system.open_input_stream(file.path, compression=None) as stream,
-        tarfile.open(fileobj=stream, mode="r|*") as archive,  # a stream: nothing is written out
+        tarfile.open(fileobj=stream, mode="r|*") as archive,  # a stream: no files on disk
     ):
         for member in archive:
             if not member.isfile() or not names_picture(member.name.rpartition("/")[2]):
@@ -88,7 +88,7 @@ def _members(file: Place) -> Iterator[Item]:
 
 def _rows(file: Place) -> Iterator[Item]:
     with file.system.open_input_file(file.path) as opened:
-        # a row group at a time, not the file: it may be larger than the memory
+        # by row group, as the file may be larger than the memory
         table = parquet.ParquetFile(opened, buffer_size=1 << 20, pre_buffer=False)
         kinds = {field.name: field.type for field in table.schema_arrow}
         content = next((name for name in CONTENT if _holds_files(kinds.get(name))), None)

@@ -1,4 +1,4 @@
-"""The folder that parts are written to."""
+"""Output folder of the parts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def prepare_output(out: Place, sources: Sequence[Place]) -> None:
     """Create the folder, and remove incomplete files of killed workers.
 
     Raises:
-        InputError: it cannot be created, or lies in a source.
+        InputError: it cannot be created, or is inside a source.
     """
     for source in sources:
         if type(out.system) is type(source.system) and f"{out.path}/".startswith(f"{source.path}/"):
@@ -57,7 +57,7 @@ def write_part(part: Place, content: bytes) -> None:
 
 
 def stale_part(out: Place, shards: int) -> str | None:
-    """A part that is none of the shards 0 to ``shards`` - 1, if there is one."""
+    """Find a part that belongs to none of the shards 0 to ``shards`` - 1, if any."""
     for info in out.system.get_file_info(fs.FileSelector(out.path, allow_not_found=True)):
         name = str(info.base_name)
         part = _PART.fullmatch(name)

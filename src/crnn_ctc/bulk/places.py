@@ -1,4 +1,4 @@
-"""Files of a folder, here or on any file system that pyarrow or fsspec knows."""
+"""Files and folders, local or on any file system supported by pyarrow or fsspec."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Place:
     """A file or folder.
 
     Attributes:
-        system: file system that holds it.
+        system: its file system.
         path: path on that system.
-        shown: as the user writes it, without what opens it: credentials, options.
+        shown: name for display: as given by the user, without credentials and options.
     """
 
     system: fs.FileSystem
@@ -30,26 +30,26 @@ class Place:
     shown: str
 
     def __truediv__(self, name: str) -> Place:
-        """What lies in this folder."""
+        """Join a name to this folder."""
         shown = posixpath.join(self.shown, printable_name(name))
         return Place(self.system, posixpath.join(self.path, name), shown)
 
     @property
     def local(self) -> bool:
-        """Whether it lies on this machine, where names may be any bytes; pyarrow wants UTF-8."""
+        """Whether it is local; local names may be any bytes, pyarrow requires UTF-8."""
         return isinstance(self.system, fs.LocalFileSystem)
 
     @property
     def folder(self) -> Place:
-        """Where this lies."""
+        """The parent folder."""
         return Place(self.system, posixpath.dirname(self.path), posixpath.dirname(self.shown))
 
     @property
     def kind(self) -> fs.FileType:
-        """A file, a folder, or not found.
+        """File, folder or not found.
 
         Raises:
-            InputError: it cannot be asked.
+            InputError: the file system cannot be accessed.
         """
         if self.local:
             if Path(self.path).is_dir():
@@ -62,10 +62,10 @@ class Place:
 
 
 def place(name: str) -> Place:
-    """What the user calls ``name``: a path, or a URI such as ``s3://bucket/folder``.
+    """Resolve a path, or a URI such as ``s3://bucket/folder``.
 
     Raises:
-        InputError: no file system of that kind, or it cannot be reached.
+        InputError: the file system is unknown or cannot be accessed.
     """
     if "://" not in name:
         path = str(Path(name).absolute())
@@ -73,7 +73,7 @@ def place(name: str) -> Place:
     shown = re.sub(r"://[^/@]*@", "://", name.partition("?")[0]).rstrip("/")
     try:
         system, path = fs.FileSystem.from_uri(name)
-    except (ValueError, NotImplementedError):  # none that this pyarrow knows
+    except (ValueError, NotImplementedError):  # unknown to this version of pyarrow
         system, path = _of_fsspec(name, shown)
     except OSError as error:
         raise InputError(f"{shown}: cannot be reached ({error_line(error)})") from None
@@ -81,10 +81,10 @@ def place(name: str) -> Place:
 
 
 def existing(name: str) -> Place:
-    """As :func:`place`, of a file or folder that is there.
+    """Resolve an existing file or folder; see :func:`place`.
 
     Raises:
-        InputError: it is not there, or cannot be reached.
+        InputError: it does not exist, or cannot be accessed.
     """
     found = place(name)
     if found.kind is fs.FileType.NotFound:
@@ -105,9 +105,9 @@ def _of_fsspec(name: str, shown: str) -> tuple[fs.FileSystem, str]:
 
 
 def walk(folder: Place) -> Iterator[Place]:
-    """Files of a folder at any depth, in order; no more than one folder is listed at once.
+    """Yield the files of a folder at any depth, in order, listing one folder at a time.
 
-    Hidden files and folders are left out.
+    Hidden files and folders are skipped.
 
     Raises:
         InputError: a folder cannot be listed.
@@ -127,7 +127,7 @@ def walk(folder: Place) -> Iterator[Place]:
 
 
 def _list(folder: Place) -> list[tuple[str, bool]]:
-    """Names in a folder, each with whether it is a folder itself."""
+    """List the names in a folder, each with whether it is a folder."""
     if folder.local:
         with os.scandir(folder.path) as entries:
             kinds = [(entry.name, _kind(entry)) for entry in entries]
@@ -138,14 +138,14 @@ def _list(folder: Place) -> list[tuple[str, bool]]:
 
 
 def _kind(entry: os.DirEntry[str]) -> bool | None:
-    """Whether an entry is a folder; None if it is neither a folder nor a file."""
+    """Tell whether an entry is a folder; None if it is neither a folder nor a file."""
     try:
         return True if entry.is_dir() else False if entry.is_file() else None
-    except OSError:  # a link to itself: it has a row with its error, as a file that is gone has
+    except OSError:  # a link to itself: it gets a row with its error, like a deleted file
         return False
 
 
 def error_line(error: BaseException) -> str:
-    """What an error says, shortened."""
+    """Message of an error, shortened."""
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""Shards read by processes of this machine."""
+"""Reading of shards by processes on this machine."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from crnn_ctc.bulk.work import TRIES, BulkJob, Done, Worker, given_up
 from crnn_ctc.data.workers import cores, end_with_parent
 
 _worker: Worker
-"""That of this process, where it is one of a pool."""
+"""Worker of this process, if it belongs to a pool."""
 
 
 def read_with_processes(job: BulkJob, shards: Iterator[Shard], workers: int) -> Iterator[Done]:
-    """Read shards with worker processes; results come in the order in which they are done.
+    """Read shards with worker processes; yield results in order of completion.
 
-    When a worker dies, nobody knows on which shard: those that were begun are read again one by
-    one, each by a process of its own. One that kills its process ``TRIES`` times is given up.
+    When a worker dies, its shard is unknown: all shards in progress are read again one by one, each
+    in its own process. A shard that kills its process ``TRIES`` times is given up.
 
     Args:
-        job: how to read.
-        shards: taken when they are needed.
-        workers: processes; 0 for one per core.
+        job: settings of reading.
+        shards: shards, taken lazily.
+        workers: number of processes; 0 for one per core.
 
     Raises:
-        InputError: the source cannot be listed; the shards that were begun are read before.
+        InputError: the source cannot be listed; shards in progress are finished first.
     """
     workers = workers or cores()
     failure: BaseException | None = None
@@ -66,7 +66,7 @@ def read_with_processes(job: BulkJob, shards: Iterator[Shard], workers: int) -> 
 
 
 def _read_alone(job: BulkJob, shard: Shard) -> Done:
-    for _ in range(TRIES - 1):  # once it was begun already
+    for _ in range(TRIES - 1):  # the first attempt was in the pool
         with _pool(job, 1) as pool:
             try:
                 return pool.submit(_read, shard).result()
@@ -76,13 +76,13 @@ def _read_alone(job: BulkJob, shard: Shard) -> Done:
 
 
 def _pool(job: BulkJob, workers: int) -> ProcessPoolExecutor:
-    # spawned: a forked process would lack the runtime's threads
+    # spawn: a forked process would lack the runtime's threads
     return ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (job,))
 
 
 def _start_worker(job: BulkJob) -> None:
-    global _worker  # a pool has no other place for what a process keeps
-    # Ctrl-C ends it at once: parts are written whole or not at all
+    global _worker  # the only way to keep state in a pool's process
+    # Ctrl-C ends it at once, as parts are written atomically
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     end_with_parent()
     _worker = Worker(job)

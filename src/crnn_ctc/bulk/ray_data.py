@@ -1,4 +1,4 @@
-"""Shards read by Ray Data, on a cluster or on this machine."""
+"""Reading of shards by Ray Data, on a cluster or on this machine."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ from crnn_ctc.bulk.work import TRIES, BulkJob, Done, Worker, given_up
 from crnn_ctc.errors import InputError
 
 WAVE = 32
-"""Shards a worker that are listed and handed out together, so that memory does not grow."""
+"""Shards per worker that are listed and submitted together, to bound memory."""
 
 
 class _Actor:
-    """A :class:`Worker`, for rows."""
+    """A :class:`Worker` for rows of a Ray dataset."""
 
     def __init__(self, job: BulkJob) -> None:
         self._job = job
         self._worker: Worker | None = None
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        shard = pickle.loads(zlib.decompress(row["shard"]))  # noqa: S301  of our own
+        shard = pickle.loads(zlib.decompress(row["shard"]))  # noqa: S301  our own data
         try:
             self._worker = self._worker or Worker(self._job)
             done = self._worker(shard)
-        except InputError as error:  # a host without the model, say
+        except InputError as error:  # such as a host without the model
             done = Done(shard.number, error=str(error))
-        return asdict(done) | {"error": done.error or ""}  # a column of one type
+        return asdict(done) | {"error": done.error or ""}  # a column has one type
 
 
 def read_with_ray(job: BulkJob, shards: Iterator[Shard], workers: int) -> Iterator[Done]:
-    """Read shards, each by one of ``workers`` actors; in the order in which they are done.
+    """Read shards with ``workers`` actors; yield results in order of completion.
 
-    0 workers: as many as the cluster has CPUs for. The cluster is that of ``RAY_ADDRESS``, or one
-    that this process starts and ends. An actor that dies is replaced and its shard begun again;
-    after ``TRIES`` the shard is given up, the others are read.
+    With 0 workers, the number of actors is limited by the cluster's CPUs. The cluster is that of
+    ``RAY_ADDRESS``, or one that this process starts and stops. An actor that dies is replaced, and
+    its shard is retried; after ``TRIES`` attempts the shard is given up.
 
     Raises:
         InputError: there is no cluster at ``RAY_ADDRESS``, or the source cannot be listed.
     """
     began = not ray.is_initialized()
     if began:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # disable telemetry
         try:
             ray.init(log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
@@ -63,7 +63,7 @@ def read_with_ray(job: BulkJob, shards: Iterator[Shard], workers: int) -> Iterat
             ) from None
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    context.max_errored_blocks = -1  # a shard that kills costs no other
+    context.max_errored_blocks = -1  # a shard that kills its actor must not fail others
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     try:
         workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)) // job.threads)
@@ -78,9 +78,9 @@ def _read(job: BulkJob, wave: list[Shard], workers: int) -> Iterator[Done]:
     waiting = {shard.number: shard for shard in wave}
     rows = [{"shard": zlib.compress(pickle.dumps(shard), 1)} for shard in wave]
     with warnings.catch_warnings():
-        # how often to try has no name of its own yet, and goes with 2.64: see pyproject.toml
+        # retries have no public option yet, and these go away with 2.64: see pyproject.toml
         warnings.filterwarnings("ignore", ".*ray_remote_args")
-        # a block a shard, and one shard at a time: an actor that dies costs no more than that
+        # one block per shard and one shard at a time: a dying actor loses no more than one
         data = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             _Actor,
             fn_constructor_args=(job,),

@@ -22,8 +22,8 @@ class Shard:
     """Pictures that are read together.
 
     Attributes:
-        number: from 0, in the order of the source.
-        files: pictures; or one file, Parquet or tar, that holds some.
+        number: index from 0, in the order of the source.
+        files: pictures, or one Parquet or tar file.
     """
 
     number: int
@@ -31,23 +31,23 @@ class Shard:
 
     @property
     def name(self) -> str:
-        """Name of the file that it is written to."""
+        """Name of its output file."""
         return f"part-{self.number:06d}.parquet"
 
     @property
     def digest(self) -> str:
-        """Hash of the names in it, by which an existing file is recognised as its own."""
+        """Hash of its file names, by which an existing output file is recognised."""
         names = "\n".join(file.path for file in self.files)
         return hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def shards(sources: Sequence[Place], size: int) -> Iterator[Shard]:
-    """The shards of files and folders, one at a time; the same in each run while the files are.
+    """Yield the shards of files and folders; they are reproducible for unchanged files.
 
-    Each Parquet or tar file is one; of other pictures, ``size`` together.
+    Each Parquet or tar file is one shard; other pictures are grouped by ``size``.
 
     Raises:
-        InputError: there is nothing to read in all of them.
+        InputError: there is nothing to read.
     """
     number = 0
     files = chain.from_iterable(map(_files, sources))
@@ -78,5 +78,5 @@ def _together(files: Iterator[Place], size: int) -> Iterator[tuple[Place, ...]]:
 
 
 def is_packed(path: str) -> bool:
-    """Whether a file holds pictures, by its name."""
+    """Tell by its name whether a file is a Parquet or tar file."""
     return path.lower().endswith((*PARQUET, *TAR))

@@ -1,4 +1,4 @@
-"""Reading and writing of one shard, by any worker."""
+"""Reading and writing of one shard."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ SCHEMA = pyarrow.schema(
         ("corners", pyarrow.list_(pyarrow.float32())),
     ]
 )
-"""A row a picture, or a row a plate of a photograph.
+"""One row per picture, or per plate of a photograph.
 
-``error`` is null where it was read. ``plate`` counts the plates of a photograph from 1; it is null
-where none was found, and for crops. ``corners`` are x and y of tl, tr, br, bl of the plate in
-pixels of the picture, null where they are not known."""
+``error`` is null if the picture was read. ``plate`` numbers the plates of a photograph from 1; it
+is null if none was found, and for crops. ``corners`` are x and y of tl, tr, br, bl of the plate in
+pixels of the picture, null if unknown."""
 
 _KEY = b"crnn_ctc"
-"""Key of a part's metadata: which shard it holds, and how it was read."""
+"""Key of a part's metadata: its shard, and the settings of reading."""
 
 _DONE = b"crnn_ctc.done"
 """Key of a part's metadata: its outcome."""
 
 _GROUP = 64
-"""Batches in a row group."""
+"""Batches per row group."""
 
 TRIES = 3
-"""Attempts per shard if its worker dies."""
+"""Maximum number of attempts per shard if its worker dies."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,13 @@ class BulkJob:
 
     Attributes:
         out: folder of the parts.
-        model: a shipped model's name or a file, which every worker has.
+        model: name of a shipped model, or a file that every worker can access.
         grammar: see :class:`crnn_ctc.Reader`.
-        known: a file of known texts, which every worker has; None for none.
-        device: likewise.
+        known: file of known texts that every worker can access; None for none.
+        device: see :class:`crnn_ctc.Reader`.
         threads: inference threads of a worker.
-        min_confidence: below it, a reading is not accepted.
-        batch_size: pictures that a worker reads at once.
+        min_confidence: confidence below which a reading is not accepted.
+        batch_size: pictures per inference batch.
         find: see :class:`crnn_ctc.Reader`.
     """
 
@@ -82,7 +82,7 @@ class BulkJob:
     find: Find = "auto"
 
     def reader(self) -> Reader:
-        """To read with.
+        """Create a reader with these settings.
 
         Raises:
             InputError: see :class:`crnn_ctc.Reader`.
@@ -98,7 +98,7 @@ class BulkJob:
         )
 
     def settings(self) -> dict[str, Any]:
-        """The settings that determine a reading."""
+        """Settings that determine a reading."""
         with model_path(self.model) as path:
             model = _digest(path)
         return {
@@ -119,12 +119,12 @@ class Done:
     """The outcome of a shard.
 
     Attributes:
-        shard: its number.
-        pictures: pictures of the rows written, or found.
-        failed: number of these pictures that could not be read.
-        refused: readings below the least confidence.
+        shard: number of the shard.
+        pictures: number of pictures in the part.
+        failed: number of these that could not be read.
+        refused: number of readings below the minimum confidence.
         found: whether an earlier run had written it.
-        error: why there is no part, if there is none.
+        error: why there is no part; None if there is one.
     """
 
     shard: int
@@ -136,7 +136,7 @@ class Done:
 
 
 def given_up(shard: Shard) -> Done:
-    """The report of a shard that killed ``TRIES`` workers."""
+    """Outcome of a shard that killed ``TRIES`` workers."""
     said = f"{shard.name}, {shard.files[0].shown} and what follows: {TRIES} workers died over it"
     return Done(
         shard.number,
@@ -148,7 +148,7 @@ class Worker:
     """Reads shards, one after another, with one model.
 
     Args:
-        job: how.
+        job: settings of reading.
 
     Raises:
         InputError: see :class:`crnn_ctc.Reader`.
@@ -171,7 +171,7 @@ class Worker:
     def _write(self, part: Place, shard: Shard, mark: dict[str, Any]) -> Done:
         pictures = failed = refused = 0
         schema = SCHEMA.with_metadata({_KEY: json.dumps(mark).encode()})
-        # in memory, some 30 bytes a row: an object store would keep the half of a broken-off file
+        # in memory, about 30 bytes per row: object stores would keep incomplete files
         written = pyarrow.BufferOutputStream()
         with parquet.ParquetWriter(written, schema, compression="zstd") as writer:
             rows = self._rows(shard)
@@ -198,7 +198,7 @@ class Worker:
 def _row(item: Item, reading: Reading, plate: int | None) -> dict[str, Any]:
     error, warning = reading.error, reading.warning
     if error is not None and not isinstance(item.content, InputError):
-        error = item.name + error.removeprefix("picture")  # the reader had no name for the bytes
+        error = item.name + error.removeprefix("picture")  # the reader had only bytes
     if warning is not None:
         warning = item.name + warning.removeprefix("picture")
     return {
@@ -214,7 +214,7 @@ def _row(item: Item, reading: Reading, plate: int | None) -> dict[str, Any]:
 
 
 def _found(part: Place, mark: dict[str, Any]) -> Done | None:
-    """The outcome of an earlier run; None without one.
+    """Load the outcome of an earlier run; None if there is none.
 
     Raises:
         InputError: the part is of another shard, or was read with other settings.

@@ -1,1 +1,1 @@
-"""Reading over HTTP: an API and a page. Needs the extra ``serve``."""
+"""Reading over HTTP: an API and a web page. Needs the extra ``serve``."""

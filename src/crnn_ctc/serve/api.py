@@ -78,7 +78,7 @@ async def read(request: Request) -> Response:
             for picture, reading in zip(pictures, readings, strict=True)
         ],
     )
-    # already checked: FastAPI would check it a second time
+    # already validated: FastAPI would validate it again
     return Response(answer.model_dump_json(), media_type="application/json")
 
 

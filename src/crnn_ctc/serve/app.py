@@ -22,7 +22,7 @@ from crnn_ctc.serve.site import site
 
 
 def make_app(service: Service) -> FastAPI:
-    """The application; its models run for its lifespan."""
+    """Create the application; its models run during its lifespan."""
 
     @asynccontextmanager
     async def working(_: FastAPI) -> AsyncIterator[None]:
@@ -37,7 +37,7 @@ def make_app(service: Service) -> FastAPI:
         summary="Reads a short line of text - a licence plate, a row of digits - from a picture.",
         version=__version__,
         lifespan=working,
-        # FastAPI's own pages fetch scripts from elsewhere
+        # FastAPI's own pages load scripts from other sites
         docs_url=None,
         redoc_url=None,
     )
@@ -54,7 +54,7 @@ def make_app(service: Service) -> FastAPI:
 
 
 def _described(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document; a key comes in either header, or is not needed where there are none."""
+    """Generate the OpenAPI document; a key may be sent in either header, or omitted."""
     document = FastAPI.openapi(app)
     schemes = document["components"]["securitySchemes"]
     schemes["header"] = {"type": "apiKey", "in": "header", "name": "X-API-Key"}

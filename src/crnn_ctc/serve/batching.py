@@ -19,15 +19,15 @@ Result = TypeVar("Result")
 
 
 class Batcher(Generic[Job, Result]):
-    """Processes jobs in batches in a thread of its own.
+    """Processes jobs in batches in a separate thread.
 
-    No job waits for a batch to fill: the first one starts at once, and the jobs that arrive
-    meanwhile are the next batch.
+    No job waits for a batch to fill: the first one starts at once, and jobs that arrive meanwhile
+    form the next batch.
 
     Args:
         work: processes a batch and returns one result per job, in order; called in the thread.
-        size: largest batch.
-        capacity: longest queue.
+        size: maximum batch size.
+        capacity: maximum length of the queue.
         name: name of the thread.
     """
 
@@ -55,7 +55,7 @@ class Batcher(Generic[Job, Result]):
 
     @property
     def takes_more(self) -> bool:
-        """Whether it runs and the queue has room."""
+        """Whether it is running and the queue has room."""
         running = self._loop is not None and not self._loop.done()
         return running and not self._closing and len(self._waiting) < self._capacity
 
@@ -72,15 +72,15 @@ class Batcher(Generic[Job, Result]):
         self._thread.shutdown()
 
     async def do(self, jobs: Sequence[Job], seconds: float) -> list[Result]:
-        """Results of jobs, in order.
+        """Process jobs; return the results in order.
 
         Args:
-            jobs: all are accepted, or none.
-            seconds: after which they are given up.
+            jobs: jobs, which are accepted or rejected together.
+            seconds: timeout.
 
         Raises:
-            Problem: 503, the queue is full, the service stops, or the time is over.
-            Exception: what ``work`` raised for one of them alone.
+            Problem: 503, the queue is full, the service is stopping, or the timeout has passed.
+            Exception: raised by ``work`` for a single job.
         """
         if self._closing:
             raise Problem(503, "the service is stopping; ask another", retry_after=5)
@@ -105,7 +105,7 @@ class Batcher(Generic[Job, Result]):
             ) from None
         finally:
             for future in futures:
-                # of a client that has gone, or whose time is over: not worth the work
+                # the client has disconnected, or its time is over
                 future.cancel()
 
     def _wait(self) -> int:
@@ -144,7 +144,7 @@ class Batcher(Generic[Job, Result]):
                 if not batch[0][1].done():
                     batch[0][1].set_exception(error)
                 return
-            # whatever it was, it costs its own request alone
+            # find the failing job, so that the others succeed
             for each in batch:
                 await self._do([each])
             return

@@ -1,4 +1,4 @@
-"""Draining of rejected requests, so that the client can read the error."""
+"""Draining of rejected requests, so that clients can read the error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Drain:
 
     Args:
         app: the wrapped application.
-        body: bytes that a request may have; four times as many are waited for, or 2 s.
+        body: maximum size of a request in bytes; at most four times as many are read, for 2 s.
     """
 
     def __init__(self, app: ASGIApp, body: int) -> None:
@@ -27,7 +27,7 @@ class Drain:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # a client that asked whether to send at all has sent nothing
+        # a client that sent Expect: 100-continue has not sent the body
         ended = "expect" in Headers(scope=scope)
 
         async def noting() -> Message:

@@ -1,4 +1,4 @@
-"""From a request's body to pictures, within the limits."""
+"""Extraction of pictures from a request's body, within the limits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class UploadedPicture:
     """A picture of a request.
 
     Attributes:
-        name: name of its file, as the client gave it: never a path to open.
+        name: file name given by the client; never opened as a path.
         content: bytes of its file.
     """
 
@@ -28,10 +28,10 @@ class UploadedPicture:
 
 
 def declared_size(request: Request, limits: Limits) -> int:
-    """Bytes that the body has, or may have where the request does not say.
+    """Declared size of the body in bytes, or the maximum if the request does not state it.
 
     Raises:
-        Problem: 413, it says that it has too many; 400, it says nonsense.
+        Problem: 413, the declared size is too large; 400, it is invalid.
     """
     length = request.headers.get("content-length")
     if length is None:
@@ -45,7 +45,7 @@ def declared_size(request: Request, limits: Limits) -> int:
 
 
 def is_multipart(request: Request) -> bool:
-    """Whether the body is a form with files; if not, it is one picture.
+    """Tell whether the body is a form with files; otherwise it is one picture.
 
     Raises:
         Problem: 415, neither.
@@ -65,10 +65,10 @@ def is_multipart(request: Request) -> bool:
 
 
 async def pictures_of(request: Request, limits: Limits) -> list[UploadedPicture]:
-    """The pictures of a request.
+    """Receive the pictures of a request.
 
     Raises:
-        Problem: 400 no picture or a broken form, 408 too slow, 413 too much, 415 another kind.
+        Problem: 400 no picture or a broken form, 408 too slow, 413 too large, 415 unsupported type.
     """
     multipart = is_multipart(request)
     try:
@@ -84,10 +84,10 @@ async def pictures_of(request: Request, limits: Limits) -> list[UploadedPicture]
 
 
 class _Form(MultiPartParser):
-    """Refuses a form that is cut short, which would pass for a whole one; writes nothing to disk.
+    """Form parser that rejects truncated forms and writes nothing to disk.
 
     Args:
-        request: request whose body holds the form.
+        request: request with the form as body.
         limits: limits of the service.
     """
 
@@ -96,14 +96,14 @@ class _Form(MultiPartParser):
         super().__init__(
             request.headers,
             self._whole(_body(request, limits)),
-            # one more than is allowed, so that too many can be told from a broken form
+            # one more than allowed, to distinguish too many files from a broken form
             max_files=limits.pictures + 1,
             max_fields=0,
         )
         self.spool_max_size = limits.body + 1
 
     def on_end(self) -> None:
-        """The last boundary."""
+        """Note the last boundary."""
         self._ended = True
 
     async def _whole(self, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

@@ -1,4 +1,4 @@
-"""API keys: who may read."""
+"""API keys."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from pathlib import Path
 from crnn_ctc.errors import InputError
 
 LEAST = 16
-"""Characters; shorter keys are guessed."""
+"""Minimum length of a key; shorter keys can be guessed."""
 
 ENVIRONMENT = "CRNN_CTC_API_KEYS"
-"""The variable that may hold keys, with commas between."""
+"""Environment variable with keys, separated by commas."""
 
 
 class Keys:
-    """The keys that open the service; with none, it is open to whoever reaches it.
+    """API keys of the service; without keys, it is open to everyone who can reach it.
 
-    Only their hashes are kept: all as long as each other, whatever was given.
+    Only hashes are kept, which have equal lengths.
 
     Args:
-        keys: each of at least ``LEAST`` printable ASCII characters, without blanks.
+        keys: keys of at least ``LEAST`` printable ASCII characters, without blanks.
 
     Raises:
-        InputError: one is too short, or is not valid in a header.
+        InputError: a key is too short, or invalid in a header.
     """
 
     def __init__(self, keys: Iterable[str] = ()) -> None:
         self._hashes = []
         for place, key in enumerate(keys, 1):
-            # the key itself is never printed
+            # never print the key itself
             if len(key) < LEAST or not key.isascii() or not key.isprintable() or " " in key:
                 raise InputError(
                     f"API key {place}: give at least {LEAST} ASCII characters without blanks, "
@@ -43,9 +43,9 @@ class Keys:
         return bool(self._hashes)
 
     def allow(self, given: str | None) -> bool:
-        """Whether ``given`` is a valid key, in constant time."""
+        """Tell whether ``given`` is a valid key, in constant time."""
         candidate = _hash(given or "")
-        # no early end: how long it takes must not tell which key was nearly met
+        # no early exit: the time must not reveal which key matched
         found = [hmac.compare_digest(candidate, known) for known in self._hashes]
         return any(found) or not self._hashes
 
@@ -55,10 +55,10 @@ def _hash(key: str) -> bytes:
 
 
 def keys_of(file: Path | None, variable: str | None) -> Keys:
-    """The keys of a file, one a line, ``#`` before a comment, and of the environment variable.
+    """Read the keys of a file, one per line, ``#`` for comments, and of the environment variable.
 
     Raises:
-        InputError: the file cannot be read or holds no key, or a key cannot be used.
+        InputError: the file cannot be read or has no key, or a key is invalid.
     """
     found = [key.strip() for key in (variable or "").split(",") if key.strip()]
     if file is not None:

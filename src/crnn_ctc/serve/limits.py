@@ -14,18 +14,18 @@ MEGA = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of the memory and the time of requests.
+    """Limits on memory and time of requests.
 
     Attributes:
-        body: bytes of one request.
-        pixels: greatest number of pixels of one picture, as its header says.
-        pictures: in one request.
-        queue: pictures that wait for a model; more are answered 503.
-        batch: pictures that a model reads at once.
-        seconds: in which a request must have arrived, and then again be answered.
+        body: maximum size of one request, bytes.
+        pixels: maximum number of pixels of one picture, according to its header.
+        pictures: maximum number of pictures in one request.
+        queue: maximum number of pictures waiting for a model; more are answered with 503.
+        batch: pictures per inference batch.
+        seconds: time limit for a request to arrive, and again to be answered.
 
     Raises:
-        InputError: one is not above 0, or a request may never fit.
+        InputError: a limit is not above 0, or a request of allowed size could never be accepted.
     """
 
     body: int = 20 * MEGA
@@ -47,12 +47,12 @@ class Limits:
 
     @property
     def held(self) -> int:
-        """Bytes of all requests that are in the service at once."""
+        """Maximum size of all concurrent requests together, bytes."""
         return 10 * self.body
 
 
 class Budget:
-    """Bytes that all requests hold together.
+    """Counter of the bytes that all requests hold together.
 
     Args:
         most: limit in bytes.
@@ -63,10 +63,10 @@ class Budget:
 
     @contextmanager
     def take(self, size: int) -> Iterator[None]:
-        """Hold ``size`` bytes for as long as the block runs.
+        """Reserve ``size`` bytes while the block runs.
 
         Raises:
-            Problem: 503, others hold too many.
+            Problem: 503, other requests hold too many.
         """
         if size > self._left:
             raise Problem(503, "too many bytes are being read; try again later", retry_after=1)

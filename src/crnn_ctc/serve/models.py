@@ -18,7 +18,7 @@ from crnn_ctc.serve.limits import Limits
 from crnn_ctc.serve.prometheus import ServiceMetrics
 
 MOST_ALTERNATIVES = 10
-"""Most alternatives that a request can ask for."""
+"""Maximum number of alternatives per request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class ReadRequest:
 
     Attributes:
         content: bytes of its file.
-        alternatives: how many to give.
-        min_confidence: least confidence of what is accepted; None for the model's own.
-        find: which pictures are searched for plates.
+        alternatives: number of alternatives.
+        min_confidence: minimum confidence of accepted readings; None for the model's own.
+        find: which pictures to search for plates.
     """
 
     content: bytes
@@ -39,21 +39,21 @@ class ReadRequest:
 
 
 class ServedModel:
-    """One model, its queue and its thread.
+    """A model with its queue and thread.
 
     Args:
-        reader: the model; its ``min_confidence`` counts where a request gives none.
-        name: by which requests know it.
+        reader: the model; its ``min_confidence`` is the default of requests.
+        name: name in requests.
         limits: limits of the service.
-        metrics: to count in.
+        metrics: metrics to update.
     """
 
     def __init__(self, reader: Reader, name: str, limits: Limits, metrics: ServiceMetrics) -> None:
         self.name = name
-        # searching for alternatives takes long: only those who ask for them pay for it
+        # searching for alternatives is slow, so only requests that ask for them use it
         self._reader = reader
         self._searcher = reader.with_alternatives(MOST_ALTERNATIVES)
-        # texts have a dot, places of characters are approximate
+        # texts have a dot, and character positions are approximate
         scheme = scheme_of(reader.card.alphabet, reader.card.plates)
         self.plates = scheme is not None
         self.display: Callable[[str], str] = scheme.display if scheme else str
@@ -68,11 +68,11 @@ class ServedModel:
 
     @property
     def min_confidence(self) -> float:
-        """Least confidence of an accepted reading, where a request sets none."""
+        """Default minimum confidence of accepted readings."""
         return self._reader.min_confidence
 
     def read(self, jobs: list[ReadRequest]) -> list[Reading]:
-        """Readings, in order; a picture that cannot be read has its ``error``."""
+        """Read pictures, in order; the reading of an unreadable picture has an ``error``."""
         readings: dict[int, Reading] = {}
         ways = [(job.alternatives > 0, job.find) for job in jobs]
         for searched, find in sorted(set(ways)):
@@ -118,19 +118,19 @@ def open_models(
     min_confidence: float = 0.0,
     decode: str | None = None,
 ) -> dict[str, ServedModel]:
-    """Models by name, the first of which answers when none is named.
+    """Open models by name; the first is the default.
 
     Args:
         models: names of shipped models, or model files.
         limits: limits of the service.
-        metrics: to count in.
-        threads: see :class:`crnn_ctc.reader.Reader`, as for the others.
-        device: device that computes them.
-        min_confidence: least confidence of what is accepted, where a request does not say.
+        metrics: metrics to update.
+        threads: inference threads of each model.
+        device: device that computes them; see :class:`crnn_ctc.reader.Reader`.
+        min_confidence: default minimum confidence of accepted readings.
         decode: name of the decoder.
 
     Raises:
-        InputError: no such model, two of one name, or what ``Reader`` raises.
+        InputError: no such model, two models have the same name, or ``Reader`` raises it.
     """
     opened: dict[str, ServedModel] = {}
     for model in models:

@@ -1,4 +1,4 @@
-"""Middleware of every request: metrics, safe headers, and an answer for unexpected errors."""
+"""Middleware for every request: metrics, security headers, and unexpected errors."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _HEADERS = {
 _RAW = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _GONE = 499
-"""As nginx counts clients that left before their answer."""
+"""Status of clients that disconnected before the answer, as in nginx."""
 
 
 class Observer:
     """ASGI middleware.
 
     Args:
-        app: the rest.
-        metrics: to count in.
+        app: the wrapped application.
+        metrics: metrics to update.
     """
 
     def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
@@ -60,7 +60,7 @@ class Observer:
         except ClientDisconnect:
             status = _GONE
         except Exception:
-            # its traceback is for the log, not for the client
+            # the traceback goes to the log, not to the client
             _LOG.exception("a request failed")
             if status:
                 raise
@@ -70,7 +70,7 @@ class Observer:
             self._count(scope, status, time.perf_counter() - started)
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        # the route's path, not the client's: labels must stay few
+        # the route's path, not the client's, to keep the number of labels small
         path = getattr(scope.get("route"), "path", "other")
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.requests.labels(path, method, str(status)).inc()

@@ -1,7 +1,8 @@
 """The service on Ray Serve: ``serve run crnn_ctc.serve.on_ray:app``.
 
-Each replica opens the models of ``CRNN_CTC_MODELS`` (names or files with commas between; without
-it, those of ``crnn-ctc serve``), and takes keys from where ``crnn-ctc serve`` does.
+Each replica opens the models of ``CRNN_CTC_MODELS`` (names or files, separated by commas; by
+default those of ``crnn-ctc serve``), and takes keys from the same environment variable as
+``crnn-ctc serve``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ MODELS = "CRNN_CTC_MODELS"
 
 
 def replica() -> FastAPI:
-    """The application of one replica.
+    """Create the application of one replica.
 
     Raises:
         InputError: no such model.
@@ -36,7 +37,7 @@ def replica() -> FastAPI:
 @serve.deployment(name="crnn-ctc", max_ongoing_requests=64, ray_actor_options={"num_cpus": 1})
 @serve.ingress(replica)
 class Replica:
-    """Answers as ``crnn-ctc serve`` does."""
+    """A replica that answers like ``crnn-ctc serve``."""
 
 
 app = Replica.bind()  # type: ignore[attr-defined]

@@ -16,9 +16,9 @@ class Problem(Exception):  # noqa: N818  RFC 9457 calls it so
 
     Args:
         status: HTTP status code.
-        detail: a line that says what is wrong and what to do.
-        retry_after: seconds after which to try again.
-        headers: more of them.
+        detail: one line with the error and the remedy.
+        retry_after: seconds after which to retry.
+        headers: additional headers.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Problem(Exception):  # noqa: N818  RFC 9457 calls it so
             self.headers["Retry-After"] = str(retry_after)
 
     def response(self) -> Response:
-        """The answer that says so."""
+        """Create the HTTP response."""
         values = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,

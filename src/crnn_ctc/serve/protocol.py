@@ -1,4 +1,4 @@
-"""HTTP/1.1 as httptools parses it, in C; uvicorn bounds no head there, as it does with h11."""
+"""HTTP/1.1 by httptools, with a limit on the head, which uvicorn sets only for h11."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD = 65_536
-"""Bytes of a request's head, or of what follows its body, at most; h11 has the same bound."""
+"""Maximum size of a request's head, or of trailing data, in bytes; the same limit as in h11."""
 
 
 class BoundedHead(HttpToolsProtocol):
-    """Refuses a request of which ``HEAD`` bytes bring neither the end of its head nor any body."""
+    """Rejects a request if ``HEAD`` bytes complete neither its head nor a part of its body."""
 
     _fruitless = 0
     _progress = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has come."""
+        """Handle a new connection."""
         super().connection_made(cast(asyncio.Transport, _Forgiving(transport)))
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of a request, or of several."""
+        """Handle received bytes."""
         self._progress = False
         super().data_received(data)
         self._fruitless = 0 if self._progress else self._fruitless + len(data)
@@ -30,28 +30,28 @@ class BoundedHead(HttpToolsProtocol):
             self.send_400_response("The head of the request is too long.")
 
     def on_headers_complete(self) -> None:
-        """The head has ended."""
+        """Handle the end of the head."""
         self._progress = True
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
+        """Handle a part of the body."""
         self._progress = True
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request has ended."""
+        """Handle the end of the request."""
         self._progress = True
         super().on_message_complete()
 
 
 class _Forgiving:
-    """A transport that, as asyncio's, ignores what is written to a client that has gone.
+    """A transport that, like asyncio's, ignores writes after a client has disconnected.
 
-    uvloop's raises, which would be logged as an error of the service.
+    uvloop's transport raises, which would be logged as an error of the service.
 
     Args:
-        transport: whatever the loop made.
+        transport: transport of the event loop.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:

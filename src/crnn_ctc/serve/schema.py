@@ -19,7 +19,7 @@ from crnn_ctc.serve.models import MOST_ALTERNATIVES, ServedModel
 from crnn_ctc.serve.problems import MEDIA_TYPE, Problem
 
 NAME_LENGTH = 200
-"""Characters of a picture's name that are given back."""
+"""Maximum length of a picture's name in the answer."""
 
 
 class Options(BaseModel):
@@ -45,10 +45,10 @@ class Options(BaseModel):
 
 
 def options_of(request: Request) -> Options:
-    """What a request asks for in its query; FastAPI's own way to find out takes longer.
+    """Parse the query of a request, which is faster than FastAPI's own way.
 
     Raises:
-        Problem: 422, a parameter is wrong or not known.
+        Problem: 422, a parameter is wrong or unknown.
     """
     try:
         return Options.model_validate(dict(request.query_params))
@@ -58,7 +58,7 @@ def options_of(request: Request) -> Options:
 
 
 def options_described() -> list[dict[str, Any]]:
-    """The same for the OpenAPI document."""
+    """Describe the options for the OpenAPI document."""
     described = Options.model_json_schema()["properties"]
     return [
         {"name": name, "in": "query", "required": False, "schema": schema}
@@ -67,7 +67,7 @@ def options_described() -> list[dict[str, Any]]:
 
 
 def _describe(schema: dict[str, Any], kind: type[Any]) -> None:
-    """Put what the docstring of a dataclass says of its fields into its schema; all are sent."""
+    """Copy field descriptions from a dataclass's docstring to its schema; all are required."""
     schema["required"] = list(schema["properties"])
     said = inspect.getdoc(kind.__mro__[1]) or ""
     for name, meaning in re.findall(r"^    (\w+): (.+?)(?=^    \w|\Z)", said, re.M | re.S):
@@ -160,7 +160,7 @@ WHAT = {
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What an address may answer instead, for its description."""
+    """Describe the errors of a route for the OpenAPI document."""
     schema = ProblemAnswer.model_json_schema()
     return {
         status: {"description": WHAT[status], "content": {MEDIA_TYPE: {"schema": schema}}}
@@ -169,7 +169,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def reading_answer(name: str, reading: Reading, display: Callable[[str], str]) -> ReadingAnswer:
-    """A reading as it is sent; ``display`` gives a text as people write it."""
+    """Convert a reading to its answer; ``display`` formats texts."""
     plates = reading.plates
     return ReadingAnswer(
         name=name[:NAME_LENGTH],
@@ -179,7 +179,7 @@ def reading_answer(name: str, reading: Reading, display: Callable[[str], str]) -
 
 
 def model_answer(model: ServedModel) -> ModelAnswer:
-    """A model as it is listed."""
+    """Convert a model to its entry in the list."""
     card = model.card
     return ModelAnswer(
         name=model.name,
@@ -194,7 +194,7 @@ def model_answer(model: ServedModel) -> ModelAnswer:
 
 
 def limits_answer(limits: Limits) -> LimitsAnswer:
-    """The limits as they are listed."""
+    """Convert limits to their answer."""
     return LimitsAnswer(
         body_bytes=limits.body,
         pixels=limits.pixels,

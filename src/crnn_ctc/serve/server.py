@@ -14,14 +14,14 @@ from crnn_ctc.errors import InputError
 from crnn_ctc.serve.protocol import BoundedHead
 
 CONNECTIONS = 1000
-"""At once; uvicorn itself answers 503 to more."""
+"""Maximum number of concurrent connections; uvicorn answers 503 to more."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any that is free.
+    """Open a listening socket; port 0 takes any free port.
 
     Raises:
-        InputError: the address is not ours or is taken.
+        InputError: the address is not of this machine, or is in use.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -34,7 +34,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def configured(app: ASGIApp, seconds: float, access_log: bool = False) -> uvicorn.Config:
-    """How the application is served; see :func:`run_server`."""
+    """Create uvicorn's configuration; see :func:`run_server`."""
     return uvicorn.Config(
         app,
         http=BoundedHead,
@@ -51,7 +51,7 @@ def configured(app: ASGIApp, seconds: float, access_log: bool = False) -> uvicor
 def run_server(
     app: ASGIApp, listening: socket.socket, seconds: float, access_log: bool = False
 ) -> None:
-    """Serve until SIGTERM or SIGINT; what was accepted is answered.
+    """Serve until SIGTERM or SIGINT; accepted requests are answered first.
 
     Args:
         app: application to serve.
@@ -59,7 +59,7 @@ def run_server(
         seconds: time limit for a request to arrive, and again to be answered.
         access_log: whether each request is logged.
     """
-    # uvicorn raises the signal again when it is done: being told to stop is no failure
+    # uvicorn raises the signal again when it is done, but stopping is not a failure
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ignore)
     uvicorn.Server(configured(app, seconds, access_log)).run(sockets=[listening])

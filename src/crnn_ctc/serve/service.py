@@ -22,10 +22,10 @@ class Service:
     """Models and rules of one service.
 
     Attributes:
-        models: by name, the default first.
-        limits: what is refused.
-        keys: who may read.
-        metrics: what is counted.
+        models: models by name, the default first.
+        limits: limits on requests.
+        keys: API keys.
+        metrics: metrics of the service.
         budget: bytes that requests may hold.
     """
 
@@ -39,7 +39,7 @@ class Service:
         self.budget = Budget(self.limits.held)
 
     def model(self, name: str | None) -> ServedModel:
-        """A model by its name, or the default.
+        """Look up a model by name, or the default.
 
         Raises:
             Problem: 404, no such model.
@@ -52,15 +52,15 @@ class Service:
 
 
 def service_of(request: Request) -> Service:
-    """The service that a request came to."""
+    """The service that handles a request."""
     return cast(Service, request.app.state.service)
 
 
 class Allowed(HTTPBearer):
-    """A dependency that lets pass who has a key, or everybody where there are none.
+    """A dependency that admits requests with a valid key, or all if there are no keys.
 
-    FastAPI takes time for each dependency, and calls one that is no coroutine in another thread: so
-    there is this one alone.
+    It is the only dependency and a coroutine, as FastAPI takes time for each one and runs others in
+    another thread.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Allowed(HTTPBearer):
         """Check the key of a request.
 
         Raises:
-            Problem: 401.
+            Problem: 401, no valid key.
         """
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         given = key.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key")

@@ -19,7 +19,7 @@ _PAGES = {"index.html": "/", "docs.html": "/docs"}
 
 
 def site() -> APIRouter:
-    """A route for each file of ``page/``."""
+    """Create a route for each file of ``page/``."""
     router = APIRouter(include_in_schema=False)
     for file in (files("crnn_ctc.serve") / "page").iterdir():
         kind = _KINDS.get("." + file.name.rpartition(".")[2])

@@ -17,20 +17,20 @@ VIEWS = 12
 """Number of best frames of a vehicle that are kept and read together."""
 
 MOST_OPEN = 64
-"""Vehicles that are tracked at once; beyond, the one not seen for the longest time ends."""
+"""Maximum number of tracked vehicles; beyond it, the one unseen for the longest time ends."""
 
 _CONFIDENT = 0.7
-"""Confidence from which two texts that differ by ``_DIFFERENT`` are of two vehicles."""
+"""Confidence above which two texts that differ by ``_DIFFERENT`` edits are two vehicles."""
 _DIFFERENT = 3
 _SAME = 1
-"""Edits between two readings of one plate, in texts of at least ``_LONG`` characters."""
+"""Maximum edits between two readings of one plate, in texts of at least ``_LONG`` characters."""
 _LONG = 5
 _REACH, _REACH_PER_SECOND = 1.0, 6.0
-"""Distance from the expected position in plate widths, at once and after a second."""
+"""Maximum distance from the expected position, in plate widths, and its increase per second."""
 _AHEAD = 0.5
-"""Seconds for which a plate is expected to keep its velocity."""
+"""Seconds for which a plate's velocity is extrapolated."""
 _TEXTS = 32
-"""Number of different texts that are counted per vehicle."""
+"""Maximum number of different texts that are counted per vehicle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Sighting:
     """A plate in one frame.
 
     Attributes:
-        corners: float32 (4, 2), x and y of tl, tr, br, bl, in thousandths of the frame's width, so
-            that a stream may change its size.
+        corners: float32 (4, 2), x and y of tl, tr, br, bl, in thousandths of the frame's width, as
+            a stream may change its resolution.
         text: text that was read; may be empty.
         confidence: confidence of the text, from 0 to 1.
     """
@@ -50,12 +50,12 @@ class Sighting:
 
     @property
     def centre(self) -> NDArray[np.float32]:
-        """Centre of the plate, pixels, (2,)."""
+        """Centre of the plate, (2,), in thousandths of the frame's width."""
         return np.asarray(self.corners.mean(0))
 
     @property
     def width(self) -> float:
-        """Width of the plate's bounding box, above 0."""
+        """Width of the plate's bounding box, likewise; above 0."""
         return max(float(np.ptp(self.corners[:, 0])), 1e-3)
 
 
@@ -124,12 +124,12 @@ class Track:
 
     @property
     def text(self) -> str:
-        """The most frequent text of its frames."""
+        """The text with the highest total confidence over its frames."""
         return max(self._texts, key=self._texts.__getitem__, default="")
 
     def wants(self, quality: float) -> bool:
         """Whether a view of this quality should be kept."""
-        # a parked car: hardly better views are not worth their cost
+        # for parked cars, slightly better views are not worth the cost
         return len(self.views) < VIEWS or quality > 1.05 * min(v.quality for v in self.views)
 
     def keep(self, view: KeptFrame) -> None:
@@ -149,7 +149,7 @@ class Track:
             longest = max(len(text), len(sighting.text))
             edits = Levenshtein.distance(text, sighting.text)
             if edits <= _SAME and longest >= _LONG:
-                return off - 1000.0  # the text tells, wherever the plate is
+                return off - 1000.0  # equal texts outweigh the position
             if (
                 edits >= _DIFFERENT
                 and min(self._best_confidence, sighting.confidence) >= _CONFIDENT
@@ -159,7 +159,7 @@ class Track:
             return None
         if off > _REACH + _REACH_PER_SECOND * min(passed, _AHEAD):
             return None
-        return off + passed  # where two left, the one that was there last
+        return off + passed  # prefers the vehicle seen last
 
 
 class Tracker:
@@ -178,7 +178,7 @@ class Tracker:
         self._open: list[Track] = []
 
     def update(self, time: float, sightings: Sequence[Sighting]) -> list[Track]:
-        """The vehicle of each sighting of a frame, in the same order."""
+        """Assign the sightings of a frame to vehicles, in the same order."""
         pairs = []
         for i, track in enumerate(self._open):
             for j, sighting in enumerate(sightings):
@@ -199,7 +199,7 @@ class Tracker:
         return [found[j] for j in range(len(sightings))]
 
     def ended(self, time: float) -> list[Track]:
-        """Vehicles that have left by ``time``, each once, in order of arrival."""
+        """Return the vehicles that have left by ``time``, each once, in order of arrival."""
         over = {id(t) for t in self._open if time - t.last > self._gap}
         if len(self._open) - len(over) > MOST_OPEN:
             rest = sorted((t for t in self._open if id(t) not in over), key=lambda t: t.last)
@@ -209,6 +209,6 @@ class Tracker:
         return gone
 
     def finish(self) -> list[Track]:
-        """All tracked vehicles, which are then forgotten."""
+        """Return all tracked vehicles and forget them."""
         gone, self._open = self._open, []
         return gone

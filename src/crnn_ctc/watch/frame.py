@@ -1,4 +1,4 @@
-"""A frame of a video, and the protocol of frame sources."""
+"""Video frames, and the protocol of frame sources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Frame:
         number: number of the frame, or of the picture in a folder, from 0.
         time: seconds from the start of a file; for other sources, seconds since 1970 (UTC).
         picture: the picture in mode RGB.
-        name: file name of a picture in a folder; else empty.
+        name: file name of a picture in a folder; otherwise empty.
     """
 
     number: int
@@ -30,7 +30,7 @@ class FrameSource(Protocol):
     """A source of frames.
 
     Attributes:
-        live: whether frames arrive in real time, with times of the clock.
+        live: whether frames arrive in real time, with clock times.
         error: one line that says why a part could not be read; None if all was read.
     """
 
@@ -42,4 +42,4 @@ class FrameSource(Protocol):
         """Number of dropped frames of a live source."""
 
     def __iter__(self) -> Iterator[Frame | None]:
-        """The frames in order; a live source yields None while it has no new one."""
+        """Yield the frames in order; a live source yields None while it has no new one."""

@@ -22,14 +22,14 @@ LONGEST_PAUSE = 60.0
 """Longest pause in seconds before a broken stream is reopened; pauses double from 1 second."""
 
 _TRIES = 5
-"""Attempts to read a picture of a folder, which may still be being written."""
+"""Attempts to read a picture of a folder, as it may not be complete yet."""
 
 
 class Live(Generic[T]):
-    """The newest item of a source that does not wait.
+    """The newest item of a real-time source.
 
-    The source is read in a thread. Items that are not taken before the next one are dropped. A
-    source that ends or breaks is reopened, with growing pauses.
+    The source is read in a thread. Items that are not taken before the next one arrives are
+    dropped. A source that ends or breaks is reopened, with increasing pauses.
 
     Args:
         name: name of the source, for messages.
@@ -56,8 +56,8 @@ class Live(Generic[T]):
         self._failure: BaseException | None = None
 
     def __iter__(self) -> Iterator[T | None]:
-        """The newest items; None if none came within :data:`TICK` seconds."""
-        # a daemon: nothing can end it while the source waits for its next item
+        """Yield the newest items; None if none arrived within :data:`TICK` seconds."""
+        # a daemon, as it cannot be stopped while the source waits for an item
         threading.Thread(target=self._run, name="crnn-ctc-live", daemon=True).start()
         try:
             while True:
@@ -86,7 +86,7 @@ class Live(Generic[T]):
                 self._say(f"{self._name}: {reason}; opened again in {pause:g} s")
                 self._closed.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
-        except BaseException as failure:  # it is raised where the items are asked for
+        except BaseException as failure:  # raised in the consumer
             with self._changed:
                 self._failure = failure
                 self._changed.notify_all()
@@ -122,14 +122,14 @@ class Folder:
         self._list()
 
     def __iter__(self) -> Iterator[Frame | None]:
-        """The pictures in the order of their times; None while there is no new one."""
+        """Yield the pictures in the order of their times; None while there is no new one."""
         done: set[str] = set()
         tries: dict[str, int] = {}
         numbers = count()
         while True:
             there = self._list()
             names = {name for _, name in there}
-            # names that are gone are forgotten: the sets are as large as the folder
+            # forget deleted files, so that the sets do not outgrow the folder
             done &= names
             tries = {name: n for name, n in tries.items() if name in names}
             for written, name in sorted(there):
@@ -156,7 +156,7 @@ class Folder:
                 if names_picture(file.name):
                     try:
                         found.append((file.stat().st_mtime, file.name))
-                    except FileNotFoundError:  # taken away meanwhile
+                    except FileNotFoundError:  # deleted meanwhile
                         continue
         except OSError as error:
             raise InputError(

@@ -1,4 +1,4 @@
-"""Vehicles of a frame source: plates are found, tracked, and read from several frames."""
+"""Vehicles in video: plates are found, tracked, and read from several frames."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from crnn_ctc.watch.follow import GAP, KeptFrame, Sighting, Track, Tracker
 from crnn_ctc.watch.frame import Frame
 
 _WIDEST = 480
-"""Greatest width of a kept crop in pixels; readers need no more."""
+"""Maximum width of a kept crop in pixels; readers need no more."""
 
 _PHOTO = 1280
-"""Longer side of a kept frame in pixels."""
+"""Maximum longer side of a kept frame in pixels."""
 
 _ALONE = 0.5
-"""Least confidence of a plate that was seen in only one frame."""
+"""Minimum confidence of a plate that was seen in only one frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Vehicle:
         first: time at which it was first seen; see :attr:`.Frame.time`.
         last: time at which it was last seen.
         seen: number of frames in which its plate was found.
-        reading: joint reading of the best of these.
+        reading: joint reading of the best of these frames.
         best: the frame that shows the text best.
     """
 
@@ -47,7 +47,7 @@ class Vehicle:
     best: KeptFrame
 
     def photo(self) -> tuple[NDArray[np.uint8], Reading]:
-        """The best frame, uint8 RGB (H, W, 3), and the reading in pixels of it.
+        """Return the best frame, uint8 RGB (H, W, 3), and the reading in its pixels.
 
         Requires a watcher with ``photos``.
         """
@@ -68,11 +68,11 @@ class Watcher:
     """Finds and tracks vehicles, frame by frame.
 
     Memory is bounded: only the crops of the best frames of each vehicle in sight are kept. Frames
-    are given in the order of their times.
+    must be given in order of time.
 
     Args:
         reader: model that reads plates.
-        gap: seconds for which a plate may be out of sight and still be the same vehicle's.
+        gap: seconds for which a plate may be out of sight and still belong to the same vehicle.
         photos: keep the frame that shows the plate best, for :meth:`Vehicle.photo`.
     """
 
@@ -82,7 +82,7 @@ class Watcher:
         self._tracker = Tracker(gap)
 
     def update(self, frame: Frame) -> list[Vehicle]:
-        """Process a frame; returns the vehicles that have left."""
+        """Process a frame; return the vehicles that have left."""
         picture = frame.picture
         gone = self.wait(frame.time)
         plates = self._reader.find(picture, turned=False)
@@ -113,11 +113,11 @@ class Watcher:
         return gone
 
     def wait(self, time: float) -> list[Vehicle]:
-        """The vehicles that have left by ``time``."""
+        """Return the vehicles that have left by ``time``."""
         return self._read(self._tracker.ended(time))
 
     def finish(self) -> list[Vehicle]:
-        """The vehicles that are still in sight."""
+        """Return the vehicles that are still in sight."""
         return self._read(self._tracker.finish())
 
     def _read(self, tracks: list[Track]) -> list[Vehicle]:
@@ -126,7 +126,7 @@ class Watcher:
             views = sorted(track.views, key=lambda view: view.number)
             ways = [(view, cutout) for view in views for cutout in view.cutouts]
             reading = self._reader.read_track([cutout for _, cutout in ways])
-            # a plate that is seen once and hardly read is more often none
+            # single sightings with low confidence are mostly false detections
             if reading.text and (track.seen > 1 or reading.confidence >= _ALONE):
                 best = ways[reading.best][0]
                 found.append(Vehicle(track.first, track.last, track.seen, reading, best))
@@ -134,14 +134,14 @@ class Watcher:
 
 
 def _quality(corners: NDArray[np.float32], confidence: float, size: tuple[int, int]) -> float:
-    """Quality of a frame: by the confidence of its reading, then by the width of its plate."""
+    """Quality of a frame: the confidence of its reading, weighted by the width of its plate."""
     inside = bool((corners >= -1).all() and (corners <= np.array(size) + 1).all())
     width = float(np.ptp(corners[:, 0]))
     return (confidence + 0.05) * math.sqrt(math.sqrt(width)) * (1.0 if inside else 0.2)
 
 
 def _reduced(picture: Image.Image) -> Image.Image:
-    """A crop reduced to the size that a reader needs."""
+    """Reduce a crop to the size that a reader needs."""
     if picture.width <= _WIDEST:
         return picture
     size = (_WIDEST, max(4, round(picture.height * _WIDEST / picture.width)))
@@ -149,7 +149,7 @@ def _reduced(picture: Image.Image) -> Image.Image:
 
 
 def _jpeg(picture: Image.Image) -> tuple[bytes, float]:
-    """A frame to keep, as a JPEG file, and its scale."""
+    """Encode a frame as a JPEG file, possibly reduced; also return its scale."""
     scale = min(1.0, _PHOTO / max(picture.size))
     if scale < 1:
         size = (round(picture.width * scale), round(picture.height * scale))

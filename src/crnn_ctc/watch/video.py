@@ -1,4 +1,4 @@
-"""Frames of video files, streams and cameras, by PyAV."""
+"""Frames of video files, streams and cameras, decoded by PyAV."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ _STREAM = re.compile(r"(rtsps?|rtmps?|srt|udp|rtp|https?)://", re.IGNORECASE)
 _CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}:none")}
 
 _SHORT = 1.0
-"""Seconds by which a file may end before the time that its header says."""
+"""Seconds by which a file may end before the duration in its header."""
 
 
 def is_stream(source: str) -> bool:
-    """Whether a source is the address of a stream."""
+    """Tell whether a source is the address of a stream."""
     return bool(_STREAM.match(source))
 
 
 def without_password(source: str) -> str:
-    """An address as it is shown."""
+    """Remove the password of an address, for display."""
     return re.sub(r"//[^/@]*@", "//", source)
 
 
 class VideoFile:
     """Every n-th frame of a video file.
 
-    Undecodable parts are skipped; ``error`` then says so, also for truncated files.
+    Undecodable parts are skipped and reported in ``error``, as are truncated files.
 
     Args:
         path: the file.
@@ -66,7 +66,7 @@ class VideoFile:
         _open(str(path.absolute()), str(path)).close()
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames, in order; their time is that from the start of the file."""
+        """Yield the frames in order, with times from the start of the file."""
         name = str(self._path)
         broken = number = 0
         start: float | None = None
@@ -106,7 +106,7 @@ class VideoFile:
 
 
 class Camera:
-    """Every n-th frame of a stream or a camera, or fewer where reading is slower.
+    """Every n-th frame of a stream or a camera, or fewer if reading is slower.
 
     Args:
         source: address of a stream, or the number of a camera.
@@ -134,17 +134,17 @@ class Camera:
                 )
             self._format, pattern = known
             self._file = pattern.format(source)
-        # a wrong address is said at once; later failures are tried again
+        # a wrong address fails at once; later failures are retried
         self._first: InputContainer | None = self._open()
         self._live = Live(self._name, self._frames, say)
 
     @property
     def dropped(self) -> int:
-        """Number of dropped frames among every n-th ones."""
+        """Number of dropped frames among the n-th ones."""
         return self._live.dropped
 
     def __iter__(self) -> Iterator[Frame | None]:
-        """The newest frame each time, with its time of arrival."""
+        """Yield the newest frame each time, with its time of arrival."""
         for item in self._live:
             if item is None:
                 yield None
@@ -180,7 +180,7 @@ def _open(file: str, name: str, form: str | None = None) -> InputContainer:
 
 @contextmanager
 def _errors(name: str) -> Iterator[None]:
-    """An error of PyAV in one line."""
+    """Convert an error of PyAV to one line."""
     try:
         yield
     except av.error.FFmpegError as error:

@@ -15,7 +15,7 @@ from typing import Any
 from crnn_ctc.errors import InputError
 
 WAITING = 256
-"""Longest queue of results; more are dropped."""
+"""Maximum length of the queue of results; more are dropped."""
 
 _TRIES = 5
 _TIMEOUT = 10.0
@@ -37,7 +37,7 @@ class Webhook:
         pause: seconds before the second attempt.
 
     Raises:
-        InputError: another kind of address.
+        InputError: the URL is of another kind.
     """
 
     def __init__(self, url: str, say: Callable[[str], None], pause: float = 1.0) -> None:

@@ -2,10 +2,10 @@
 
     python bench/ablations.py --data DIR [--glyphs DIR] [--synthetic DIR] [--only NAME] [--out FILE]
 
-The recipe is that of plates-nano, cut to two minutes a run; what is compared is the averaged
-weights at each run's end, not its best. A run that is there is not repeated. ``--jobs 2`` trains
-two at once, one thread each. ``--synthetic`` names a set of ``crnn-ctc data synth``, read as well.
-``--only`` takes one condition, and may be given again; what FILE knows of the others is kept.
+The recipe is that of plates-nano, shortened to two minutes per run; the averaged weights at the end
+of each run are compared, not its best. Existing runs are not repeated. ``--jobs 2`` trains two at
+once, with one thread each. ``--synthetic`` names a set of ``crnn-ctc data synth`` to evaluate too.
+``--only`` selects one condition and may be repeated; results of others in FILE are kept.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from short_run import BATCH, RECIPE, changes
 
 
 def taught(model: str) -> tuple[str, ...]:
-    """What to change for a teacher, in the place of the flat start."""
+    """Changes of the recipe for a teacher, instead of the flat start."""
     return (
         "training.flat_start=0.0",
         f"training.teacher={model}",
@@ -31,7 +31,7 @@ def taught(model: str) -> tuple[str, ...]:
     )
 
 
-#: What is changed in each; the first changes nothing.
+#: Changes of each condition; the first changes nothing.
 CONDITIONS: dict[str, tuple[str, ...]] = {
     "all": (),
     "without synthetic": ("data.synthetic=0.0",),
@@ -49,7 +49,7 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
 
 
 def train(name: str, seed: int, options: argparse.Namespace) -> list[dict[str, float]]:
-    """The validations of one run, in order; trained if it is not there yet."""
+    """Return the validations of one run, in order; train it if it does not exist."""
     run = folder(name, seed, options)
     metrics = run / "metrics.jsonl"
     command = [sys.executable, "-m", "crnn_ctc", "train", RECIPE, "--resume"]
@@ -86,12 +86,12 @@ def on_drawn(name: str, seed: int, options: argparse.Namespace) -> float:
 
 
 def folder(name: str, seed: int, options: argparse.Namespace) -> Path:
-    """Of a run."""
+    """Folder of a run."""
     return Path(options.runs / f"{name.replace(',', '').replace(' ', '-')}-{seed}")
 
 
 def validations(metrics: Path) -> list[dict[str, float]]:
-    """A run's validations so far."""
+    """Read a run's validations so far."""
     if not metrics.is_file():
         return []
     rows = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
@@ -101,7 +101,7 @@ def validations(metrics: Path) -> list[dict[str, float]]:
 def table(
     measure: str, found: dict[tuple[str, int], float], seeds: int
 ) -> dict[str, dict[str, object]]:
-    """Mean and standard deviation over the seeds, printed and returned."""
+    """Print and return mean and standard deviation over the seeds."""
     rows: dict[str, dict[str, object]] = {}
     print(f"\n{measure:<38} {'mean':>6} {'deviation':>10}   each seed")
     for name in dict.fromkeys(name for name, _ in found):
@@ -129,7 +129,7 @@ def main() -> None:
     options = parser.parse_args()
 
     with ThreadPoolExecutor(options.jobs) as pool:
-        waiting = {  # by seed first: a broken-off comparison has all conditions
+        waiting = {  # by seed first, so that an interrupted comparison has all conditions
             (name, seed): pool.submit(train, name, seed, options)
             for seed in range(1, options.seeds + 1)
             for name in options.only or CONDITIONS

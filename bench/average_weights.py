@@ -2,9 +2,9 @@
 
     python bench/average_weights.py RUN OTHER OUT [--share 0.5]
 
-Weights between those of a model and of the same model trained on read what is new nearly as well as
-the latter, and what was known as the former (Wortsman et al. 2022, arXiv 2109.01903). OUT is a copy
-of OTHER whose last checkpoint holds them: ``crnn-ctc export OUT/last``.
+Interpolating the weights of a model and its fine-tuned version keeps most of the accuracy of both
+on their data (Wortsman et al. 2022, arXiv 2109.01903). OUT is a copy of OTHER whose last checkpoint
+has the averaged weights: ``crnn-ctc export OUT/last``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STATE = Path("last/state.safetensors")
 
 
 def read(run: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and facts of a run's last checkpoint."""
+    """Read tensors and metadata of a run's last checkpoint."""
     with safe_open(run / STATE, "pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
 

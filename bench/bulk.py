@@ -2,11 +2,11 @@
 
     python bench/bulk.py [--data DIR] [--pictures 3000] [--rounds 2] [--model plates-nano]
 
-Links the pictures of DIR, or 200 synthetic plates, as often as needed, and reads them by whole
-commands in turn: processor time is that of all their processes, seen in /proc five times a
-second. ``start`` is a folder of one picture: what a command costs however much there is to read;
-for Ray, with a cluster that it starts and ends. Quote the ratios, and processor time; wall time
-is what else the machine does, too.
+Links the pictures of DIR, or 200 synthetic plates, as often as needed, and reads them by complete
+commands in turn. CPU time is that of all their processes, polled in /proc five times a second.
+``start`` reads a folder of one picture and measures the fixed cost of a command; for Ray, this
+includes starting and stopping a cluster. Quote ratios and CPU time; wall time depends on the load
+of the machine.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ for reading in Reader(sys.argv[2]).read(paths, batch_size=32):
 
 
 def linked(pictures: list[Path], folder: Path, count: int) -> Path:
-    """A folder of ``count`` pictures."""
+    """Create a folder of ``count`` links to pictures."""
     folder.mkdir()
     for number in range(count):
         picture = pictures[number % len(pictures)]
@@ -45,7 +45,7 @@ def linked(pictures: list[Path], folder: Path, count: int) -> Path:
 
 
 def spent(mark: bytes) -> dict[str, float]:
-    """Processor seconds of each process that has ``mark`` in its environment."""
+    """CPU seconds of each process that has ``mark`` in its environment."""
     found = {}
     for entry in Path("/proc").iterdir():
         try:
@@ -53,13 +53,13 @@ def spent(mark: bytes) -> dict[str, float]:
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
                 ticks = int(fields[11]) + int(fields[12])
                 found[entry.name] = ticks / os.sysconf("SC_CLK_TCK")
-        except OSError:  # no process, or ended meanwhile
+        except OSError:  # not a process, or it has ended
             continue
     return found
 
 
 def measured(command: list[str]) -> tuple[float, float]:
-    """Processor and wall seconds of a command; ``OUT`` in it becomes a folder of its own."""
+    """Measure CPU and wall seconds of a command; ``OUT`` in it is replaced by a new folder."""
     mark = f"BENCH_BULK={uuid.uuid4().hex}"
     environment = {"OMP_NUM_THREADS": "1", **dict([mark.split("=")])}
     with tempfile.TemporaryDirectory() as out:
@@ -114,7 +114,7 @@ def main() -> None:
     facts |= {"batch": 32, "shard": count // 8, "load": f"{os.getloadavg()[1]:.1f} on 2 cores"}
     first = median(cpu for cpu, _ in all_spent[loop])
     for each, values in all_spent.items():
-        # of one picture: the whole command, in ms
+        # ms per picture, of the whole command
         ms = sorted(1e3 * cpu / (1 if start in each else count) for cpu, _ in values)
         ratio = median(ms) / (1e3 * first / (1 if start in each else count))
         rows.append(Row(each, median(ms), ms[0], ms[-1], ratio))

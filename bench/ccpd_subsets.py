@@ -28,7 +28,7 @@ OFFICIAL = {
     "challenge": 50_003,
     "blur": 20_611,
 }
-"""Pictures of each hard subset in CCPD2019's test."""
+"""Number of pictures of each hard subset in CCPD2019's test split."""
 
 ORDER = (
     *("base", "weather", "green", "fn", "rotate", "tilt", "db", "blur", "challenge"),
@@ -37,7 +37,7 @@ ORDER = (
 
 
 def measure(reader: Reader, data: Path, split: str) -> dict[str, Any]:
-    """Percent of whole texts right, by subset, weighted, and on straight crops."""
+    """Exact match in percent, by subset, weighted, and on straight crops."""
     samples = list(read_labelled(data / "ccpd_subsets" / f"{split}.csv", normalise=plate_label))
     counts: Counter[str] = Counter()
     right: Counter[str] = Counter()

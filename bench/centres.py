@@ -28,11 +28,11 @@ from crnn_ctc.synthesis.text import TWO_ROW, Draws
 
 SEED = 4_000_037
 _WIDTH = {False: 45 / 440, True: 65 / 440}
-"""Width of a character over the plate's, with one and with two rows (GA36-2018)."""
+"""Character width over plate width, for two_rows False and True (GA36-2018)."""
 
 
 def measure(model: str, count: int) -> dict[str, Any]:
-    """Mean, median and 95th percentile of the distance, and how many plates were read right."""
+    """Mean, median and 95th percentile of the distance, and the number of correct readings."""
     reader, synthesizer = Reader(model, find="never"), PlateSynthesizer(SEED)
     distances: list[float] = []
     right = 0

@@ -28,7 +28,7 @@ PROTOCOLS: tuple[Protocol, ...] = ("clean", "distorted")
 
 
 def corrected(digits: Digits, audit: Path) -> tuple[Digits, int]:
-    """The digits with the labels that are plainly wrong corrected, and how many those are."""
+    """Correct the clearly wrong labels of digits; also return their number."""
     labels = digits.labels.copy()
     count = 0
     with audit.open(encoding="utf-8", newline="") as file:
@@ -68,7 +68,7 @@ def main() -> None:
         decoder = decoder_for(model.card)
         for kind in PROTOCOLS:
             images, texts = protocol(digits, kind)
-            _, true = protocol(right, "clean")  # the same digits stand in both protocols
+            _, true = protocol(right, "clean")  # both protocols have the same digits
             pictures = [
                 EvaluationPicture("", text, image)
                 for image, text in zip(images, texts, strict=True)

@@ -2,10 +2,9 @@
 
 python bench/decoding.py --model FILE [--pictures FOLDER] [--grammar plates] [--known 100000]
 
-The pictures are a batch of 64 from all over the folder, or drawn by the package where there is
-none. Besides what such a batch takes there is the worst case: noise, where every picture must be
-searched. Known plates are drawn at random; with "known" the pictures' own are among them, with
-"known, strangers" none of them is.
+The pictures are a batch of 64 sampled from the folder, or synthetic without a folder. The worst
+case is measured too: noise, where every picture must be searched. Known plates are drawn at random;
+with "known" they include the pictures' plates, with "known, strangers" they do not.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ BATCH = 64
 
 
 def spent(work: Callable[[], object]) -> float:
-    """Processor ms: on one thread what the work takes, whatever else the machine does."""
+    """CPU milliseconds of ``work``, which on one thread do not depend on other load."""
     return milliseconds(work, clock=time.process_time)
 
 
@@ -48,7 +47,7 @@ def pictures(reader: Reader, folder: Path | None) -> np.ndarray:
 
 
 def drawn_texts(count: int) -> list[str]:
-    """Texts of plates with five random characters."""
+    """Draw plate texts with five random characters."""
     random = np.random.default_rng(0)
     five = random.choice(list("ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"), (count, 5))
     two = zip(

@@ -32,7 +32,7 @@ MODELS = ("plates-nano", "plates-small", "plates-tiny", "digits-nano", "digits-t
 PICTURES = 8
 Arrays = dict[str, NDArray[np.float32]]
 Compute = Callable[[Arrays], Arrays]
-"""Inputs of one picture, float32 (1, C, H, W), to outputs, both by name."""
+"""Maps inputs of one picture, float32 (1, C, H, W), to outputs, both by name."""
 
 
 def signature(file: Path) -> tuple[dict[str, list[int]], list[str]]:
@@ -73,7 +73,7 @@ def ncnn(file: Path) -> Compute:
     def compute(inputs: Arrays) -> Arrays:
         extractor = net.create_extractor()
         for place, name in enumerate(takes):
-            values = np.ascontiguousarray(inputs[name][0])  # ncnn.Mat does not keep it alive
+            values = np.ascontiguousarray(inputs[name][0])  # ncnn.Mat does not keep a reference
             extractor.input(f"in{place}", runtime.Mat(values).clone())
         outputs = [np.array(extractor.extract(f"out{i}")[1]) for i in range(len(gives))]
         return {n: np.nan_to_num(o, nan=-np.inf) for n, o in zip(gives, outputs, strict=True)}
@@ -102,7 +102,7 @@ def mnn(file: Path) -> Compute:
 
 
 def runtimes() -> dict[str, tuple[str, Callable[[Path], Compute]]]:
-    """Name to the distribution and what opens a model."""
+    """Map names to the distribution and a function that opens a model."""
     found: dict[str, tuple[str, Callable[[Path], Compute]]] = {}
     if importlib.util.find_spec("cv2"):
         import cv2
@@ -119,9 +119,9 @@ def runtimes() -> dict[str, tuple[str, Callable[[Path], Compute]]]:
 
 
 def compare(model: str, opened: Callable[[Path], Compute], folder: Path) -> dict[str, Any]:
-    """The largest difference in any probability, and the share of time steps of the same class.
+    """Largest difference in any probability, and share of time steps with the same class.
 
-    Of a model with a rectifier, also the largest difference of a corner, in shares of the picture.
+    With a rectifier, also the largest difference of a corner, as a fraction of the picture.
     """
     file = folder / f"{model}.onnx"
     to_float32(model, file)
@@ -140,7 +140,7 @@ def compare(model: str, opened: Callable[[Path], Compute], folder: Path) -> dict
         got = {
             n: np.stack([row[n].reshape(x[0].shape) for row in rows]) for n, x in expected.items()
         }
-    except Exception as error:  # each runtime has errors of its own
+    except Exception as error:  # each runtime has its own errors
         return {"error": str(error).strip().splitlines()[0][:200]}
     log_probs, probable = expected["log_probs"], got["log_probs"]
     found = {

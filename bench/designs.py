@@ -3,8 +3,8 @@
     python bench/designs.py --data DIR [--glyphs DIR] [--seeds 1] [--images 48000]
 
 Each design is trained for a few minutes in the same way (recipe plates-nano, batches of 64) and
-read with its averaged weights at the end; a run that is there is not repeated. Times are of ONNX
-Runtime at batch 1 on one thread, in turn with the shipped plates-tiny, to which the ratios are.
+evaluated with its averaged weights at the end; existing runs are not repeated. Times are of ONNX
+Runtime at batch 1 on one thread, measured in turn with the shipped plates-tiny, relative to it.
 Writes results/designs.json; ``--plot`` draws it.
 """
 
@@ -40,8 +40,8 @@ from crnn_ctc.training.run_folder import Trained, make_card
 from short_run import RECIPE, changes
 from timing import Row, in_turn, milliseconds
 
-HEIGHT = 48  # of the pictures, pixels
-DRAWN = 1000  # plates that each is measured on besides dev
+HEIGHT = 48  # of the pictures, in pixels
+DRAWN = 1000  # synthetic plates to evaluate on besides dev
 
 
 class Two(CNN_Nano):
@@ -53,7 +53,7 @@ class Slim(CNN_Nano):
 
 
 class Patch(CNN_Nano):
-    """A first convolution that takes 4x4 at once, then residual blocks on few rows."""
+    """A first convolution with a 4x4 kernel, then residual blocks on few rows."""
 
     residuals = 2
 
@@ -71,7 +71,7 @@ class Patch(CNN_Nano):
 
 
 class Separable(CNN_Nano):
-    """Inverted residuals (Sandler et al. 2018): depthwise, then pointwise."""
+    """Inverted residuals (Sandler et al. 2018) and depthwise separable convolutions."""
 
     residuals = 2
 
@@ -105,7 +105,7 @@ class Recurrent(CNN_Nano):
 
 
 class Attentive(CNN_Nano):
-    """One layer of attention (Vaswani et al. 2017) after a convolution along the line."""
+    """One self-attention layer (Vaswani et al. 2017) after a convolution along the line."""
 
     residuals = 1
 
@@ -133,7 +133,7 @@ class Block(nn.Module):
 
 
 class Inverted(nn.Module):
-    """Depthwise, widened, narrowed, added."""
+    """A residual block: depthwise convolution, expansion, projection."""
 
     def __init__(self, channels: int, kernel: int) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ class Inverted(nn.Module):
 
 
 def depthwise(inputs: int, outputs: int) -> list[nn.Module]:
-    """Half the rows, by a depthwise and a pointwise convolution."""
+    """Depthwise separable convolution that halves the rows."""
     return [
         nn.Conv2d(inputs, inputs, 3, (2, 1), 1, groups=inputs),
         nn.BatchNorm2d(inputs),
@@ -174,7 +174,7 @@ def recipe_of(seed: int, options: argparse.Namespace) -> Recipe:
 
 
 def accuracy(name: str, seed: int, options: argparse.Namespace) -> tuple[float, float]:
-    """Exact match on dev and on synthetic plates, in %, trained if it is not there yet."""
+    """Exact match on dev and on synthetic plates, in %; train the run if it does not exist."""
     recipe = recipe_of(seed, options)
     run = options.runs / f"{DESIGNS[name].__name__}-{seed}"
     try:
@@ -220,7 +220,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     picture = np.random.default_rng(0).integers(0, 256, (1, 48, 168, 3), np.uint8)
     works["plates-tiny"] = lambda: tiny.log_probs(picture)
     for name, kind in DESIGNS.items():
-        nano.CNN_Nano = kind  # type: ignore[misc]  # what the recipe's network now means
+        nano.CNN_Nano = kind  # type: ignore[misc]  # replaces the recipe's network
         each = [accuracy(name, seed, options) for seed in range(1, options.seeds + 1)]
         recipe = recipe_of(1, options)
         network = build(recipe).eval()
@@ -266,7 +266,7 @@ def plot(values: dict[str, object], file: Path) -> None:
         axes.annotate(
             row["name"].split(":")[0],
             (row["ms"], row["drawn"]),
-            (8, (-11, 4)[place % 2]),  # neighbours above and below
+            (8, (-11, 4)[place % 2]),  # alternate above and below
             textcoords="offset points",
             color=point.get_color(),
         )

@@ -2,7 +2,7 @@
 
 python bench/digits_calibration.py DIGITS [--model digits-tiny] [--grammar digits:5]
 
-On the training digits that training held out, which may choose, and on the test digits.
+On held-out training digits, which may be used for selection, and on the test digits.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BATCH = 64
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """The exact two-sided p (McNemar 1947) of so many pairs that differ."""
+    """P-value of McNemar's exact two-sided test (1947), from the discordant pairs."""
     n = gained + lost
     return min(1.0, 2 * sum(comb(n, k) for k in range(min(gained, lost) + 1)) / 2**n)
 

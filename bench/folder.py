@@ -2,9 +2,9 @@
 
 python bench/folder.py [--pictures 10000] [--crops DIR ...] [--model NAME ...]
 
-Draws 200 plates, or takes the crops of folders, links them as often as needed, and reads a tenth
-and all in processes of their own. The shares are of processor time, on one thread; results do not
-depend on what else runs.
+Draws 200 plates, or takes the crops of folders, links them as often as needed, and reads a tenth of
+them and all in separate processes. The shares are of CPU time on one thread, which does not depend
+on other load.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STAGES = ("decoding files", "fitting", "network", "decoding texts", "the rest")
 
 
 def drawn(folder: Path) -> list[Path]:
-    """Plates as JPEG files, of crops' size."""
+    """Draw plates as JPEG files of the size of crops."""
     from PIL import Image
 
     from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
@@ -42,12 +42,12 @@ def drawn(folder: Path) -> list[Path]:
 
 
 def crops(folders: list[Path]) -> list[Path]:
-    """The pictures of folders."""
+    """List the pictures of folders."""
     return sorted(p for folder in folders for p in folder.iterdir() if image.names_picture(p.name))
 
 
 def read(folder: Path, model: str) -> list[float]:
-    """Processor seconds of each stage, then all, wall seconds, and MB at most."""
+    """CPU seconds of each stage and in total, wall seconds, and peak memory in MB."""
     spent = dict.fromkeys(STAGES, 0.0)
 
     def watched(stage: str, work: Callable) -> Callable:

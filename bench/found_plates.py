@@ -2,10 +2,10 @@
 
 python bench/found_plates.py --data DIR [--model NAME]
 
-DIR is shared/data. scenes/dev is reduced so that its plate has a given width (JPEG of quality 90):
-the share of plates that are read chose ``crnn_ctc.find.photo.ENOUGH``. The confidence of what is
-found in scenes/dev and in negatives/cars, and is no labelled plate, chose ``FLOOR`` (every second
-picture of cars; the others show that it holds). Writes bench/results/found-plates.json.
+DIR is shared/data. scenes/dev is reduced so that its plate has a given width (JPEG of quality 90);
+the share of plates read correctly determined ``crnn_ctc.find.photo.ENOUGH``. The confidence of
+false detections in scenes/dev and negatives/cars determined ``FLOOR`` (on every second picture of
+cars; the others validate it). Writes bench/results/found-plates.json.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="shared/data")
     parser.add_argument("--model", default="plates-small")
     options = parser.parse_args()
-    crnn_ctc.reader.FLOOR = 1e-9  # all that shows text
+    crnn_ctc.reader.FLOOR = 1e-9  # every detection with text
     reader = Reader(options.model)
     scenes = list(read_scenes(options.data / "scenes" / "dev.csv"))
     read = dict.fromkeys(WIDTHS, 0)

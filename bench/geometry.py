@@ -27,13 +27,13 @@ from crnn_ctc.plates.scheme import plate_label
 RESULTS = Path(__file__).parent / "results" / "geometry.json"
 PLOT = Path(__file__).parents[1] / "docs" / "images" / "geometry.png"
 PLATE = 160.0
-"""Pixels of a plate's width, where its height is not what changes."""
+"""Width of a plate in pixels, unless its size is varied."""
 
 Corners = NDArray[np.float32]
 
 
 def crop(image: NDArray[np.uint8], corners: Corners, matrix: NDArray[np.float64], grow: float):
-    """The box round a plate that an affine map (2, 2) has moved, so much larger than the plate."""
+    """Warp a plate by an affine map (2, 2), and crop its bounding box, enlarged by ``grow``."""
     middle = corners.mean(0)
     moved = (corners - middle) @ matrix.T
     low, high = moved.min(0), moved.max(0)

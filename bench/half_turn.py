@@ -29,13 +29,13 @@ UNSURE = recognize.UNSURE
 
 
 def read(reader: Reader, pictures: Sequence[Image.Image], second: bool) -> list[Reading]:
-    """Readings of pictures with or without the second reading."""
+    """Read pictures with or without the second reading."""
     recognize.UNSURE = UNSURE if second else 0.0
     return list(reader.read(pictures))
 
 
 def measure(reader: Reader, data: Path) -> dict[str, Any]:
-    """Percent of whole texts right of each set, and the highest confidence on other pictures."""
+    """Exact match of each set in percent, and the highest confidence on other pictures."""
     found: dict[str, Any] = {}
     for name in ("plates", "ccpd_subsets"):
         samples = list(read_labelled(data / name / "dev.csv", normalise=plate_label))

@@ -2,10 +2,10 @@
 
 python bench/large_photos.py --data DIR [--photographs 40]
 
-DIR is shared/data. scenes/dev is enlarged to 12 megapixels with noise (``near``: plates of about
-1,000 pixels), and reduced so that the plate is 120 pixels wide in 4000 x 3000 pixels of blurred
-surroundings (``far``). Both are JPEG files of quality 90, read by plates-small in turn on one
-thread, from file to text. The peak memory is that of a process that reads one way alone. Writes
+DIR is shared/data. scenes/dev is enlarged to 12 megapixels with noise (``near``: plates about 1,000
+pixels wide), and reduced so that the plate is 120 pixels wide on a blurred background of 4000 x
+3000 pixels (``far``). Both are JPEG files of quality 90, read by plates-small in turn on one
+thread, from file to text. The peak memory is that of a process that reads one way only. Writes
 bench/results/large-photos.json.
 """
 
@@ -62,14 +62,14 @@ def noisy(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def texts(reader: Reader, path: Path, whole: bool) -> tuple[list[str], float]:
-    """The texts of a photograph, and the processor milliseconds from the file to them."""
+    """Texts of a photograph, and CPU milliseconds from file to texts."""
     started = time.process_time()
     reading = reader(open_picture(path) if whole else path)
     return [p.text for p in reading.plates or ()], (time.process_time() - started) * 1e3
 
 
 def peak(folder: Path, whole: bool) -> int:
-    """Peak memory in MB of a process that reads the pictures of a folder one way."""
+    """Peak memory in MB of a process that reads a folder's pictures, decoded ``whole`` or not."""
     command = [sys.executable, __file__, "--data", folder, *(["--whole"] if whole else [])]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return int(done.stdout)
@@ -81,11 +81,11 @@ def main() -> None:
     parser.add_argument("--photographs", type=int, default=40)
     parser.add_argument("--whole", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if not (options.data / "scenes").is_dir():  # the process that measures its memory
+    if not (options.data / "scenes").is_dir():  # the child process that measures memory
         reader = Reader()
         for path in sorted(options.data.glob("*.jpg")):
             texts(reader, path, options.whole)
-        # ru_maxrss would be the parent's, where that is larger
+        # ru_maxrss would be the parent's if that is larger
         status = Path("/proc/self/status").read_text()
         print(int(status.partition("VmHWM:")[2].split()[0]) * 1024 // 10**6)
         return

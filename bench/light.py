@@ -38,7 +38,7 @@ _PERCENTILES = (5, 25, 50, 75, 95)
 
 
 def measured(plate: NDArray[np.uint8], height: float) -> tuple[float, float, float, float]:
-    """Brightness, contrast, sharpness and height of a straightened plate, uint8 (48, 168, 3)."""
+    """Brightness, contrast, sharpness and height of a rectified plate, uint8 (48, 168, 3)."""
     grey = plate.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     low, high = np.percentile(grey, [5, 95])
     contrast = max(float(high - low), 1.0)
@@ -48,7 +48,7 @@ def measured(plate: NDArray[np.uint8], height: float) -> tuple[float, float, flo
 
 
 def crops(manifest: Path, rectifier: TrainedRectifier) -> Iterator[tuple[str, Any]]:
-    """The subset of each crop of a manifest, and what :func:`measured` says of it."""
+    """Yield the subset of each crop of a manifest, and the result of :func:`measured`."""
     for sample in read_labelled(manifest):
         image = load(sample.path)
         found = rectifier.find(fit(image, 48, 96, 3)[None])

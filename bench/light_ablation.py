@@ -39,7 +39,7 @@ RESULTS = Path(__file__).parent / "results" / "light-ablation.json"
 
 
 def hard_views(data: Path, rectifier: str) -> list[tuple[Image.Image, str]]:
-    """Views of plates that training does not see, and their texts."""
+    """Draw hard views of plates that training does not see, with their texts."""
     crops = list(read_labelled(data / "plates" / "dev.csv", normalise=plate_label))
     plates = crop_plates(crops, open_rectifier(rectifier)) + scene_plates(data / "scenes/dev.csv")
     grounds = backgrounds(data / "scenes" / "dev.csv")
@@ -50,13 +50,13 @@ def hard_views(data: Path, rectifier: str) -> list[tuple[Image.Image, str]]:
 
 
 def dev_pictures(data: Path, name: str) -> list[tuple[Any, str]]:
-    """Pictures of the ``dev`` split of a data set, and their texts."""
+    """Load the pictures of a data set's ``dev`` split, with their texts."""
     samples = read_labelled(data / name / "dev.csv", normalise=plate_label)
     return [(sample.path, sample.text) for sample in samples]
 
 
 def write_means(results: Path, facts: dict[str, Any]) -> None:
-    """Write the figures of each variant with their means over the seeds so far."""
+    """Write the results of each variant with their means over the seeds so far."""
     for found in facts["variants"].values():
         for key in facts["pictures"]:
             found[f"{key}, mean"] = round(statistics.mean(found[key]), 2) if found[key] else None
@@ -64,7 +64,7 @@ def write_means(results: Path, facts: dict[str, Any]) -> None:
 
 
 def percent_right(model: Path, pictures: list[tuple[Any, str]]) -> float:
-    """Whole texts right, in percent."""
+    """Exact match in percent."""
     readings = Reader(model, find="never").read([picture for picture, _ in pictures])
     right = sum(r.text == text for r, (_, text) in zip(readings, pictures, strict=True))
     return round(100 * right / len(pictures), 2)
@@ -92,7 +92,7 @@ def main() -> None:
         "seeds": SEEDS,
         "variants": {},
     }
-    for seed in SEEDS:  # in turn, so that an interrupted bench has as many of each
+    for seed in SEEDS:  # in turn, so that an interrupted run has equally many of each
         for name, own in VARIANTS.items():
             run = options.out / f"{name} {seed}".replace(" ", "-").replace(",", "")
             changes = [f"seed={seed}", f"training.images={options.images}", *own]

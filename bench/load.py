@@ -1,4 +1,4 @@
-"""A client that keeps many connections of a service busy, and checks every answer."""
+"""Load generator with many connections, which checks every answer."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent, and what must come back.
+    """A request and its expected answer.
 
     Attributes:
-        body: of the POST.
-        kind: its content type.
-        status: expected; 0 of a client that leaves when it has sent half of the body.
-        texts: expected, one a picture; None in the place of one that cannot be read.
-        query: of the address.
+        body: body of the POST.
+        kind: content type of the body.
+        status: expected status; 0 for a client that disconnects after half of the body.
+        texts: expected texts, one per picture; None for an unreadable one.
+        query: query of the URL.
     """
 
     body: bytes
@@ -40,17 +40,17 @@ class Request:
 
 @dataclass
 class Tally:
-    """What came back.
+    """Counts of answers.
 
     Attributes:
-        seconds: that each answer took.
-        answered: as expected.
-        busy: told to come again, 503.
-        wrong: another's text, or another status.
-        lost: no answer at all.
-        left: not waited for.
-        pictures: in what was answered as expected.
-        statuses: how often each came.
+        seconds: time of each answer.
+        answered: answers as expected.
+        busy: answers with status 503.
+        wrong: answers with a wrong text or status.
+        lost: requests without an answer.
+        left: requests whose client disconnected.
+        pictures: pictures in answers as expected.
+        statuses: count of each status.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Tally:
 
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes, bool]:
-    """Status, content, and whether the connection stays."""
+    """Receive an answer: status, content, and whether the connection stays open."""
     head = await reader.readuntil(b"\r\n\r\n")
     lines = head.decode("latin-1").lower().split("\r\n")
     fields = dict(line.split(": ", 1) for line in lines[1:] if ": " in line)
@@ -100,7 +100,7 @@ async def _connection(
         await asyncio.sleep(due - time.perf_counter())
         due = max(due + pause, time.perf_counter())
         request = requests[number % len(requests)]
-        number += 7919  # a prime: connections do not walk in step
+        number += 7919  # a prime, so that connections do not synchronize
         started = time.perf_counter()
         try:
             if streams is None:
@@ -137,11 +137,11 @@ def load(
     """Keep ``connections`` busy for ``seconds``, each with one request after another.
 
     Args:
-        port: of the service, on this machine.
-        requests: sent over and over, in an order of its own by each connection.
-        connections: at once.
-        seconds: in which requests are begun.
-        per_second: requests begun, by all together, at most; None for as many as are answered.
+        port: port of the service, on this machine.
+        requests: requests to repeat, in a different order on each connection.
+        connections: number of concurrent connections.
+        seconds: time during which requests are sent.
+        per_second: maximum rate of requests, in total; None for no limit.
     """
     tally = Tally()
     pause = connections / per_second if per_second else 0.0

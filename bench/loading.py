@@ -2,10 +2,10 @@
 
 python bench/loading.py --data shared/data/plates/train.csv [--threads 1]
 
-A batch is 128 crops chosen as training chooses them, not augmented: loading alone. The packed file
-is in the page cache, as it is in training after the first few steps. Times are of the processor:
-on a busy machine short work waits less than long work, which would flatter loading. Ratios are
-shares of a step.
+A batch is 128 crops sampled as in training, without augmentation: only loading is measured. The
+packed file is in the page cache, as in training after the first few steps. Times are CPU times, as
+wall time on a busy machine would favour short work such as loading. Ratios are relative to a
+training step.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from crnn_ctc.training.loss import ctc_loss
 from timing import in_turn, milliseconds, report
 
 BATCH = 128
-LOADS = 20  # batches a measurement: one is over too soon
+LOADS = 20  # batches per measurement, as one is too short
 
 
 def training_step(
     recipe: Recipe, images: NDArray[np.uint8], texts: list[str]
 ) -> Callable[[], None]:
-    """What training/reader.py does with a batch that is there, in float32."""
+    """Create a float32 training step on a given batch, as in training/reader.py."""
     alphabet = recipe.characters
     network = build(recipe)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -64,7 +64,7 @@ def training_step(
 
 
 def from_files(samples: list[Labelled], size: Size) -> Callable[[], None]:
-    """The same count of crops, decoded anew."""
+    """Create a function that decodes the same number of crops from their files."""
     numbers = count()
 
     def compose() -> None:

@@ -1,7 +1,7 @@
-"""Upstream crnn-ctc's way of training and reading, rebuilt to be measured against.
+"""Upstream crnn-ctc's training and reading, reimplemented as a baseline.
 
-Its network is ours, parameter for parameter, so it is taken from us, in torch's default memory
-layout as there; its data pipeline is what torchvision's transforms ask of Pillow.
+The network is identical to ours, so ours is used, in torch's default memory layout as upstream; the
+data pipeline makes the same Pillow calls as torchvision's transforms.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Sequences(Dataset[tuple[Tensor, Tensor]]):
     Args:
         images: uint8 (N, 28, 28), upright.
         labels: uint8 (N,).
-        count: rows an epoch.
+        count: rows per epoch.
     """
 
     def __init__(self, images: NDArray[np.uint8], labels: NDArray[np.uint8], count: int) -> None:
@@ -39,7 +39,7 @@ class Sequences(Dataset[tuple[Tensor, Tensor]]):
 
 
 def distort(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Resize to 32, rotate, then an affine map, each a pass of Pillow's."""
+    """Resize to 32 pixels, rotate, then apply an affine map, each with Pillow."""
     random = np.random
     image = Image.fromarray(digit).resize((32, 32), Image.Resampling.BILINEAR)
     image = image.rotate(random.uniform(-15, 15), fillcolor=0)
@@ -56,7 +56,7 @@ def distort(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @torch.no_grad()
 def read(network: torch.nn.Module, path: str, plate: bool = False) -> list[int]:
-    """Eager torch, a picture at a time, best path: classes of its characters."""
+    """Read one picture with eager torch and best-path decoding: classes of its characters."""
     size, mode, blank = ((168, 48), "RGB", 0) if plate else ((160, 32), "L", 10)
     pixels = np.atleast_3d(np.array(Image.open(path).convert(mode).resize(size)))
     data = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255.0

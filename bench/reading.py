@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--plates", action="store_true", help="a plate, not a row of digits")
     options = parser.parse_args()
     plates = options.plates
-    # its weights do not matter for its time
+    # weights do not affect the time
     network = (CRNN_Tiny(3, 48, 78) if plates else CRNN_Tiny(1, 32, 11)).eval()
     path = str(PLATE if plates else DIGITS)
     contenders = {

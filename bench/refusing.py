@@ -2,8 +2,8 @@
 
 python bench/refusing.py PLATES NEGATIVES [--models plates-tiny plates-nano ...]
 
-PLATES holds test.csv; NEGATIVES holds pictures without a Chinese plate, of which the half is read
-that no temperature was fitted to (``crnn-ctc calibrate --negatives``). Writes
+PLATES has test.csv; NEGATIVES has pictures without a Chinese plate, of which the half is read that
+was not used for calibration (``crnn-ctc calibrate --negatives``). Writes
 bench/results/refusing.json and the reliability diagram docs/images/reliability.png.
 """
 
@@ -31,7 +31,7 @@ HERE = Path(__file__).parent
 
 
 def measured(model: str, plates: Path, negatives: Path) -> dict[str, Any]:
-    """The confidences of one model, as ``evaluate --json`` has them."""
+    """Measure the confidences of one model, as in ``evaluate --json``."""
     reader = Reader(model)
     contender = Contender(model, reader, decoder_for(reader.card))
     collection = open_collection(plates, [reader.card])
@@ -44,7 +44,7 @@ def measured(model: str, plates: Path, negatives: Path) -> dict[str, Any]:
 
 
 def show(model: str, values: dict[str, Any]) -> None:
-    """Print one model's figures."""
+    """Print one model's measures."""
     points = {point["rule"]: point for point in values["confidence"]["operating_points"]}
     at = points["from 0.9 up"]
     negatives = values["negatives"]
@@ -58,7 +58,7 @@ def show(model: str, values: dict[str, Any]) -> None:
 
 
 def plot(found: dict[str, dict[str, Any]], path: Path) -> None:
-    """Reliability diagrams, one for each model."""
+    """Plot reliability diagrams, one for each model."""
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -2,10 +2,10 @@
 
 python bench/scaling.py
 
-Processor time on one thread, the sizes of a row in turn; where threads grow the least wall time of
-many, as other work on the machine stretches it. plates-nano's graph is given wider inputs and more
-classes. A table, bench/results/scaling.json and docs/images/scaling.png, where what grows in
-proportion is as steep as the dotted line.
+CPU time on one thread, with the sizes of a row measured in turn; for several threads, the minimum
+wall time of many measurements, to exclude other load. plates-nano's graph is given wider inputs and
+more classes. Writes a table, bench/results/scaling.json and docs/images/scaling.png, where the
+dotted line shows linear growth.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ Works = dict[int, Callable[[], object]]
 
 
 def alphabet(classes: int) -> Alphabet:
-    """Chinese characters, and a blank at 0."""
+    """Create an alphabet of Chinese characters with the blank at 0."""
     return Alphabet("#" + "".join(chr(0x4E00 + i) for i in range(classes - 1)), 0)
 
 
 def spelt(classes: int, certain: bool) -> np.ndarray:
-    """Log-probabilities (4, 83, K) of seven characters, or of seven times one of two: a search."""
+    """Log-probabilities (4, 83, K) of seven characters, ambiguous unless ``certain``."""
     sure = np.log(classes) + 8
     random = np.random.default_rng(classes)
     scores = random.normal(size=(4, 83, classes)).astype(np.float32)
@@ -75,14 +75,14 @@ def decoding(search: bool, grammar: str | None, certain: bool) -> Works:
 
 
 def opening(classes: int) -> Decoder:
-    """What a model's alphabet and grammar cost before the first picture."""
+    """Open a decoder as before the first picture, with alphabet and grammar."""
     open_grammar.cache_clear()
     letters = alphabet(classes)
     return Decoder(letters, open_grammar("re:.{7}", letters))
 
 
 def network(width: int, classes: int) -> Callable[[], object]:
-    """``NETWORK`` on one picture of that width, with that many classes in its last layer."""
+    """Create a function that runs ``NETWORK`` on one picture, with given width and classes."""
     import onnx
     from onnx import numpy_helper
 
@@ -97,7 +97,7 @@ def network(width: int, classes: int) -> Callable[[], object]:
     by_name[product.input[1]].CopyFrom(numpy_helper.from_array(weights, product.input[1]))
     zeros = np.zeros(classes, np.float32)
     by_name[bias.input[1]].CopyFrom(numpy_helper.from_array(zeros, bias.input[1]))
-    # the shape that it is brought to before has the number of time steps in it
+    # the reshape before it has a fixed number of time steps
     shape = graph.node[-4].input[1]
     free = np.array([1, -1, features], np.int64)
     by_name[shape].CopyFrom(numpy_helper.from_array(free, shape))
@@ -112,7 +112,7 @@ def network(width: int, classes: int) -> Callable[[], object]:
 
 
 def threaded(pictures: int) -> Works:
-    """The network on so many pictures at once."""
+    """Run the network on batches of ``pictures``, by number of threads."""
     works: Works = {}
     for count in THREADS:
         reader = Reader(NETWORK, count)
@@ -122,7 +122,7 @@ def threaded(pictures: int) -> Works:
 
 
 def folders(place: Path) -> Works:
-    """Folders of JPEG files, read with ``NETWORK``."""
+    """Read folders of JPEG files with ``NETWORK``, by number of files."""
     reader = Reader(NETWORK)
     for i, plate in enumerate(specimens(100, reader.card)):
         Image.fromarray(plate).save(place / f"{i}.jpg")
@@ -134,7 +134,7 @@ def folders(place: Path) -> Works:
 
 
 def series(place: Path) -> dict[str, tuple[str, Works]]:
-    """Name to what grows, and the work at each size."""
+    """Map names to the varied quantity, and the work at each size."""
     reader = Reader()
     plates = specimens(64, reader.card)
     images = np.stack([reader.fit(plate) for plate in plates])

@@ -1,9 +1,9 @@
-"""A whole-photograph reader in a process of its own, told what to do on standard input.
+"""A reader of whole photographs in a separate process, controlled over standard input.
 
 bench/scenes.py starts it with the Python of the peers' environment, so it needs nothing of this
-repository, and of other packages numpy, OpenCV and the peer. A line in, a line out, JSON:
-{"read": PATH} gives the texts and the processor milliseconds from the file to them, {"facts": null}
-its name.
+repository, only numpy, OpenCV and the peer. Each line of input is answered by a line, as JSON:
+{"read": PATH} gives the texts and the CPU milliseconds from file to texts, {"facts": null} its
+name.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def rapidocr(threads: int) -> tuple[Read, str]:
 
 
 def agentclpr(threads: int) -> tuple[Read, str]:
-    del threads  # OMP_NUM_THREADS is what it takes
+    del threads  # set by OMP_NUM_THREADS
     from agentclpr import CLPSystem
 
     system = CLPSystem()
@@ -51,7 +51,7 @@ def main() -> None:
     import cv2
 
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what the peer prints is no answer
+    os.dup2(2, 1)  # the peer's output must not mix with answers
     read, package = PEERS[sys.argv[1]](int(sys.argv[2]))
     for line in sys.stdin:
         ((what, value),) = json.loads(line).items()
@@ -59,7 +59,7 @@ def main() -> None:
             answer: object = f"{package} {importlib.metadata.version(package)}"
         else:
             started = time.process_time()
-            # by way of bytes, for paths that are not ASCII
+            # from bytes, for non-ASCII paths
             texts = read(cv2.imdecode(np.fromfile(value, np.uint8), cv2.IMREAD_COLOR))
             answer = [texts, (time.process_time() - started) * 1e3]
         print(json.dumps(answer), file=answers, flush=True)

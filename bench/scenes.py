@@ -3,10 +3,10 @@
 python -m venv VENV; VENV/bin/pip install rapidocr_onnxruntime==1.4.4 agentclpr==1.1.0
 python bench/scenes.py --data DIR --python VENV/bin/python [--model NAME ...]
 
-DIR is shared/data. Each reader goes from the file to the texts, detection and recognition, one
-photograph after another, readers in turn, on one thread. A plate is read where its text is among
-the answers. Counted beside them: photographs without a plate (scenes' np, negatives/cars) in which
-a reading of ours has a confidence of 0.5 or more. Writes bench/results/scenes.json.
+DIR is shared/data. Each reader goes from file to texts, with detection and recognition, one
+photograph after another, readers in turn, on one thread. A plate counts as read if its text is
+among the answers. Also counts photographs without a plate (scenes' np, negatives/cars) in which a
+reading of ours has a confidence of 0.5 or more. Writes bench/results/scenes.json.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from scene_worker import PEERS
 RESULTS = Path(__file__).parent / "results" / "scenes.json"
 
 Answer = tuple[list[str], float]
-"""Texts, and processor milliseconds from the file to them."""
+"""Texts, and CPU milliseconds from file to texts."""
 
 
 def ours(reader: Reader) -> Callable[[Path], Answer]:
@@ -89,7 +89,7 @@ def main() -> None:
     contenders = {f"crnn-ctc {name}": ours(reader) for name, reader in readers.items()}
     if options.python:
         contenders |= dict(peer(options.python, name, 1) for name in PEERS)
-    for read in contenders.values():  # load what is loaded when it is first needed
+    for read in contenders.values():  # warm up what is loaded on first use
         read(scenes[0][1].path)
 
     right: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))

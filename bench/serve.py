@@ -2,10 +2,10 @@
 
     python bench/serve.py [--seconds 3] [--rounds 3] [--model plates-nano plates-tiny]
 
-Services of several batch sizes run side by side and are measured in turn, each with 1, 8 and 64
-connections, and a bare ``Reader`` in a loop between them: pictures are 200 synthetic plates, each
-of which must be read as the Reader reads it. Quote the ratios, to the Reader that reads one by one:
-the client takes time of the same machine. Processor time of the service is its own count.
+Services with several batch sizes run at once and are measured in turn, each with 1, 8 and 64
+connections, alternating with a bare ``Reader`` in a loop. The pictures are 200 synthetic plates,
+each of which must be read as the Reader reads it. Quote the ratios to the Reader with batch size 1,
+as the client runs on the same machine. The CPU time of the service is from its own metrics.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ALONE = "Reader, batch 1"
 
 @contextlib.contextmanager
 def service(batch: int, *models: str) -> Iterator[int]:
-    """A service in a process of its own; its port."""
+    """Run a service in a separate process; give its port."""
     command = [sys.executable, "-m", "crnn_ctc", "serve", "--port", "0"]
     for model in models:
         command += ["--model", model]
@@ -59,11 +59,11 @@ def service(batch: int, *models: str) -> Iterator[int]:
             yield int(port[1])
         finally:
             process.terminate()
-            sys.stderr.buffer.write(process.stderr.read())  # what it complained of
+            sys.stderr.buffer.write(process.stderr.read())  # its error messages
 
 
 def count(port: int, name: str) -> float:
-    """A number of the service's metrics."""
+    """Read a value of the service's metrics."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         text = answer.read().decode()
     found = re.search(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.MULTILINE)
@@ -72,7 +72,7 @@ def count(port: int, name: str) -> float:
 
 
 def drawn_plates() -> list[bytes]:
-    """Synthetic plates as JPEG files."""
+    """Draw synthetic plates as JPEG files."""
     drawn = PlateSynthesizer(1000007)
     return [as_jpeg(drawn.picture(i)[0]) for i in range(PICTURES)]
 
@@ -84,7 +84,7 @@ def as_jpeg(picture: NDArray[np.uint8]) -> bytes:
 
 
 def bare(reader: Reader, files: list[bytes], batch: int, seconds: float) -> dict[str, float]:
-    """The Reader alone, in this process."""
+    """Measure a bare Reader in this process."""
     done, started, used = 0, time.perf_counter(), time.process_time()
     while time.perf_counter() - started < seconds:
         some = [files[(done + k) % len(files)] for k in range(batch)]
@@ -98,7 +98,7 @@ def bare(reader: Reader, files: list[bytes], batch: int, seconds: float) -> dict
 def measured(
     port: int, requests: list[Request], connections: int, seconds: float
 ) -> dict[str, Any]:
-    """One service with so many connections."""
+    """Measure one service with a number of connections."""
     used, batches = count(port, "process_cpu_seconds_total"), _batches(port)
     started = time.perf_counter()
     tally = load(port, requests, connections, seconds)
@@ -125,9 +125,10 @@ def _batches(port: int) -> float:
 def compared(
     model: str, rounds: int, seconds: float, batches: Sequence[int], connected: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """The rows of one model: medians of the rounds, and shares of the Reader that reads one by one.
+    """Measure one model: medians of the rounds, relative to the Reader with batch size 1.
 
-    ``kept`` is of its requests a second, ``kept_cpu`` of its pictures a second of processor time.
+    ``kept`` is relative to its requests per second, ``kept_cpu`` to its pictures per second of CPU
+    time.
     """
     files, reader = drawn_plates(), Reader(model)
     texts = [reading.text for reading in reader.read(files)]
@@ -146,11 +147,11 @@ def compared(
                     name = f"serve --batch-size {batch}, {connections} connections"
                     rows[name] = measured(port, requests, connections, seconds)
             for row in rows.values():
-                # of the same round: what slows one slows all
+                # within a round, as other load then affects all equally
                 row["kept"] = row["per_second"] / rows[ALONE]["per_second"]
                 row["kept_cpu"] = rows[ALONE]["cpu_ms"] / row["cpu_ms"]
             for name, row in rows.items():
-                if turn:  # the first warms up
+                if turn:  # the first round is a warm-up
                     found.setdefault(name, []).append(row)
     return [
         {

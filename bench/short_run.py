@@ -1,4 +1,4 @@
-"""The short training runs that are compared: recipe plates-nano, a few minutes each."""
+"""Settings of short training runs for comparison: recipe plates-nano, a few minutes each."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ BATCH = 64
 
 
 def changes(seed: int, images: int, glyphs: Path | None) -> list[str]:
-    """What is set in the recipe, as ``--set`` takes it.
+    """List changes of the recipe, as for ``--set``.
 
     Args:
-        seed: of the run.
-        images: that it trains on.
-        glyphs: pictures of characters to draw with; None for what comes with the package.
+        seed: random seed of the run.
+        images: number of training pictures.
+        glyphs: folder of character pictures; None for the bundled typefaces.
     """
     return [
         f"seed={seed}",

@@ -2,10 +2,10 @@
 
 python bench/sizes.py
 
-A fresh environment a package, filled by pip; what is counted is what that added to site-packages,
-weights included: bytes of files, compiled Python (__pycache__) left out, as not all installers
-write it. pip fetches each package, so this needs a package index. fast-plate-ocr's weights come
-from elsewhere and are not in its figure.
+Each package is installed by pip into a new environment. Counted are the bytes of the files added to
+site-packages, weights included, without compiled Python (__pycache__), as not all installers write
+it. pip downloads each package, so this needs a package index. fast-plate-ocr's weights are
+downloaded separately and not counted.
 """
 
 from __future__ import annotations

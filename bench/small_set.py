@@ -2,9 +2,9 @@
 
     python bench/small_set.py --out bench/results/small-set.json
 
-Crops are synthetic tags such as B7-4093, as in docs/own-data.md: 250 to train on, 100 that choose
-the weights, 500 held out. The training is the command of that page, in a process of its own;
-processor time is that of the process, wall time depends on what else the machine does.
+Crops are synthetic tags such as B7-4093, as in docs/own-data.md: 250 to train on, 100 for
+validation, 500 held out. Training is the command of that page, in a separate process; CPU time is
+that of the process, wall time depends on other load.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def run(*arguments: object) -> None:
 
 
 def measure(start: str | None) -> dict[str, Any]:
-    """One training, and its model on the held-out crops.
+    """Train once, and evaluate the model on the held-out crops.
 
     Args:
-        start: model whose weights to begin with; None for random weights.
+        start: model to start from; None for random weights.
     """
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)

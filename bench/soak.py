@@ -2,9 +2,9 @@
 
     python bench/soak.py --minutes 30
 
-The service is a process of its own, as `crnn-ctc serve` starts it, on the same machine. Plates and
-rows of digits come with the text that Reader reads in them; broken files, cut forms, wrong types
-and parameters, too much, and clients that leave half-way come between. Writes
+The service is a separate process of `crnn-ctc serve` on the same machine. Plates and rows of digits
+must get the text that Reader reads in them. In between are broken files, truncated forms, wrong
+types and parameters, oversized requests, and clients that disconnect half-way. Writes
 `bench/results/soak.json` and `docs/images/soak.png`.
 """
 
@@ -34,9 +34,9 @@ from serve import as_jpeg, drawn_plates, service
 
 MODELS = ("plates-nano", "plates-tiny", "digits-tiny")
 WARM_UP = 120.0
-"""Seconds; until then memory may grow."""
+"""Warm-up in seconds, during which memory may grow."""
 EVERY = 5.0
-"""Seconds between two looks at the memory."""
+"""Interval of memory measurements in seconds."""
 PLOT = Path(__file__).parents[1] / "docs" / "images" / "soak.png"
 DIGITS = Path(__file__).parents[1] / "examples" / "digits"
 JPEG, FORM = "image/jpeg", "multipart/form-data; boundary=x"
@@ -52,7 +52,7 @@ def form(*files: bytes) -> bytes:
 
 
 def good_and_bad() -> dict[str, list[Request]]:
-    """Requests by what they are."""
+    """Build requests by kind."""
     files = drawn_plates()
     digits = [path.read_bytes() for path in sorted(DIGITS.iterdir())]
     texts = {name: [r.text for r in Reader(name).read(files)] for name in MODELS[:2]}
@@ -93,26 +93,26 @@ SHARES = {
     "a plate": 6, "a plate, another model": 2, "digits": 2, "a form, one file broken": 2,
     "a plate, alternatives": 1, "a plate, least confidence": 1,
 }  # fmt: skip
-"""How many times as often as the others."""
+"""Relative frequency of kinds; 1 for the others."""
 
 
 def in_order(kinds: dict[str, list[Request]], rounds: int) -> list[Request]:
-    """A long row of requests in which each kind comes by its share, at random places, seeded."""
+    """Build a sequence of requests with each kind by its share, shuffled with a fixed seed."""
     row = []
     for number in range(rounds):
         for what, requests in kinds.items():
             if what == "4 megapixels of noise" and number % 10:
-                continue  # as much work as ten plates
+                continue  # takes as long as ten plates
             share = SHARES.get(what, 1)
             row += [requests[(number * share + k) % len(requests)] for k in range(share)]
     return [row[place] for place in np.random.default_rng(0).permutation(len(row))]
 
 
 class Watch:
-    """Looks at a service's own counts now and then, in a thread.
+    """Polls a service's metrics in a thread.
 
     Args:
-        port: of the service.
+        port: port of the service.
     """
 
     def __init__(self, port: int) -> None:
@@ -145,7 +145,7 @@ class Watch:
         self.processor.append(value(text, "process_cpu_seconds_total"))
 
     def after(self, seconds: float) -> tuple[list[float], list[float]]:
-        """Seconds and megabytes from then on."""
+        """Seconds and megabytes of the measurements after ``seconds``."""
         pairs = [p for p in zip(self.seconds, self.megabytes, strict=True) if p[0] >= seconds]
         return [s for s, _ in pairs], [m for _, m in pairs]
 
@@ -162,7 +162,7 @@ def value(text: str, name: str) -> float:
 
 
 def received(text: str) -> dict[str, int]:
-    """What the service itself counts at /v1/read, by status."""
+    """The service's own count of requests to /v1/read, by status."""
     pattern = r'^crnn_ctc_requests_total\{method="POST",path="/v1/read",status="(\d+)"\} (\S+)$'
     return {status: int(float(n)) for status, n in re.findall(pattern, text, re.MULTILINE)}
 
@@ -226,7 +226,7 @@ def main() -> None:
         counted = received(metrics(port))
     found = summary(watch, tally, warm_up)
     expected = {**found["statuses"]}
-    # one that left may have been told so, or not have been noticed before it had gone
+    # clients that disconnect may or may not have been answered
     gone = {s: n for s, n in counted.items() if s not in expected}
     values = {
         "name": "soak",

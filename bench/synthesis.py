@@ -2,9 +2,9 @@
 
     python bench/synthesis.py [--json FILE] [--glyphs FOLDER]
 
-A run is a batch of new plates after a warm-up that fills the caches of glyphs and textures, as a
-training run does in its first minute. Wall time tells what a busy machine gives; processor time
-what the code costs.
+A run is a batch of new plates after a warm-up that fills the caches of glyphs and textures, as in
+the first minute of training. Wall time includes other load on the machine; CPU time is the cost of
+the code.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WARM_UP = 3_000
 
 
 def measure(synthesizer: PlateSynthesizer, plates: int, runs: int) -> dict[str, float]:
-    """Median plates a second over ``runs`` batches, by the clock and by processor time."""
+    """Median plates per second over ``runs`` batches, by wall time and by CPU time."""
     synthesizer.batch(0, WARM_UP)
     wall, processor = [], []
     for run in range(runs):

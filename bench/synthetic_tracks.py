@@ -1,9 +1,8 @@
-"""Synthetic tracks: several frames of one plate, correlated as the frames of one camera are.
+"""Synthetic tracks: several frames of one plate, correlated like the frames of one camera.
 
-Every random number that draws a frame (view, light, dirt, blur, compression) moves from frame to
-frame by a random walk whose step is drawn for each track, from a parked car to one that passes
-quickly. Only sensor noise is drawn anew for each frame, and not even that where a stream repeats
-its last frame.
+Every random number of a frame (view, light, dirt, blur, compression) follows a random walk from
+frame to frame, with a step size per track, from a parked to a fast car. Only sensor noise is
+independent for each frame, except where a stream repeats its last frame.
 """
 
 from __future__ import annotations
@@ -25,37 +24,36 @@ from crnn_ctc.synthesis.synthesizer import PlateSynthesizer
 from crnn_ctc.synthesis.text import KIND_WEIGHTS, Draws
 
 CHOSEN_ON, REPORTED = 7001, 7002
-"""Seeds: the one that constants are fitted to, and the one that is reported. No shipped model was
-trained on either."""
+"""Seeds for fitting constants and for reporting. No shipped model was trained on either."""
 
 FRAMES = 8
 
 STEPS = (0.0, 0.0, 0.01, 0.03, 0.1)
-"""Standard deviation of the random walk per frame, of numbers on [0, 1); one is drawn for each
-track. 0 is a parked car."""
+"""Standard deviations of the random walk per frame, for numbers on [0, 1); one is drawn per track.
+0 is a parked car."""
 
 HEIGHTS = (8.0, 18.0)
-"""Height of a plate of one row in the first frame, in pixels of the camera."""
+"""Range of the height of a one-row plate in the first frame, in pixels of the camera."""
 
 ZOOM = (0.6, 1.3)
-"""Height in the last frame as a multiple of that in the first, where the car moves."""
+"""Range of the height in the last frame relative to the first, for moving cars."""
 
 REPEATED = 0.25
-"""Share of the parked cars whose frames are one frame repeated."""
+"""Share of parked cars whose frames repeat a single one."""
 
 _COUNT = 400
-"""Numbers that a frame may use."""
+"""Maximum number of draws per frame."""
 
 
 @dataclass(frozen=True)
 class Motion:
-    """How the frames of a track differ.
+    """Differences between the frames of a track.
 
     Attributes:
         step: see :data:`STEPS`.
-        height: of the plate in the first frame, in pixels.
+        height: height of the plate in the first frame, in pixels.
         zoom: see :data:`ZOOM`.
-        repeated: whether all frames are the same one.
+        repeated: whether all frames are identical.
     """
 
     step: float
@@ -65,22 +63,22 @@ class Motion:
 
 
 class DrawnTracks:
-    """Tracks of plates of every kind, a function of the seed and the number of the track.
+    """Tracks of plates of every kind, which depend only on the seed and the track's index.
 
     Args:
-        seed: of the plates and the frames.
+        seed: random seed of the plates and the frames.
     """
 
     def __init__(self, seed: int) -> None:
         self.plates = PlateSynthesizer(seed, kinds=dict.fromkeys(KIND_WEIGHTS, 1.0), evenly=True)
-        self._base = 1_000 * seed  # no two tracks, frames or seeds share their numbers
+        self._base = 1_000 * seed  # separate streams for all tracks, frames and seeds
 
     def text(self, track: int) -> str:
-        """The text of a track's plate."""
+        """Text of a track's plate."""
         return self.plates.text(track).text
 
     def motion(self, track: int) -> Motion:
-        """How the frames of a track differ."""
+        """Draw the motion of a track."""
         step, height, zoom, repeated = uniforms(self._base + 400, track, (4,)).tolist()
         chosen = STEPS[int(step * len(STEPS))]
         return Motion(
@@ -91,7 +89,7 @@ class DrawnTracks:
         )
 
     def frames(self, track: int, count: int = FRAMES) -> Iterator[NDArray[np.uint8]]:
-        """The frames of a track, RGB uint8 (H, W, 3)."""
+        """Yield the frames of a track, RGB uint8 (H, W, 3)."""
         plate = self.plates.text(track)
         look = Draws(uniforms(self._base, track, (_COUNT,)))
         style = Style(HAN_FACES[look.below(2)], None, WEIGHTS[1], None)

@@ -1,4 +1,4 @@
-"""Measuring things against each other on a noisy machine: in turn, medians, ratios."""
+"""Comparative timing on a noisy machine: alternating measurements, medians, ratios."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that was measured.
+    """Measurements of one contender.
 
     Attributes:
-        name: what it is.
-        median: of its measurements.
-        least: of them.
-        most: of them.
-        ratio: how many times the first row's median this one's is.
+        name: name of the contender.
+        median: median of its measurements.
+        least: minimum of its measurements.
+        most: maximum of its measurements.
+        ratio: median relative to that of the first row.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Row:
 
 
 def in_turn(contenders: dict[str, Callable[[], float]], rounds: int, warmup: int = 1) -> list[Row]:
-    """Measure each contender once a round, round after round: what slows one slows all.
+    """Measure each contender once per round, so that other load affects all equally.
 
     Args:
-        contenders: name to a function that returns its measurement.
-        rounds: that count.
-        warmup: that do not.
+        contenders: functions that return a measurement, by name.
+        rounds: number of rounds that count.
+        warmup: number of rounds before them.
     """
     measured: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(warmup + rounds):
@@ -57,12 +57,12 @@ def in_turn(contenders: dict[str, Callable[[], float]], rounds: int, warmup: int
 def milliseconds(
     work: Callable[[], object], repeats: int = 1, clock: Callable[[], float] = time.perf_counter
 ) -> float:
-    """How long ``work`` takes, the mean of ``repeats`` in a row.
+    """Mean time of ``work`` over ``repeats`` consecutive calls, in milliseconds.
 
     Args:
-        work: to measure.
-        repeats: in a row.
-        clock: ``time.process_time`` for what the work costs, whatever else the machine does.
+        work: function to measure.
+        repeats: number of calls.
+        clock: ``time.process_time`` for CPU time, which excludes other load.
     """
     started = clock()
     for _ in range(repeats):

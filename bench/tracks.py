@@ -4,8 +4,8 @@ python bench/tracks.py [--model plates-nano] [--tracks 400] [--strangers 0.05]
 python bench/tracks.py --choose    # how far apart frames must be, on the tracks of seed 7001
 python bench/tracks.py --save FOLDER    # the frames of ten tracks
 
-The tracks are those of synthetic_tracks.py: frames are correlated as those of one camera are. A
-share of the frames, the strangers, show another plate, as where a tracker errs.
+The tracks are those of synthetic_tracks.py, with frames correlated like those of one camera. A
+share of the frames, the strangers, show another plate, as after a tracking error.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from synthetic_tracks import CHOSEN_ON, FRAMES, REPORTED, DrawnTracks
 
 COUNTS = (1, 2, 3, 4, 8)
 SCALES = (0.01, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
-"""To choose :data:`crnn_ctc.decode.fuse.SCALE` from; the first takes frames for independent."""
+"""Candidates for :data:`crnn_ctc.decode.fuse.SCALE`; the first treats frames as independent."""
 STRANGERS = 500_000
-"""Where a seed's plates begin that are strangers to its tracks."""
+"""First index of a seed's plates that are used as strangers."""
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Track:
-    """A track's true text, its frames, and the same with strangers among them."""
+    """A track's true text, its frames, and its frames with strangers among them."""
 
     text: str
     own: list[Recognition]
@@ -75,7 +75,7 @@ def surest(frames: Sequence[Recognition]) -> str:
 
 
 def majority(frames: Sequence[Recognition]) -> str:
-    """The text that most frames have; of several, the one that is more probable in sum."""
+    """The most frequent text of the frames; ties are broken by total confidence."""
     votes, sums = Counter[str](), Counter[str]()
     for frame in frames:
         if frame.decoded.text:
@@ -85,7 +85,7 @@ def majority(frames: Sequence[Recognition]) -> str:
 
 
 def by_position(frames: Sequence[Recognition]) -> str:
-    """The length that most frames have, then at each place the character that most of those do."""
+    """Majority vote per position, among the frames with the most frequent length."""
     texts = [frame for frame in frames if frame.decoded.text]
     if not texts:
         return ""
@@ -107,7 +107,7 @@ def fused(decode: Decoder, frames: Sequence[Recognition]) -> Decoded:
 
 
 def confidence(readings: list[Decoded], truths: Sequence[str]) -> dict[str, object]:
-    """How many readings are right, and what their confidences are worth."""
+    """Count correct readings, and measure their confidences."""
     right = [reading.text == text for reading, text in zip(readings, truths, strict=True)]
     sure = [reading.confidence for reading in readings]
     point = at_threshold(sure, right, 0.9)
@@ -124,7 +124,7 @@ def confidence(readings: list[Decoded], truths: Sequence[str]) -> dict[str, obje
 def measure(
     decode: Decoder, truths: list[str], tracks: list[list[Recognition]]
 ) -> list[dict[str, object]]:
-    """For each way and number of frames: how many tracks are read right."""
+    """Count correct tracks, by method and number of frames."""
     ways: dict[str, Callable[[Sequence[Recognition]], str]] = {
         "surest frame": surest,
         "vote of texts": majority,
@@ -147,7 +147,7 @@ def measure(
 
 
 def choose(decode: Decoder, truths: list[str], tracks: list[list[Recognition]]) -> None:
-    """Print how each scale does: right, calibration error, confidence less accuracy, and wrong."""
+    """Print the measures of each scale, with mean confidence minus accuracy."""
     for scale in SCALES:
         fuse.SCALE = scale
         print(f"scale {scale:g}")

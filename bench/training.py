@@ -28,11 +28,11 @@ from model_project import Sequences
 from timing import in_turn, report
 
 BATCH = 128
-STEPS = 6  # a measurement
+STEPS = 6  # per measurement
 
 
 def theirs(images: np.ndarray, labels: np.ndarray) -> Callable[[], float]:  # type: ignore[type-arg]
-    """Adam, float32, default layout, a loader with four workers."""
+    """Upstream's training: Adam, float32, default memory layout, a loader with four workers."""
     network = CRNN.__subclasses__()[0](1, 32, 11)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3, weight_decay=1e-5)
     loss_of = torch.nn.CTCLoss(blank=10)
@@ -56,7 +56,7 @@ def theirs(images: np.ndarray, labels: np.ndarray) -> Callable[[], float]:  # ty
 
 
 def ours(source: SequenceSource, precision: torch.dtype | None) -> Callable[[], float]:
-    """What training/reader.py does in a step, composition included."""
+    """Our training step as in training/reader.py, including composition."""
     recipe = load_recipe("digits-tiny")
     alphabet = recipe.characters
     network = build(recipe)
@@ -81,7 +81,7 @@ def ours(source: SequenceSource, precision: torch.dtype | None) -> Callable[[], 
 
 
 def rate(step: Callable[[], None]) -> Callable[[], float]:
-    """Pictures a second over a few steps."""
+    """Create a function that measures pictures per second over a few steps."""
 
     def measure() -> float:
         started = time.perf_counter()
@@ -103,7 +103,7 @@ def main() -> None:
     digits = load_digits(options.data, "train")
     plan = load_recipe("digits-tiny").data
     source = SequenceSource(digits, 5, 0, plan.clean, plan.elastic, plan.shear)
-    small = np.ascontiguousarray(digits.images[:, 2:30, 2:30])  # pixels enough for a time
+    small = np.ascontiguousarray(digits.images[:, 2:30, 2:30])  # enough pixels for timing
 
     composing = []
     for step in range(20):

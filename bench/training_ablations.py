@@ -44,7 +44,7 @@ RESULTS = Path(__file__).parent / "results" / "training-ablations.json"
 
 
 class Recorded:
-    """A source of views that keeps what it gave last."""
+    """A source of views that keeps its last result."""
 
     def __init__(self, source: ViewSource) -> None:
         self.seed, self.grounds, self._source = source.seed, source.grounds, source
@@ -56,7 +56,7 @@ class Recorded:
 
 
 def compose(source: RectifiedSource, count: int, teacher: Reader) -> Pictures:
-    """The first ``count`` training pictures of ``source``."""
+    """Compose the first ``count`` training pictures of ``source``."""
     recorded = Recorded(source.views)
     source = replace(source, views=recorded)  # type: ignore[arg-type]
     images, texts, places, targets = [], [], [], []
@@ -85,7 +85,7 @@ def compose(source: RectifiedSource, count: int, teacher: Reader) -> Pictures:
 
 
 def open_pictures(folder: Path, source: RectifiedSource, count: int, teacher: Reader) -> Pictures:
-    """The pictures of a seed, from ``folder`` if they have been composed already."""
+    """Open the pictures of a seed, from ``folder`` if they have been composed already."""
     file, names = folder / "arrays.npz", folder / "texts.json"
     if not names.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def open_pictures(folder: Path, source: RectifiedSource, count: int, teacher: Re
 def train_variant(
     name: str, recipe: Recipe, pictures: Pictures, validation: Validation, start: str, run: Path
 ) -> None:
-    """Train one variant into ``run``, and export it beside that."""
+    """Train one variant into ``run``, and export it beside that folder."""
     known = open_start(start)
     shutil.rmtree(run, ignore_errors=True)
     accelerator, _ = start_run(recipe, run, False, len(pictures.texts), known.name)
@@ -157,7 +157,7 @@ def main() -> None:
     for key, pictures in sets.items():
         facts["variants"]["start"][key] = [percent_right(options.start, pictures)]
     teacher = Reader("plates-small")
-    for seed in SEEDS:  # in turn, so that an interrupted bench has as many of each
+    for seed in SEEDS:  # in turn, so that an interrupted run has equally many of each
         changes = [f"seed={seed}", f"training.images={options.images}", "training.validations=1"]
         changes += [f"training.batch_size={BATCH}", "training.learning_rate=1e-3"]
         changes += [f"data.rectifier={options.rectifier}", "network.own_light=true"]
@@ -169,7 +169,7 @@ def main() -> None:
         for name in VARIANTS:
             run = options.work / f"{name} {seed}".replace(" ", "-")
             file = run.with_suffix(".onnx")
-            if not file.exists():  # an interrupted bench goes on
+            if not file.exists():  # resumes an interrupted run
                 train_variant(name, recipe, composed, validation, options.start, run)
             found = facts["variants"][name]
             for key, pictures in sets.items():

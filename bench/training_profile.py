@@ -27,10 +27,10 @@ WARMUP = 2
 
 
 def measure(recipe_name: str, data: Path, size: int, threads: int) -> dict[str, list[float]]:
-    """Stages of a few steps of ``size`` pictures, in this process: seconds of each.
+    """Measure the stages of a few steps of ``size`` pictures in this process, in seconds.
 
-    ``this thread`` is what the thread that trains computes itself: with all cores free, a step
-    takes at least so long.
+    ``this thread`` is the CPU time of the training thread itself, a lower bound of a step's time
+    with all cores free.
     """
     import torch
     from torch.optim.swa_utils import AveragedModel
@@ -55,7 +55,7 @@ def measure(recipe_name: str, data: Path, size: int, threads: int) -> dict[str, 
     average = optimization.exponential_average(plan.ema_decay)
     averaged = AveragedModel(network, multi_avg_fn=average, use_buffers=True)
     bf16 = precision.resolve("auto", torch.device("cpu")) == "bf16"
-    # a stage of backward ends where its first gradient comes out
+    # a backward stage ends when its input gradient is computed
     inside = {"convolutions": network.cnn, "recurrent": network.rnn, "linear": network.fc}
     marks: list[tuple[str, float]] = []
     clock = time.process_time
@@ -110,7 +110,7 @@ def measure(recipe_name: str, data: Path, size: int, threads: int) -> dict[str, 
 def in_a_process(
     source: Path, recipe: str, data: Path, size: int, threads: int
 ) -> dict[str, list[float]]:
-    """:func:`measure` in a new process that runs the package in ``source``."""
+    """Run :func:`measure` in a new process with the package in ``source``."""
     done = subprocess.run(
         [sys.executable, __file__, "--child", recipe, str(data), str(size), str(threads)],
         env={
@@ -174,7 +174,7 @@ def main() -> None:
 
 
 def show(recipe: str, medians: dict[str, dict[str, float]]) -> None:
-    """Print a table: stages down, variants across."""
+    """Print a table with stages as rows and variants as columns."""
     print(f"\n{recipe}, a batch of {BATCH}, processor ms")
     print(f"{'':<24}" + "".join(f"{name:>22}" for name in medians))
     for stage in next(iter(medians.values())):

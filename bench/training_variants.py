@@ -1,4 +1,4 @@
-"""The ways of training a reader that training_ablations.py compares, a function each."""
+"""Variants of training a reader that training_ablations.py compares, one function each."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from crnn_ctc.training.reader import ReaderTask
 from crnn_ctc.training.rectifier import corner_errors
 
 VIEW = (96, 192)
-"""Height and width of the pictures that the sampler of :func:`joint` takes plates from."""
+"""Height and width of the pictures from which :func:`joint` samples plates."""
 LONGEST = 9
-"""Characters of the longest plate."""
+"""Maximum number of characters of a plate."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Pictures:
     """Training pictures of a seed.
 
     Attributes:
-        images: as the reader takes them, uint8 (N, 48, 168, 3).
+        images: inputs of the reader, uint8 (N, 48, 168, 3).
         texts: N labels.
-        places: N times the centres of the characters, as shares of the width.
-        synthetic: whether the plate is, bool (N,).
-        sampled: whether ``views`` shows it in one row, bool (N,).
-        views: the crop, uint8 (N, 96, 192, 3); 0 where not ``sampled``.
-        corners: true corners in ``views`` as shares, float32 (N, 4, 2).
+        places: N times the character centres, as fractions of the width.
+        synthetic: whether the plate is synthetic, bool (N,).
+        sampled: whether ``views`` has a one-row plate, bool (N,).
+        views: crops, uint8 (N, 96, 192, 3); 0 if not ``sampled``.
+        corners: true corners, as fractions of ``views``, float32 (N, 4, 2).
         teacher: log-probabilities of plates-small, float16 (N, T, K).
     """
 
@@ -50,11 +50,11 @@ class Pictures:
 
 
 def sample(views: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
-    """One-row plates sampled from their crops, differentiable in the corners.
+    """Sample one-row plates from their crops, differentiable with respect to the corners.
 
     Args:
         views: float32 (N, 3, H, W).
-        corners: float32 (N, 4, 2), shares of the view.
+        corners: float32 (N, 4, 2), fractions of the view.
         height: height of the result, in pixels.
         width: width of the result, in pixels.
 
@@ -73,14 +73,14 @@ def sample(views: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
     points = torch.cartesian_prod(down, across).flip(1)
     found = torch.cat([points, torch.ones(len(points), 1)], 1) @ h.transpose(1, 2)
     grid = (found[..., :2] / found[..., 2:].clamp(min=0.05)).reshape(-1, height, width, 2)
-    grid = grid.nan_to_num().clamp(-3, 3)  # torch's sampler reads beyond its memory otherwise
+    grid = grid.nan_to_num().clamp(-3, 3)  # otherwise torch's sampler reads out of bounds
     return nn.functional.grid_sample(
         views.contiguous(), grid, padding_mode="border", align_corners=False
     )
 
 
 class Guide(nn.Module):
-    """An attention head beside CTC: a query for each place of the text (GTC, arXiv 2002.01276)."""
+    """An attention head beside CTC, with one query per position (GTC, arXiv 2002.01276)."""
 
     def __init__(self, features: int, steps: int, classes: int) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class Guide(nn.Module):
         self.out = nn.Linear(features, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, T, F) to logits (N, 10, K)."""
+        """Map features (N, T, F) to logits (N, 10, K)."""
         queries = self.queries.expand(len(x), -1, -1)
         keys = x + self.places
         return self.out(queries + self.attention(queries, keys, x, need_weights=False)[0])  # type: ignore[no-any-return]
@@ -102,24 +102,27 @@ def _usual(log_probs: Tensor, texts: list[str], places: list[Any], task: Student
 
 
 def baseline(model: Any, rows: slice, task: Student) -> Tensor:
-    """CTC and the places of characters, as the recipe has it."""
+    """CTC loss and the loss of character positions, as in the recipe."""
     log_probs = model(task.inputs(rows))
     return _usual(log_probs, task.pictures.texts[rows], task.pictures.places[rows], task)
 
 
 _BOUND = 0.002
-"""Largest gradient of the recognition loss in a coordinate, about that of the corner loss."""
+"""Maximum gradient of the recognition loss per coordinate, about that of the corner loss."""
 
 
 def joint(model: Any, rows: slice, task: Student) -> Tensor:
-    """The recognition loss goes through the sampler into the rectifier; true corners hold it."""
+    """Backpropagate the recognition loss through the sampler into the rectifier.
+
+    A loss on the true corners regularizes the rectifier.
+    """
     made, images = task.pictures, task.inputs(rows)
     at = torch.from_numpy(np.flatnonzero(made.sampled[rows]))
     views = scale_pixels(torch.from_numpy(made.views[rows][made.sampled[rows]]))
     model.rectifier.eval()
     with torch.autocast("cpu", enabled=False):
         corners = model.rectifier(nn.functional.avg_pool2d(views, 2))[0]
-        through = corners.clone()  # whose gradient is without bounds where sides nearly vanish
+        through = corners.clone()  # its gradient is unbounded for nearly degenerate quadrilaterals
         through.register_hook(lambda g: g.nan_to_num(0, 0, 0).clamp(-_BOUND, _BOUND))
         images = images.index_copy(0, at, sample(views, through, *images.shape[2:]))
     log_probs = model(images.contiguous(memory_format=torch.channels_last))
@@ -131,7 +134,7 @@ def joint(model: Any, rows: slice, task: Student) -> Tensor:
 
 
 def spans(model: Any, rows: slice, task: Student) -> Tensor:
-    """A teacher's probabilities of characters averaged over each character's span."""
+    """Distil a teacher's character probabilities, averaged over each character's span."""
     log_probs = model(task.inputs(rows))
     teacher, texts = task.pictures.teacher[rows].astype(np.float32), task.pictures.texts[rows]
     blank, steps = task.alphabet.blank, teacher.shape[1]
@@ -169,14 +172,14 @@ def self_distilled(model: Any, rows: slice, task: Student) -> Tensor:
         reduction="sum",
         zero_infinity=True,
     )
-    # torch's gradient is that of the logits: probabilities less posteriors of the alignment
+    # torch returns the gradient of the logits: probabilities minus alignment posteriors
     alignment = (given.exp() - torch.autograd.grad(total, given)[0]).argmax(-1)
     loss = nn.functional.nll_loss(log_probs.flatten(0, 1), alignment.flatten())
     return _usual(log_probs, texts, task.pictures.places[rows], task) + 0.25 * loss
 
 
 def guided(model: Any, rows: slice, task: Student) -> Tensor:
-    """An attention head on the same features, in training only."""
+    """Add the loss of an attention head on the same features, in training only."""
     kept: list[Tensor] = []
     hook = model.fc.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
     log_probs = model(task.inputs(rows))
@@ -190,7 +193,7 @@ def guided(model: Any, rows: slice, task: Student) -> Tensor:
 
 
 def skipping(model: Any, rows: slice, task: Student) -> Tensor:
-    """Leaves out synthetic plates read above 0.95, and those that plates-small cannot read."""
+    """Skip synthetic plates read with more than 0.95, and those that plates-small misreads."""
     log_probs = model(task.inputs(rows))
     made, texts = task.pictures, task.pictures.texts[rows]
     with torch.no_grad():
@@ -218,21 +221,21 @@ VARIANTS: dict[str, Callable[[Any, slice, Any], Tensor]] = {
 
 @dataclass(frozen=True)
 class Student(ReaderTask):
-    """Training by one of ``VARIANTS`` on pictures that have been composed."""
+    """Training of one of ``VARIANTS`` on composed pictures."""
 
     pictures: Any = None
     variant: Callable[[Any, slice, Any], Tensor] = baseline
 
     def inputs(self, rows: slice) -> Tensor:
-        """float32 (N, 3, H, W)."""
+        """Inputs of the network, float32 (N, 3, H, W)."""
         return scale_pixels(torch.from_numpy(self.pictures.images[rows]))
 
     def batch(self, step: int, size: int, part: slice) -> Any:
-        """Rows of the pictures."""
+        """Slice of the pictures for a step."""
         del part
         return slice(step * size, (step + 1) * size)
 
     def loss(self, model: nn.Module, batch: Any, step: int) -> Tensor:
-        """That of the variant."""
+        """Loss of the variant."""
         del step
         return self.variant(model, batch, self)

@@ -1,12 +1,12 @@
-"""Vehicles in synthetic videos: one line each, with the right text?
+"""Vehicles in synthetic videos: whether each gets one line with the correct text.
 
 python bench/watch.py [--passes 100] [--model NAME] [--every 5]
 
-Each pass is an H.264 file of 640x384 pixels, 25 frames a second: a synthetic plate on a dark car
-comes nearer, on a grey street with noise; in every fourth pass it stops for a second, in every
-third a second vehicle passes at the same time. Counted: lines with the right text, wrong lines,
-vehicles with more than one line, vehicles without one. Synthetic plates are easier than filmed
-ones. Writes bench/results/watch.json.
+Each pass is an H.264 file of 640x384 pixels, 25 frames per second: a synthetic plate on a dark car
+approaches on a grey street with noise; in every fourth pass it stops for a second, in every third a
+second vehicle passes at the same time. Counts lines with the correct text, wrong lines, vehicles
+with more than one line, and vehicles without one. Synthetic plates are easier than filmed ones.
+Writes bench/results/watch.json.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ KINDS = {"blue": 0.5, "green": 0.3, "yellow": 0.2}
 
 
 class Car:
-    """A plate that moves from one place to another while it grows."""
+    """A plate that moves from one position to another while it grows."""
 
     def __init__(self, plates: PlateSynthesizer, i: int, lane: float, rng: np.random.Generator):
         image, _, self.text, _ = plates.front(i)
@@ -60,7 +60,7 @@ class Car:
 
 
 def write_pass(path: Path, i: int, plates: PlateSynthesizer) -> list[str]:
-    """Write pass ``i``; the texts of its vehicles."""
+    """Write pass ``i``; return the texts of its vehicles."""
     rng = np.random.default_rng([7, i])
     lanes = (0.28, 0.72) if i % 3 == 2 else (0.5,)
     cars = [Car(plates, 2 * i + k, lane, rng) for k, lane in enumerate(lanes)]

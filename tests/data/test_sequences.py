@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from crnn_ctc.data.digits import Digits, enlarge, load_digits
-from crnn_ctc.data.sequences import Protocol, SequenceSource, protocol, thicken
+from crnn_ctc.data.sequences import Protocol, SequenceSource, protocol
 from crnn_ctc.rng import uniforms
-from crnn_ctc.synthesis.distortion import distort, warp
+from crnn_ctc.synthesis.distortion import distort, thicken, warp
 from helpers.data import printed_digits
 
 #: SHA-256 of the pictures and texts of both protocols on the real test digits.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from crnn_ctc.data.digits import Digits
 from crnn_ctc.rng import uniforms
-from crnn_ctc.synthesis.distortion import ONE, SIZE, distort, warp
+from crnn_ctc.synthesis.distortion import BEND_DRAWS, SIZE, bend, distort
 
 Protocol = Literal["clean", "distorted"]
 
@@ -99,7 +99,7 @@ class SequenceSource:
         Returns:
             images uint8 (n, 32, 32 S, 1) and n texts.
         """
-        u = uniforms(self.seed, step, (size, self.per_sequence, 9 + 2 * _KNOTS**2))[part]
+        u = uniforms(self.seed, step, (size, self.per_sequence, 8 + BEND_DRAWS))[part]
         n, s = u.shape[:2]
         chosen = (u[..., 0] * len(self.digits)).astype(np.int64)
         single = self.digits.images[chosen].reshape(-1, SIZE, SIZE)
@@ -109,58 +109,18 @@ class SequenceSource:
         if self.elastic or self.shear:
             # a separate stream, so that recipes without these draw the same numbers as before
             pen = uniforms(self.seed, _PENS + step, (size, self.per_sequence, 3))[part]
-            single[bent] = self._bend(single[bent], flat[bent, 8:], pen.reshape(n * s, 3)[bent])
+            single[bent] = bend(
+                single[bent],
+                flat[bent, 8:],
+                pen.reshape(n * s, 3)[bent],
+                self.elastic,
+                self.shear,
+                self.stretch,
+                self.stroke,
+            )
         single[distorted] = distort(single[distorted], flat[distorted, 1:6])
         return rows(single.reshape(n, s, SIZE, SIZE)), texts(self.digits.labels[chosen])
-
-    def _bend(
-        self, images: NDArray[np.uint8], u: NDArray[np.float64], pen: NDArray[np.float64]
-    ) -> NDArray[np.uint8]:
-        either = (2 * u - 1).astype(np.float32)
-        pen = (2 * pen - 1).astype(np.float32)
-        if self.stroke:
-            images = thicken(images, (pen[:, 2] * self.stroke).astype(np.float32))
-        pushes = either[:, 1:].reshape(-1, 2, _KNOTS, _KNOTS) * np.float32(self.elastic)
-        moved = _SMOOTH @ pushes @ _SMOOTH.T
-        if self.stretch:
-            stretched = pen[:, :2, None] * np.float32(self.stretch) * _FROM_CENTRE
-            moved[:, 0] += stretched[:, 0, None, :]
-            moved[:, 1] += stretched[:, 1, :, None]
-        displacement = (moved * ONE).astype(np.int32)
-        return warp(
-            images,
-            np.zeros(len(images)),
-            shear=either[:, 0].astype(np.float64) * self.shear,
-            displacement=displacement,
-        )
-
-
-def thicken(images: NDArray[np.uint8], amount: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Thicken or thin light strokes.
-
-    Args:
-        images: uint8 (M, 32, 32).
-        amount: float32 (M,), -1 to 1: interpolates each pixel to the maximum of itself and its
-            four neighbours, or below 0 to the minimum.
-    """
-    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    around = (padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:])
-    end = images.copy()
-    more = amount > 0
-    for neighbours in around:
-        end[more] = np.maximum(end[more], neighbours[more])
-        end[~more] = np.minimum(end[~more], neighbours[~more])
-    share = np.abs(amount)[:, None, None]
-    return np.asarray(images + share * (end.astype(np.float32) - images), np.uint8)
 
 
 _PENS = 2**40
 """First random stream of stretch and stroke, beyond the steps of any run."""
-
-_KNOTS = 4
-"""Random displacements along each side of a digit, interpolated smoothly between."""
-
-_places = np.linspace(0, _KNOTS - 1, SIZE, dtype=np.float32)
-_SMOOTH = np.maximum(0, 1 - np.abs(_places[:, None] - np.arange(_KNOTS, dtype=np.float32)))
-
-_FROM_CENTRE = np.arange(SIZE, dtype=np.float32) - np.float32((SIZE - 1) / 2)

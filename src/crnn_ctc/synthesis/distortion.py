@@ -18,6 +18,18 @@ ONE = 1 << 15
 """Fixed-point one: integer coordinates are the same on every machine."""
 
 
+_KNOTS = 4
+"""Random pushes along each side of a digit, spread smoothly over the pixels between."""
+
+BEND_DRAWS = 1 + 2 * _KNOTS**2
+"""Numbers that :func:`bend` uses of ``u``."""
+
+_places = np.linspace(0, _KNOTS - 1, SIZE, dtype=np.float32)
+_SMOOTH = np.maximum(0, 1 - np.abs(_places[:, None] - np.arange(_KNOTS, dtype=np.float32)))
+
+_FROM_CENTRE = np.arange(SIZE, dtype=np.float32) - np.float32((SIZE - 1) / 2)
+
+
 def warp(
     images: NDArray[np.uint8],
     angle: NDArray[np.float64],
@@ -84,3 +96,61 @@ def distort(images: NDArray[np.uint8], u: NDArray[np.float64]) -> NDArray[np.uin
         _SCALE[0] + u[:, 4] * (_SCALE[1] - _SCALE[0]),
         np.rint(either[:, 2:4] * _TRANSLATION).astype(np.int64),
     )
+
+
+def bend(
+    images: NDArray[np.uint8],
+    u: NDArray[np.float64],
+    pen: NDArray[np.float64],
+    elastic: float,
+    shear: float,
+    stretch: float,
+    stroke: float,
+) -> NDArray[np.uint8]:
+    """Another hand: digits redrawn with another stroke, bent, stretched and slanted.
+
+    Args:
+        images: uint8 (M, 32, 32).
+        u: uniform on [0, 1), float64 (M, BEND_DRAWS): slant, local displacements.
+        pen: uniform on [0, 1), float64 (M, 3): change of width, of height, of the stroke.
+        elastic: pixels of smooth local displacement, at most, either way (Simard et al. 2003).
+        shear: slant, pixels in x per pixel in y, at most, either way.
+        stretch: change of width and of height, each by itself, at most, either way.
+        stroke: how thick or thin a stroke may become; see :func:`thicken`.
+    """
+    either = (2 * u - 1).astype(np.float32)
+    pen = (2 * pen - 1).astype(np.float32)
+    if stroke:
+        images = thicken(images, (pen[:, 2] * stroke).astype(np.float32))
+    pushes = either[:, 1:].reshape(-1, 2, _KNOTS, _KNOTS) * np.float32(elastic)
+    moved = _SMOOTH @ pushes @ _SMOOTH.T
+    if stretch:
+        stretched = pen[:, :2, None] * np.float32(stretch) * _FROM_CENTRE
+        moved[:, 0] += stretched[:, 0, None, :]
+        moved[:, 1] += stretched[:, 1, :, None]
+    displacement = (moved * ONE).astype(np.int32)
+    return warp(
+        images,
+        np.zeros(len(images)),
+        shear=either[:, 0].astype(np.float64) * shear,
+        displacement=displacement,
+    )
+
+
+def thicken(images: NDArray[np.uint8], amount: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Thicken or thin light strokes.
+
+    Args:
+        images: uint8 (M, 32, 32).
+        amount: float32 (M,), -1 to 1: interpolates each pixel to the maximum of itself and its
+            four neighbours, or below 0 to the minimum.
+    """
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    around = (padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:])
+    end = images.copy()
+    more = amount > 0
+    for neighbours in around:
+        end[more] = np.maximum(end[more], neighbours[more])
+        end[~more] = np.minimum(end[~more], neighbours[~more])
+    share = np.abs(amount)[:, None, None]
+    return np.asarray(images + share * (end.astype(np.float32) - images), np.uint8)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from crnn_ctc.image import ROW_HEIGHT as HEIGHT
 from crnn_ctc.rng import uniforms
-from crnn_ctc.synthesis.distortion import distort
+from crnn_ctc.synthesis.distortion import BEND_DRAWS, bend, distort
 from crnn_ctc.synthesis.pens import DIGIT_FORMS, MARK_FORMS, POINTS, Form
 from crnn_ctc.synthesis.row_picture import PICTURE_DRAWS, photograph
 from crnn_ctc.synthesis.shapes import BODY, LEVELS, SIDE, Shape, Shapes
@@ -32,6 +32,12 @@ PAD = 24
 
 _SQUARES = 2**42
 """First random stream for rows of squares, beyond those of other rows, widths and offsets."""
+
+_BENDS = 2**43
+"""Stream of what bends the digits of those rows."""
+
+_BENT = (1.5, 0.2, 0.1, 0.4)
+"""How far they are bent; see :func:`crnn_ctc.synthesis.distortion.bend`."""
 
 _SYMBOLS = 20  # maximum number of digits and marks of a row
 _LAYOUT_DRAWS = 860
@@ -99,7 +105,7 @@ class RowComposer:
         if self.squares:
             square = Draws(uniforms(self.seed, _SQUARES + i, (4 + 7 * MOST,)))
             if square.chance(self.squares):
-                return self._squares(width, square)
+                return self._squares(i, width, square)
         u = uniforms(self.seed, i, (_LAYOUT_DRAWS + PICTURE_DRAWS + 2 * POINTS * _JITTERS,))
         draws = Draws(u[:_LAYOUT_DRAWS])
         jitter = (2 * u[_LAYOUT_DRAWS + PICTURE_DRAWS :] - 1).astype(np.float32)
@@ -110,7 +116,7 @@ class RowComposer:
         picture = photograph(mask, HEIGHT, width, FINE, PAD, Draws(u[_LAYOUT_DRAWS:]))
         return picture[..., None], text
 
-    def _squares(self, width: int, draws: Draws) -> tuple[NDArray[np.uint8], str]:
+    def _squares(self, i: int, width: int, draws: Draws) -> tuple[NDArray[np.uint8], str]:
         """Concatenate EMNIST images, light on black, scaled to squares of the row's height."""
         count = min(max(round(width / HEIGHT), 1), MOST)
         distorted, inverted = draws.chance(0.7), draws.chance(0.15)
@@ -118,6 +124,12 @@ class RowComposer:
         chosen = [draws.below(len(shapes.labels)) for _ in range(count)]
         images = shapes.images[chosen]
         if distorted:
+            bends = uniforms(self.seed, _BENDS + i, (count, 1 + BEND_DRAWS + 3))
+            bent = bends[:, 0] < 0.5
+            u, pen = bends[bent, 1:-3], bends[bent, -3:]
+            images[bent] = bend(
+                images[bent], u, pen, elastic=1.5, shear=0.2, stretch=0.1, stroke=0.4
+            )
             images = distort(images, np.array([[draws.next() for _ in range(5)] for _ in chosen]))
         row = np.hstack(list(images))
         picture = np.asarray(cv2.resize(row, (width, HEIGHT)), np.uint8)

@@ -148,10 +148,11 @@ def corrected_labels() -> str:
 @block("label audit")
 def label_audit() -> str:
     found = bench("label-audit")
+    misread = " and ".join(f"{count}" for count in found["misread"])
     return (
-        f"Both networks contradict the label of {found['misread_alike_from_0.9']} of the "
-        f"{found['digits']:,} training digits in the same way with a confidence of 0.9 or more "
-        "(`python bench/label_audit.py --data DIR`, "
-        "[JSON](../../bench/results/label-audit.json)). Both were trained on these labels, so this "
-        "is a lower bound."
+        f"Of the {found['digits']:,} training digits, in {found['folds']} folds, "
+        f"{' and '.join(f'`{name}`' for name in found['networks'])} misread {misread} in folds "
+        f"that they were not trained on. Both contradict {found['contradicted']} labels in the "
+        "same way with a confidence of 0.95 or more (`python bench/label_audit.py --data DIR`, "
+        "[JSON](../../bench/results/label-audit.json))."
     )

@@ -19,7 +19,7 @@ Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = ("train", "test")
 
 _FOLDERS = (".", "gzip", "EMNIST/raw", "MNIST/raw")
-"""Subfolders of the files: none, that of NIST's archive, and torchvision's."""
+"""Subfolders that may contain the files: none, NIST's archive's, torchvision's."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,18 @@ class Digits:
         return len(self.labels)
 
     def part(self, indices: NDArray[np.int64]) -> Digits:
-        """The digits at ``indices``."""
+        """Select the digits at ``indices``."""
         return Digits(self.images[indices], self.labels[indices])
 
 
 def load_digits(folder: Path, split: Split) -> Digits:
-    """The digits of an official EMNIST or MNIST folder, gzipped or not.
+    """Load the digits of an official EMNIST or MNIST folder, gzipped or not.
 
-    EMNIST stores its pictures transposed (Cohen et al. 2017, section II); they come back upright.
+    EMNIST stores its pictures transposed (Cohen et al. 2017, section II); they are returned
+    upright.
 
     Raises:
-        InputError: no such files, broken files, or images and labels that do not go together.
+        InputError: files are missing or broken, or images and labels do not match.
     """
     images_path, labels_path, transposed = _find(folder, split)
     images = read_idx(images_path, dimensions=3)
@@ -72,7 +73,7 @@ def load_digits(folder: Path, split: Split) -> Digits:
 
 
 def has_digits(folder: Path, split: Split) -> bool:
-    """Whether ``folder`` holds the pictures of ``split``, broken or not."""
+    """Tell whether ``folder`` has the pictures of ``split``, broken or not."""
     return _images(folder, split) is not None
 
 
@@ -96,7 +97,7 @@ def _find(folder: Path, split: Split) -> tuple[Path, Path, bool]:
 
 
 def _images(folder: Path, split: Split) -> tuple[Path, str] | None:
-    """The file of pictures, and what its name and its labels' begin with."""
+    """Find the file of pictures, and the name prefix that it shares with its labels."""
     for stem in (f"emnist-digits-{split}", {"train": "train", "test": "t10k"}[split]):
         for sub in _FOLDERS:
             images = _either(folder / sub, f"{stem}-images-idx3-ubyte")
@@ -113,21 +114,21 @@ def _either(folder: Path, name: str) -> Path | None:
 
 
 def enlarge(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Bilinear resize of (N, 28, 28) to (N, 32, 32), in exact integers.
+    """Resize (N, 28, 28) to (N, 32, 32) bilinearly, in exact integers.
 
-    The scale is 7/8, so every weight is a multiple of 1/16 and the result is the same to the bit
-    on any machine, whatever picture library it has.
+    The scale is 7/8, so every weight is a multiple of 1/16 and the result is bit-identical on every
+    machine, independent of image libraries.
     """
     weights = np.zeros((SIZE, 28), np.int32)
     for row in range(SIZE):
-        sixteenths = 7 * (2 * row + 1) - 8  # the source coordinate, pixel centres at .5
+        sixteenths = 7 * (2 * row + 1) - 8  # source coordinate, with pixel centres at .5
         low, fraction = divmod(sixteenths, 16)
         weights[row, max(low, 0)] += 16 - fraction
         weights[row, min(low + 1, 27)] += fraction
     out = np.empty((len(images), SIZE, SIZE), np.uint8)
-    for start in range(0, len(images), 4096):  # in parts: int32 takes four times the memory
+    for start in range(0, len(images), 4096):  # in chunks: int32 takes four times the memory
         part = images[start : start + 4096].astype(np.float32)
-        # float32 holds these integers, at most 255 * 256, exactly, and multiplies them faster
+        # float32 is exact for these integers, at most 255 * 256, and multiplies faster
         wide = weights.astype(np.float32) @ part @ weights.T.astype(np.float32)
         out[start : start + 4096] = (wide.astype(np.int32) + 128) >> 8
     return out

@@ -42,11 +42,11 @@ _LOG = logging.getLogger(__name__)
 
 
 Places = list[tuple[float, ...]]
-"""For each text the centres of its characters, as shares of the picture's width."""
+"""For each text, the centres of its characters as fractions of the picture's width."""
 
 
 class Source(Protocol):
-    """Endless training batches; each is a function of the seed and its step alone."""
+    """Unlimited training batches, which depend only on the seed and the step."""
 
     @property
     def pictures(self) -> int:
@@ -55,7 +55,7 @@ class Source(Protocol):
     def batch(
         self, step: int, size: int, part: slice = ...
     ) -> tuple[NDArray[np.uint8], list[str]] | tuple[NDArray[np.uint8], list[str], Places]:
-        """Images uint8 (n, H, W, C), n texts, and where known n places: part of batch ``step``."""
+        """Part of batch ``step``: images uint8 (n, H, W, C), n texts and, if known, n places."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Validation:
     """A fixed set, such as the validation set.
 
     Attributes:
-        images: uint8 (N, H, W, C); or N of (H, W, C) where their widths differ.
+        images: uint8 (N, H, W, C); or N of (H, W, C) with different widths.
         texts: N labels.
     """
 
@@ -71,7 +71,7 @@ class Validation:
     texts: list[str]
 
     def batches(self, size: int) -> Iterator[tuple[NDArray[np.uint8], list[str]]]:
-        """Batches of all pictures: at most ``size`` of equal width, in any order."""
+        """Yield batches of all pictures: at most ``size`` of equal width, in any order."""
         for places in batches_by_width([image.shape[1] for image in self.images], size):
             chosen = [self.images[place] for place in places]
             yield np.stack(chosen), [self.texts[place] for place in places]
@@ -80,17 +80,17 @@ class Validation:
 def open_training_data(
     recipe: Recipe, folder: Path, rectifier: Rectify | None = None
 ) -> tuple[Source, Validation]:
-    """The training batches and the validation set of ``recipe`` from the data in ``folder``.
+    """Open the training batches and the validation set of a recipe.
 
     Logs the sources of the labels, and warnings about them.
 
     Args:
-        recipe: what is trained.
+        recipe: recipe to train.
         folder: folder of its data.
-        rectifier: the one that ``recipe.rectifier`` names, where it names one.
+        rectifier: the rectifier that ``recipe.rectifier`` names, if any.
 
     Raises:
-        InputError: the folder does not hold the data that the recipe names.
+        InputError: the folder lacks the data of the recipe.
     """
     if isinstance(recipe.data, DigitsData):
         return _digits(recipe, recipe.data, folder)
@@ -154,7 +154,7 @@ def _crops(
 ) -> tuple[Source, Validation]:
     from crnn_ctc.data.plates import PlateSource, Pool
 
-    if isinstance(data.train, dict):  # in the order of their names: the recipe's may change
+    if isinstance(data.train, dict):  # sorted by name, as the recipe's order may change
         weighted = [([name], weight) for name, weight in sorted(data.train.items())]
     else:
         weighted = [(names_of(data.train), 1.0)]
@@ -164,7 +164,7 @@ def _crops(
         paths = [folder / name for name in names]
         samples = _samples(recipe, paths, trained)
         trained_samples += samples
-        if rectifier is None:  # which wants pictures as they are
+        if rectifier is None:  # a rectifier needs the original pictures
             crops = _packed(recipe, samples, paths)
             pools.append(Pool(crops.images, crops.texts, weight))
     held_labels, paths = LabelTally(), [folder / name for name in names_of(data.validation)]
@@ -241,7 +241,7 @@ def _views(
     spelt = [crop for crop in crops if all(c in alphabet for c in crop.text)]
     plates += crop_plates(spelt, rectifier)
     plates = [plate for plate in plates if all(c in alphabet for c in plate.text)]
-    # straight ones come from the synthesizer as they are, the others as views
+    # straight plates come directly from the synthesizer, the others from views
     views = ViewSource(
         plates,
         synthesizer,
@@ -270,7 +270,7 @@ def _rectified_crops(
     held: list[Labelled],
     rectifier: Rectify,
 ) -> tuple[Source, Validation]:
-    """Random views of labelled pictures, rectified."""
+    """Open rectified random views of labelled pictures."""
     from crnn_ctc.data.plate_pictures import crop_plates, imagined_backgrounds, rectified_set
     from crnn_ctc.data.plate_views import RectifiedSource, ViewSource
 
@@ -283,11 +283,11 @@ def _rectified_crops(
 
 
 _NO_TEXT = 0.03
-"""Share of the training pictures behind a rectifier that show no text."""
+"""Share of training pictures without text, for a reader behind a rectifier."""
 
 
 def _with_synthetic(held: Validation, synthesizer: PlateSynthesizer, count: int) -> Validation:
-    """The set plus ``count`` held-out synthetic plates, with kinds and provinces in turn."""
+    """Append ``count`` held-out synthetic plates, cycling through kinds and provinces."""
     if not count:
         return held
     kinds, provinces = dict.fromkeys(KIND_WEIGHTS, 1.0), dict.fromkeys(PROVINCES, 1.0)
@@ -303,7 +303,7 @@ def _with_synthetic(held: Validation, synthesizer: PlateSynthesizer, count: int)
 
 
 def _samples(recipe: Recipe, paths: list[Path], tally: LabelTally) -> list[Labelled]:
-    """The labelled crops of manifests and folders, with checked labels."""
+    """Read the labelled crops of manifests and folders, and check the labels."""
     form = normaliser(recipe.characters, recipe.plates)
     samples = [
         sample
@@ -315,7 +315,7 @@ def _samples(recipe: Recipe, paths: list[Path], tally: LabelTally) -> list[Label
 
 
 def _packed(recipe: Recipe, samples: list[Labelled], paths: list[Path]) -> Packed:
-    """Labelled crops as inputs of the recipe's network."""
+    """Pack labelled crops as inputs of the recipe's network."""
     import platformdirs
 
     from crnn_ctc.data.packed import Size, pack
@@ -338,7 +338,7 @@ def _check(samples: list[Labelled], recipe: Recipe) -> None:
     """Check that the network can spell every label.
 
     Raises:
-        InputError: one holds another character, or needs more time steps than there are.
+        InputError: a label has another character, or needs more time steps than there are.
     """
     from crnn_ctc.net.architectures import network_class
 

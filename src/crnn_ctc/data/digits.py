@@ -144,7 +144,7 @@ def hold_out(
     Args:
         digits: training digits.
         fraction: share of the digits that is held out.
-        left_out: indices of digits that are not to be trained on; they may be held out.
+        left_out: indices of digits to exclude from training; they may be held out.
     """
     every = round(1 / fraction)
     held = np.arange(len(digits)) % every == 0
@@ -154,14 +154,14 @@ def hold_out(
 
 
 def read_left_out(path: Path, count: int) -> list[int]:
-    """Indices of training digits to leave out.
+    """Read the indices of training digits to exclude.
 
     Args:
         path: JSON file whose ``found`` is a list of objects with the key ``index``.
         count: number of training digits.
 
     Raises:
-        InputError: no such file, or it holds something else.
+        InputError: the file does not exist or has other content.
     """
     try:
         indices = [found["index"] for found in json.loads(path.read_text("utf-8"))["found"]]

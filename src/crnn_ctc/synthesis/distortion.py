@@ -19,10 +19,10 @@ ONE = 1 << 15
 
 
 _KNOTS = 4
-"""Random pushes along each side of a digit, spread smoothly over the pixels between."""
+"""Random displacements along each side of a digit, interpolated smoothly between."""
 
 BEND_DRAWS = 1 + 2 * _KNOTS**2
-"""Numbers that :func:`bend` uses of ``u``."""
+"""Number of columns of ``u`` in :func:`bend`."""
 
 _places = np.linspace(0, _KNOTS - 1, SIZE, dtype=np.float32)
 _SMOOTH = np.maximum(0, 1 - np.abs(_places[:, None] - np.arange(_KNOTS, dtype=np.float32)))
@@ -107,16 +107,16 @@ def bend(
     stretch: float,
     stroke: float,
 ) -> NDArray[np.uint8]:
-    """Another hand: digits redrawn with another stroke, bent, stretched and slanted.
+    """Imitate another writer: change the stroke width of digits, warp, stretch and slant them.
 
     Args:
         images: uint8 (M, 32, 32).
         u: uniform on [0, 1), float64 (M, BEND_DRAWS): slant, local displacements.
         pen: uniform on [0, 1), float64 (M, 3): change of width, of height, of the stroke.
-        elastic: pixels of smooth local displacement, at most, either way (Simard et al. 2003).
-        shear: slant, pixels in x per pixel in y, at most, either way.
-        stretch: change of width and of height, each by itself, at most, either way.
-        stroke: how thick or thin a stroke may become; see :func:`thicken`.
+        elastic: maximum smooth local displacement, pixels (Simard et al. 2003).
+        shear: maximum slant, pixels of x per pixel of y, in either direction.
+        stretch: maximum relative change of width and of height, independently.
+        stroke: maximum change of the stroke; see :func:`thicken`.
     """
     either = (2 * u - 1).astype(np.float32)
     pen = (2 * pen - 1).astype(np.float32)

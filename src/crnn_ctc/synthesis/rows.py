@@ -34,10 +34,10 @@ _SQUARES = 2**42
 """First random stream for rows of squares, beyond those of other rows, widths and offsets."""
 
 _BENDS = 2**43
-"""Stream of what bends the digits of those rows."""
+"""First random stream of the bends of these rows' digits."""
 
 _BENT = (1.5, 0.2, 0.1, 0.4)
-"""How far they are bent; see :func:`crnn_ctc.synthesis.distortion.bend`."""
+"""Strength of the bends; see :func:`crnn_ctc.synthesis.distortion.bend`."""
 
 _SYMBOLS = 20  # maximum number of digits and marks of a row
 _LAYOUT_DRAWS = 860

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -245,7 +246,8 @@ class _Album:
         if self.error:
             return None
         self._number += 1
-        file = self._folder / f"{self._number:06}_{vehicle.reading.text}.jpg"
+        text = re.sub(r"[^\w-]", "_", vehicle.reading.text)  # an own alphabet may have a /
+        file = self._folder / f"{self._number:06}_{text}.jpg"
         try:
             annotate_photograph(*vehicle.photo(), self._show).save(file, quality=90)
         except OSError as error:

@@ -127,9 +127,7 @@ class RowComposer:
             bends = uniforms(self.seed, _BENDS + i, (count, 1 + BEND_DRAWS + 3))
             bent = bends[:, 0] < 0.5
             u, pen = bends[bent, 1:-3], bends[bent, -3:]
-            images[bent] = bend(
-                images[bent], u, pen, elastic=1.5, shear=0.2, stretch=0.1, stroke=0.4
-            )
+            images[bent] = bend(images[bent], u, pen, *_BENT)
             images = distort(images, np.array([[draws.next() for _ in range(5)] for _ in chosen]))
         row = np.hstack(list(images))
         picture = np.asarray(cv2.resize(row, (width, HEIGHT)), np.uint8)

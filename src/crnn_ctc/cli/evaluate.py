@@ -109,6 +109,8 @@ def evaluate_command(
     for file in (json_file, report):
         if file is not None:
             check_writable(file)
+    from crnn_ctc.model_file.opening import is_locator
+
     if any(is_locator(model) for model in models):
         _evaluate_locator(models, data, json_file)
         return
@@ -236,17 +238,11 @@ def open_contenders(
     ]
 
 
-def is_locator(model: str) -> bool:
-    """Tell whether a name is that of a shipped locator or a locator's file name."""
-    from crnn_ctc.model_file.opening import shipped_locators
-
-    return model in shipped_locators() or model.endswith("-find.onnx")
-
-
 def _evaluate_locator(models: list[str], data: Path, json_file: Path | None) -> None:
     """Evaluate a locator, and a reader if one is named, on photographs; print the measures."""
     from crnn_ctc.data.scenes import read_scenes
     from crnn_ctc.evaluation.scenes import evaluate_scenes
+    from crnn_ctc.model_file.opening import is_locator
     from crnn_ctc.reader import Reader
 
     locator, *others = sorted(models, key=lambda model: not is_locator(model))

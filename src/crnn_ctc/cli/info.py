@@ -36,12 +36,12 @@ def info(
 ) -> None:
     """Show the layers, parameters, gradients and GFLOPs of a model, and its card."""
     from crnn_ctc.cli.model_options import open_model
-    from crnn_ctc.model_file.opening import shipped_locators, shipped_models
+    from crnn_ctc.model_file.opening import is_locator, shipped_models
 
     if list_keys:
         print_keys(name)
         return
-    if not as_recipe and (name in shipped_locators() or _is_locator(name)):
+    if not as_recipe and is_locator(name):
         locator_info(name, as_json)
         return
     recipe = as_recipe or name.endswith(".toml")
@@ -56,21 +56,6 @@ def info(
     print_card(card)
     if layers:
         print_layers(card.recipe)
-
-
-def _is_locator(name: str) -> bool:
-    """Tell whether a name is that of a locator's model file; False for files that are no model."""
-    from crnn_ctc.model_file.card import KEY
-    from crnn_ctc.model_file.guard import read_model
-    from crnn_ctc.model_file.runtime import open_session
-
-    if not name.endswith(".onnx") or not Path(name).is_file():
-        return False
-    try:
-        meta = open_session(read_model(name), 1, name).get_modelmeta().custom_metadata_map
-        return bool(json.loads(meta[KEY])["task"] == "find")
-    except (InputError, KeyError, ValueError, TypeError, RecursionError):
-        return False
 
 
 def locator_info(name: str, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
@@ -10,7 +11,8 @@ from pathlib import Path
 
 from crnn_ctc.errors import InputError
 from crnn_ctc.model_file.card import KEY, Card
-from crnn_ctc.model_file.runtime import Runtime
+from crnn_ctc.model_file.guard import read_model
+from crnn_ctc.model_file.runtime import Runtime, open_session
 
 USUAL = {"digits": "digits-rows", "plates": "plates-small"}
 """The shipped model that a kind of text stands for."""
@@ -33,6 +35,19 @@ def _shipped() -> list[str]:
     folder = files("crnn_ctc") / "models"
     names = [f.name.removesuffix(".onnx") for f in folder.iterdir() if f.name.endswith(".onnx")]
     return sorted(names)
+
+
+def is_locator(model: str) -> bool:
+    """Tell whether a model is a locator: a shipped one, or a file whose card says so."""
+    if model in shipped_locators():
+        return True
+    if not model.endswith(".onnx") or not Path(model).is_file():
+        return False
+    try:
+        meta = open_session(read_model(model), 1, model).get_modelmeta().custom_metadata_map
+        return bool(json.loads(meta[KEY])["task"] == "find")
+    except (InputError, KeyError, ValueError, TypeError, RecursionError):
+        return False
 
 
 def model_path(model: str | Path) -> AbstractContextManager[Path]:

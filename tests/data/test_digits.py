@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from crnn_ctc import InputError
-from crnn_ctc.data.digits import Digits, enlarge, hold_out, load_digits, read_left_out
+from crnn_ctc.data.digits import Digits, enlarge, hold_out, load_digits
 from crnn_ctc.data.idx import read_idx
 from helpers.data import idx, printed_digits, write_emnist
 
@@ -60,42 +60,6 @@ def test_hold_out_parts_do_not_meet() -> None:
     train, held = hold_out(Digits(images, labels), 0.1)
     assert len(held) == 20
     assert not set(train.images[:, 0, 0]) & set(held.images[:, 0, 0])
-
-
-def test_digits_are_left_out_of_training_alone(tmp_path: Path) -> None:
-    images, labels = printed_digits(200)
-    digits = Digits(enlarge(images), labels)
-    audit = tmp_path / "audit.json"
-    audit.write_text('{"found": [{"index": 0, "label": 3}, {"index": 7}, {"index": 199}]}')
-    left_out = read_left_out(audit, len(digits))
-    train, held = hold_out(digits, 0.1, left_out)
-    assert len(train) == 180 - 2  # digit 0 is held out
-    np.testing.assert_array_equal(held.images, hold_out(digits, 0.1)[1].images)
-    kept = [k for k in range(200) if k % 10 and k not in left_out]
-    np.testing.assert_array_equal(train.images, digits.images[kept])
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (None, "cannot be read"),
-        ("", "not JSON with"),
-        ("[1, 2]", "not JSON with"),
-        ('{"found": [1]}', "not JSON with"),
-        ('{"found": [{"index": 200}]}', "not a number from 0 to 199"),
-        ('{"found": [{"index": -1}]}', "not a number from 0 to 199"),
-        ('{"found": [{"index": "1"}]}', "not a number from 0 to 199"),
-    ],
-)
-def test_a_list_of_digits_left_out_that_is_none(
-    content: str | None, says: str, tmp_path: Path
-) -> None:
-    audit = tmp_path / "audit.json"
-    if content is not None:
-        audit.write_text(content)
-    with pytest.raises(InputError, match=says) as error:
-        read_left_out(audit, 200)
-    assert str(audit) in str(error.value)
 
 
 def break_file(folder: Path, how: str) -> str:

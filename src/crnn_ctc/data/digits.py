@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -134,49 +132,11 @@ def enlarge(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return out
 
 
-def hold_out(
-    digits: Digits, fraction: float, left_out: Sequence[int] = ()
-) -> tuple[Digits, Digits]:
+def hold_out(digits: Digits, fraction: float) -> tuple[Digits, Digits]:
     """Split training digits into training and validation digits.
 
     Every k-th digit is held out, the same ones in each run.
-
-    Args:
-        digits: training digits.
-        fraction: share of the digits that is held out.
-        left_out: indices of digits to exclude from training; they may be held out.
     """
     every = round(1 / fraction)
     held = np.arange(len(digits)) % every == 0
-    trained = ~held
-    trained[list(left_out)] = False
-    return digits.part(np.flatnonzero(trained)), digits.part(np.flatnonzero(held))
-
-
-def read_left_out(path: Path, count: int) -> list[int]:
-    """Read the indices of training digits to exclude.
-
-    Args:
-        path: JSON file whose ``found`` is a list of objects with the key ``index``.
-        count: number of training digits.
-
-    Raises:
-        InputError: the file does not exist or has other content.
-    """
-    try:
-        indices = [found["index"] for found in json.loads(path.read_text("utf-8"))["found"]]
-    except OSError as error:
-        raise InputError(
-            f"data.left_out {path}: cannot be read ({error.strerror}); check the path"
-        ) from None
-    except (ValueError, KeyError, TypeError):
-        raise InputError(
-            f'data.left_out {path}: not JSON with {{"found": [{{"index": 0}}]}}; '
-            "give the file that bench/label_audit.py writes"
-        ) from None
-    if not all(type(index) is int and 0 <= index < count for index in indices):
-        raise InputError(
-            f"data.left_out {path}: an index is not a number from 0 to {count - 1}; "
-            "the file was made for other digits"
-        )
-    return indices
+    return digits.part(np.flatnonzero(~held)), digits.part(np.flatnonzero(held))

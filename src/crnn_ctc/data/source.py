@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crnn_ctc.data.completed import names_of
-from crnn_ctc.data.digits import hold_out, load_digits, read_left_out
+from crnn_ctc.data.digits import hold_out, load_digits
 from crnn_ctc.data.label_tally import LabelTally, alphabet_line, rare_line
 from crnn_ctc.data.labelled import Labelled, read_labelled
 from crnn_ctc.data.sequences import SequenceSource, protocol
@@ -103,9 +103,7 @@ def open_training_data(
 
 
 def _digits(recipe: Recipe, data: DigitsData, folder: Path) -> tuple[Source, Validation]:
-    digits = load_digits(folder, "train")
-    left_out = read_left_out(Path(data.left_out), len(digits)) if data.left_out else ()
-    train, held = hold_out(digits, data.validation, left_out)
+    train, held = hold_out(load_digits(folder, "train"), data.validation)
     source = SequenceSource(
         train,
         data.per_sequence,

@@ -55,9 +55,6 @@ class DigitsData(Section):
     """Share of the digits that is held out for validation."""
     validation_sequences: Positive = 2_000
     """Rows of the validation set."""
-    left_out: str | None = None
-    """JSON file with the indices of training digits that are not trained on, such as those whose
-    label ``bench/label_audit.py`` finds contradicted."""
 
     @property
     def ink(self) -> Ink:

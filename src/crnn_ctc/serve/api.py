@@ -52,9 +52,9 @@ router = APIRouter(prefix="/v1", dependencies=[ALLOWED], tags=["reading"])
     openapi_extra={"parameters": options_described(), "requestBody": _BODY},
 )
 async def read(request: Request) -> Response:
-    """Files of a form, under any names, or one picture as the body.
+    """Send pictures as files of a form, under any names, or one picture as the body.
 
-    A file of a form that cannot be read has an error; the others are read.
+    A file of a form that cannot be read gets an error; the others are read.
     """
     service, options = service_of(request), options_of(request)
     model = service.model(options.model)
@@ -84,7 +84,7 @@ async def read(request: Request) -> Response:
 
 @router.get("/models", summary="List models", responses=problems(401))
 async def models(request: Request) -> ModelsAnswer:
-    """The models, the default first, and the limits."""
+    """The served models, the default first, and the limits of a request."""
     service = service_of(request)
     return ModelsAnswer(
         models=[model_answer(model) for model in service.models.values()],

@@ -23,19 +23,24 @@ NAME_LENGTH = 200
 
 
 class Options(BaseModel):
-    """What a request may ask for."""
+    """Options of a request."""
 
     model_config = ConfigDict(extra="forbid")
 
-    model: str | None = Field(None, max_length=200, description="Its name; the first by default.")
+    model: str | None = Field(
+        None, max_length=200, description="Name of the model; by default the first."
+    )
     alternatives: int = Field(
-        0, ge=0, le=MOST_ALTERNATIVES, description="Next best texts to give; they take time."
+        0,
+        ge=0,
+        le=MOST_ALTERNATIVES,
+        description="Number of next most probable texts; takes extra time.",
     )
     min_confidence: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="Accept texts with at least this confidence; the model's own by default.",
+        description="Least confidence of accepted texts; by default the model's.",
     )
     find: Find = Field(
         "auto",
@@ -79,44 +84,54 @@ _DESCRIBED = ConfigDict(json_schema_extra=_describe)
 
 @dataclass(frozen=True, config=_DESCRIBED)
 class AlternativeAnswer(Alternative):
-    """A next best text."""
+    """A next most probable text."""
 
-    display: Annotated[str, Field(description="The text as people write it.")] = ""
+    display: Annotated[str, Field(description="The text, formatted for display.")] = ""
 
 
 @dataclass(frozen=True, config=_DESCRIBED)
 class ReadingAnswer(Reading):
-    """What was read in a picture, or why nothing was; of a photograph, its most confident plate."""
+    """The reading of a picture, or an error. Of a photograph, its most confident plate."""
 
     alternatives: tuple[AlternativeAnswer, ...] = ()
     plates: tuple[ReadingAnswer, ...] | None = None
-    display: Annotated[str, Field(description="As people write it: a plate with its dot.")] = ""
-    name: Annotated[str, Field(description="Of the file as sent, cut to 200 characters.")] = ""
+    display: Annotated[
+        str, Field(description="The text, formatted for display: a plate with its dot.")
+    ] = ""
+    name: Annotated[str, Field(description="Name of the file as sent, at most 200 characters.")] = (
+        ""
+    )
 
 
 class Answer(BaseModel):
-    """Readings, in the order of the pictures."""
+    """Readings in the order of the pictures."""
 
     model: str
-    ms: float = Field(description="Milliseconds from the whole request to the answer, queue too.")
+    ms: float = Field(
+        description="Milliseconds from the received request to the answer, with the queue."
+    )
     readings: list[ReadingAnswer]
 
 
 class ModelAnswer(BaseModel):
-    """A model that can be asked."""
+    """A served model."""
 
     name: str
     description: str
-    characters: str = Field(description="All that it can spell.")
-    grammar: str | None = Field(description="What a text can be; null for anything.")
+    characters: str = Field(description="Characters that the model reads.")
+    grammar: str | None = Field(description="Allowed texts; null for any text.")
     parameters: int
     licence: str
-    approximate_places: bool = Field(description="Whether characters may be spelt off their place.")
-    min_confidence: float = Field(description="Of what is accepted, where a request does not say.")
+    approximate_places: bool = Field(
+        description="Whether the places of characters are approximate."
+    )
+    min_confidence: float = Field(
+        description="Least confidence of accepted texts, where a request sets none."
+    )
 
 
 class LimitsAnswer(BaseModel):
-    """What is refused."""
+    """Limits of a request; what exceeds them is refused."""
 
     body_bytes: int
     pixels: int
@@ -126,20 +141,20 @@ class LimitsAnswer(BaseModel):
 
 
 class ModelsAnswer(BaseModel):
-    """The models, the default first, and the limits."""
+    """The served models, the default first, and the limits of a request."""
 
     models: list[ModelAnswer]
     limits: LimitsAnswer
 
 
 class StateAnswer(BaseModel):
-    """Whether the service lives or is ready."""
+    """State of the service."""
 
     status: str
 
 
 class ProblemAnswer(BaseModel):
-    """RFC 9457."""
+    """An error, as in RFC 9457."""
 
     type: str
     title: str
@@ -148,14 +163,14 @@ class ProblemAnswer(BaseModel):
 
 
 WHAT = {
-    400: "No picture, or a broken form.",
+    400: "No picture, or a malformed form.",
     401: "An API key is needed.",
     404: "No such model.",
     408: "The body did not arrive in time.",
     413: "Too many bytes or pictures.",
-    415: "Neither a form nor a picture.",
-    422: "A parameter is wrong; or the body is one picture and cannot be read.",
-    503: "Busy; Retry-After says for how long.",
+    415: "Not a form and not a picture.",
+    422: "A parameter is wrong, or the body is a single picture that cannot be read.",
+    503: "Overloaded; try again after Retry-After seconds.",
 }
 
 

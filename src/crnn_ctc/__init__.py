@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from crnn_ctc.reader import Reader
     from crnn_ctc.reading import Character, Reading, TrackReading
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 __all__ = [
     "DIGITS",

@@ -92,7 +92,7 @@ def content_of(source: object) -> tuple[str, bytes]:
     if isinstance(source, (bytes, bytearray, memoryview)):
         return "picture", bytes(source)
     if isinstance(source, io.BytesIO):
-        return "picture", source.getvalue()
+        return str(getattr(source, "name", "picture")), source.getvalue()
     if hasattr(source, "read"):
         return _content_of_file(source)
     if not isinstance(source, (str, os.PathLike)):

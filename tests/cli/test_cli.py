@@ -138,6 +138,13 @@ def test_empty_standard_input() -> None:
     assert "error: -: standard input is empty; pipe a picture in" in done.stderr.decode()
 
 
+def test_a_broken_picture_on_standard_input_is_called_by_its_name() -> None:
+    done = run_cli(*PREDICT, "-", PICTURES[0], stdin=PICTURES[0].read_bytes()[:200])
+    assert done.returncode == 2
+    assert "error: -: " in done.stderr.decode()
+    assert TEXTS[0] in done.stdout.decode()
+
+
 def test_save_writes_annotated_pictures(tmp_path: Path) -> None:
     twin = tmp_path / "other" / PICTURES[0].name
     twin.parent.mkdir()

@@ -114,6 +114,7 @@ def test_an_automaton_has_no_dead_ends_and_no_state_twice(pattern: str) -> None:
         ("^a$", "the whole text"),
         ("c", "not in the alphabet"),
         ("a&b", "no text at all"),
+        ("[^a-b]", "'[^a-b]' has no character of the alphabet"),
         ("[c-d]*", "'[c-d]' has no character of the alphabet"),
         ("a\\", "missing"),
         ("(" * 5000, "too long"),

@@ -243,10 +243,30 @@ def test_a_folder_gives_its_pictures_once_by_time_and_waits_for_those_being_writ
     assert frame.name == "c.png"
     assert said == []
     (tmp_path / "d.png").write_bytes(b"never a picture")
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
     for _ in range(8):
         assert next(waiting) is None
+    assert sorted(Path(line.partition(": ")[0]).name for line in said) == ["d.png", "loop.png"]
+    (tmp_path / "d.png").write_bytes(whole)
+    os.utime(tmp_path / "d.png", (3000, 3000))
+    frame = next(waiting)
+    assert frame is not None  # written again
+    assert frame.name == "d.png"
+
+
+def test_a_folder_tells_what_it_could_not_read_when_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crnn_ctc.watch.sources.TICK", 0.01)
+    said: list[str] = []
+    (tmp_path / "a.png").write_bytes(b"half a picture")
+    folder = Folder(tmp_path, said.append)
+    waiting = iter(folder)
+    assert next(waiting) is None
+    assert said == []
+    waiting.close()  # type: ignore[attr-defined]
     assert len(said) == 1
-    assert "d.png" in said[0]
+    assert folder.error == said[0]
 
 
 # sending

@@ -212,6 +212,13 @@ def test_a_broken_picture_of_a_folder_is_told_once(
     assert capsys.readouterr().err.count("broken.png") == 1
 
 
+def test_the_watched_folder_is_no_place_for_best_frames(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_cli("watch", str(tmp_path), "--save", f"{tmp_path}/") == 2
+    assert "the watched folder itself" in capsys.readouterr().err
+
+
 def test_an_rtsp_camera_is_read_and_opened_again(video: Path) -> None:
     pytest.importorskip("av", reason="PyAV is not installed (extra [video])")
     from crnn_ctc import Reader

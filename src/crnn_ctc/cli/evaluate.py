@@ -112,7 +112,18 @@ def evaluate_command(
     from crnn_ctc.model_file.opening import is_locator
 
     if any(is_locator(model) for model in models):
-        _evaluate_locator(models, data, json_file)
+        others = {
+            "--split": split,
+            "--subset": subset,
+            "--negatives": negatives,
+            "--report": report,
+            "--decode": decode,
+            "--against": against,
+            "--grammar": grammar,
+        }
+        if given := [name for name, value in others.items() if value is not None]:
+            raise InputError(f"{given[0]}: not for a locator; leave it out")
+        _evaluate_locator(models, data, json_file, threads, device)
         return
     if report is not None:
         with needs("report", "evaluate --report"):
@@ -238,7 +249,9 @@ def open_contenders(
     ]
 
 
-def _evaluate_locator(models: list[str], data: Path, json_file: Path | None) -> None:
+def _evaluate_locator(
+    models: list[str], data: Path, json_file: Path | None, threads: int, device: str
+) -> None:
     """Evaluate a locator, and a reader if one is named, on photographs; print the measures."""
     from crnn_ctc.data.scenes import read_scenes
     from crnn_ctc.evaluation.scenes import evaluate_scenes
@@ -248,9 +261,20 @@ def _evaluate_locator(models: list[str], data: Path, json_file: Path | None) -> 
     locator, *others = sorted(models, key=lambda model: not is_locator(model))
     if len(others) > 1:
         raise InputError(f"{locator}: a locator is measured with one reader; name one, or none")
-    reader = Reader(others[0] if others else "plates-small", find="always", locator=locator)
+    if others and is_locator(others[0]):
+        raise InputError(f"{others[0]}: a second locator; name a reader after the first, or none")
+    reader = Reader(
+        others[0] if others else "plates-small",
+        threads=threads,
+        device=device,
+        find="always",
+        locator=locator,
+    )
+    failed: list[str] = []
     scenes = list(read_scenes(data))
-    counts = evaluate_scenes(reader, track(scenes, "searching"))
+    counts = evaluate_scenes(reader, track(scenes, "searching"), failed.append)
+    if len(failed) == len(scenes):
+        raise InputError(failed[0] if failed else f"{data}: no photographs; check the path")
     measures = {name: count.summary() for name, count in counts.items()}
     columns = ("photographs", "plates", "recall_0.5", "recall_0.7", "precision_0.5", "read")
     print(f"{'subset':<10}" + "".join(f"{name:>15}" for name in columns) + "   95 % interval")
@@ -266,3 +290,7 @@ def _evaluate_locator(models: list[str], data: Path, json_file: Path | None) -> 
     if json_file is not None:
         facts = {"locator": locator, "reader": reader.card.name, "data": data.name}
         write_json(json_file, facts | {"measures": measures})
+    for error in failed:
+        print(f"error: {error}", file=sys.stderr)
+    if failed:
+        raise typer.Exit(2)

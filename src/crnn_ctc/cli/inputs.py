@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -23,7 +24,7 @@ class Named:
     """
 
     name: str
-    source: str | bytes | InputError
+    source: str | io.BytesIO | InputError
 
 
 def expand(paths: Iterable[str]) -> Iterator[Named]:
@@ -33,8 +34,7 @@ def expand(paths: Iterable[str]) -> Iterator[Named]:
     """
     for path in paths:
         if path == "-":
-            content = sys.stdin.buffer.read()
-            yield Named("-", content or InputError("-: standard input is empty; pipe a picture in"))
+            yield Named("-", _standard_input())
         elif Path(path).is_dir():
             yield from _folder(path)
         elif glob.has_magic(path) and not Path(path).exists():
@@ -44,6 +44,14 @@ def expand(paths: Iterable[str]) -> Iterator[Named]:
                 yield from _folder(name) if Path(name).is_dir() else [Named(name, name)]
         else:
             yield Named(path, path)
+
+
+def _standard_input() -> io.BytesIO | InputError:
+    content = io.BytesIO(sys.stdin.buffer.read() if sys.stdin else b"")  # None where it is closed
+    if not content.getbuffer():
+        return InputError("-: standard input is empty; pipe a picture in")
+    content.name = "-"
+    return content
 
 
 def _folder(path: str) -> Iterator[Named]:

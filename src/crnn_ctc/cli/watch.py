@@ -94,6 +94,8 @@ def watch(
     )
     scheme = scheme_of(reader.card.alphabet, reader.card.plates)
     show = scheme.display if scheme else str
+    if save and save.resolve() == Path(source).resolve():
+        raise InputError(f"{save}: the watched folder itself; choose another for --save")
     frames = open_video_source(source, every)
     hook = Webhook(webhook, _say) if webhook else None
     album = _Album(save, show) if save else None

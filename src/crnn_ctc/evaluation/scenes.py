@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from crnn_ctc.data.scenes import Scene
+from crnn_ctc.errors import InputError
 from crnn_ctc.evaluation.locating import IOUS, LocatingCount
 from crnn_ctc.evaluation.metrics import wilson
 from crnn_ctc.image import open_picture
@@ -59,7 +60,9 @@ class SceneCount:
         return out
 
 
-def evaluate_scenes(reader: Reader, scenes: Iterable[Scene]) -> dict[str, SceneCount]:
+def evaluate_scenes(
+    reader: Reader, scenes: Iterable[Scene], tell: Callable[[str], None] | None = None
+) -> dict[str, SceneCount]:
     """Search and read photographs; count by subset and for ``all``.
 
     ``kinds_black`` counts as ``kinds``.
@@ -67,14 +70,22 @@ def evaluate_scenes(reader: Reader, scenes: Iterable[Scene]) -> dict[str, SceneC
     Args:
         reader: reader with a locator; every picture is searched.
         scenes: photographs.
+        tell: called with the error of each photograph that cannot be read and is left out.
 
     Raises:
-        InputError: a picture cannot be read.
+        InputError: a picture cannot be read, and there is no ``tell``.
     """
     counts: dict[str, SceneCount] = {"all": SceneCount()}
     for scene in scenes:
         started = time.process_time()
-        found, readings = reader.find_and_read(open_picture(scene.path))
+        try:
+            picture = open_picture(scene.path)
+        except InputError as error:
+            if tell is None:
+                raise
+            tell(str(error))
+            continue
+        found, readings = reader.find_and_read(picture)
         ms = (time.process_time() - started) * 1e3
         texts = [reading.text for reading in readings]
         names = {"all", scene.subset.partition("_")[0] or "all"}

@@ -239,11 +239,11 @@ class _Parser:
 
     def _class(self) -> frozenset[int]:
         """Parse a character class in square brackets."""
+        begin = self._at - 1
         without = self._peek() == "^"
         if without:
             self._take()
         classes: set[int] = set()
-        begin = self._at - 1
         while self._peek() != "]":
             first = self._member()
             if self._peek() == "-" and self._pattern[self._at + 1 : self._at + 2] != "]":
@@ -256,10 +256,11 @@ class _Parser:
             else:
                 classes.add(self._index(first))
         self._take("]")
-        if not classes and not without:
+        chosen = self._all - classes if without else frozenset(classes)
+        if not chosen:
             what = _short(self._pattern[begin : self._at])
             raise self._wrong(f"{what} has no character of the alphabet")
-        return self._all - classes if without else frozenset(classes)
+        return chosen
 
     def _member(self) -> str:
         character = self._take()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
@@ -41,7 +42,7 @@ def is_locator(model: str) -> bool:
     """Tell whether a model is a locator: a shipped one, or a file whose card says so."""
     if model in shipped_locators():
         return True
-    if not model.endswith(".onnx") or not Path(model).is_file():
+    if not Path(model).is_file():
         return False
     try:
         meta = open_session(read_model(model), 1, model).get_modelmeta().custom_metadata_map
@@ -79,7 +80,8 @@ def _path(name: str, shipped: list[str], what: str) -> Iterator[Path]:
     else:
         give = f"give a file or one of: {', '.join(shipped)}"
         if (Path(name) / "recipe.toml").is_file():
-            why = f"a training run, not a {what} file; export it first: crnn-ctc export {name}"
+            export = f"crnn-ctc export {shlex.quote(name)}"
+            why = f"a training run, not a {what} file; export it first: {export}"
         elif name not in _shipped():
             why = f"no such {what}; {give}"
         elif what == "model":

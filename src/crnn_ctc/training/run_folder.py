@@ -49,6 +49,13 @@ class Trained:
             raise InputError(
                 f"{run}: no {BEST.name} in it; give a run folder that train has validated once"
             )
+        task = facts["recipe"].get("task")
+        if task == "find":
+            raise InputError(f"{run}: a locator's run; export it: crnn-ctc export {run}")
+        if task == "rectify":
+            raise InputError(
+                f"{run}: a rectifier's run; train a reader behind it: --set data.rectifier={run}"
+            )
         try:
             self.recipe = Recipe.model_validate(facts["recipe"])
             self.network: Network = build(self.recipe)

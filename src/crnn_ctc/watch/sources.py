@@ -123,31 +123,42 @@ class Folder:
 
     def __iter__(self) -> Iterator[Frame | None]:
         """Yield the pictures in the order of their times; None while there is no new one."""
-        done: set[str] = set()
+        done: dict[str, float] = {}  # modification times: a picture written again is read again
         tries: dict[str, int] = {}
+        errors: dict[str, str] = {}
         numbers = count()
-        while True:
-            there = self._list()
-            names = {name for _, name in there}
-            # forget deleted files, so that the sets do not outgrow the folder
-            done &= names
-            tries = {name: n for name, n in tries.items() if name in names}
-            for written, name in sorted(there):
-                if name in done:
-                    continue
-                try:
-                    picture = open_picture(self._path / name)
-                except InputError as error:
-                    tries[name] = tries.get(name, 0) + 1
-                    if tries[name] >= _TRIES:
-                        done.add(name)
-                        self.error = str(error)
-                        self._say(self.error)
-                    continue
-                done.add(name)
-                yield Frame(next(numbers), written, picture, name)
-            yield None
-            time.sleep(TICK)
+        try:
+            while True:
+                there = self._list()
+                names = {name for _, name in there}
+                # names that are gone are forgotten: the maps are as large as the folder
+                done = {name: written for name, written in done.items() if name in names}
+                tries = {name: n for name, n in tries.items() if name in names}
+                for written, name in sorted(there):
+                    if done.get(name) == written:
+                        continue
+                    try:
+                        picture = open_picture(self._path / name)
+                    except InputError as error:
+                        tries[name] = tries.get(name, 0) + 1
+                        errors[name] = str(error)
+                        if tries[name] >= _TRIES:
+                            done[name] = written
+                            del tries[name]
+                            self._tell(errors.pop(name))
+                        continue
+                    done[name] = written
+                    tries.pop(name, None)
+                    yield Frame(next(numbers), written, picture, name)
+                yield None
+                time.sleep(TICK)
+        finally:
+            for name in tries:
+                self._tell(errors[name])
+
+    def _tell(self, error: str) -> None:
+        self.error = error
+        self._say(error)
 
     def _list(self) -> list[tuple[float, str]]:
         found = []
@@ -158,6 +169,8 @@ class Folder:
                         found.append((file.stat().st_mtime, file.name))
                     except FileNotFoundError:  # deleted meanwhile
                         continue
+                    except OSError:  # opening it tells why
+                        found.append((0.0, file.name))
         except OSError as error:
             raise InputError(
                 f"{self._path}: cannot be listed ({error.strerror}); check the path"

@@ -9,6 +9,7 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -143,6 +144,20 @@ def test_a_video_without_frames_is_one_line(
     found = capsys.readouterr()
     assert found.out == ""
     assert "empty.avi: a video without frames" in found.err
+
+
+def test_a_damaged_video_is_told(
+    video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = video.read_bytes()
+    middle = len(content) // 2
+    damaged = tmp_path / "damaged.mkv"
+    noise = np.random.default_rng(1).bytes(4096)
+    damaged.write_bytes(content[:middle] + noise + content[middle + 4096 :])
+    assert run_cli("watch", str(damaged), "--every", "5", "--format", "jsonl") == 2
+    found = capsys.readouterr()
+    assert "damaged.mkv: damaged, " in found.err
+    assert BLUE in {row["text"] for row in rows_of(found.out)}
 
 
 @pytest.mark.parametrize(

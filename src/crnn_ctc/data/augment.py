@@ -20,7 +20,7 @@ def augment(
 
     Args:
         image: RGB or grey, uint8 (H, W, C).
-        strength: strength of the changes; 0 for none, 1 is the default.
+        strength: strength of the changes; 0 for none, 1 as recipes have it by default.
         draws: random numbers, of which at most ``DRAWS`` are used.
         perspective: strength of the corner shifts, relative to ``strength``.
 
@@ -42,7 +42,8 @@ def augment(
 def move_corners(image: NDArray[np.uint8], strength: float, draws: Draws) -> NDArray[np.uint8]:
     """Warp a crop as if a detector had found slightly wrong corners.
 
-    The whole quadrilateral and each corner are shifted; the edge is replicated outside the crop.
+    The quadrilateral is shifted and scaled, and each corner shifted; the edge is replicated outside
+    the crop.
     """
     height, width = image.shape[:2]
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)

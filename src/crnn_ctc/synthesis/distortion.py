@@ -19,7 +19,7 @@ ONE = 1 << 15
 
 
 _KNOTS = 4
-"""Random displacements along each side of a digit, interpolated smoothly between."""
+"""Random displacements along each side of a digit, interpolated bilinearly between."""
 
 BEND_DRAWS = 1 + 2 * _KNOTS**2
 """Number of columns of ``u`` in :func:`bend`."""

@@ -83,7 +83,7 @@ class RowComposer:
             rows mixes both.
         no_text: share of the rows with marks only, or empty.
         squares: share of the rows made of EMNIST images side by side, as in the published
-            protocol; see :mod:`crnn_ctc.data.sequences`.
+            protocol, and with its distortion or stronger; see :mod:`crnn_ctc.data.sequences`.
     """
 
     seed: int
@@ -117,7 +117,7 @@ class RowComposer:
         return picture[..., None], text
 
     def _squares(self, i: int, width: int, draws: Draws) -> tuple[NDArray[np.uint8], str]:
-        """Concatenate EMNIST images, light on black, scaled to squares of the row's height."""
+        """Concatenate EMNIST images as squares, most of them distorted, some inverted."""
         count = min(max(round(width / HEIGHT), 1), MOST)
         distorted, inverted = draws.chance(0.7), draws.chance(0.15)
         shapes = self.shapes

@@ -94,13 +94,15 @@ class VideoFile:
                     seconds = number / rate if frame.time is None else float(frame.time)
                     start = seconds if start is None else start
                     at = max(at, seconds - start)
-                    if number % self._every == 0:
+                    if frame.is_corrupt:  # the decoder has made up what it could not read
+                        broken += 1
+                    elif number % self._every == 0:
                         yield Frame(number, at, _picture(frame))
                     number += 1
         if start is None:
             self.error = f"{name}: a video without frames; copy or record it again"
         elif broken and not self.error:
-            self.error = f"{name}: {broken} broken packets were left out; copy it again"
+            self.error = f"{name}: damaged, {broken} frames or more were left out; copy it again"
         elif at + _SHORT < length and not self.error:
             self.error = f"{name}: cut short, {at:.1f} of {length:.1f} s are there; copy it again"
 

@@ -117,6 +117,7 @@ def test_an_automaton_has_no_dead_ends_and_no_state_twice(pattern: str) -> None:
         ("[^a-b]", "'[^a-b]' has no character of the alphabet"),
         ("[c-d]*", "'[c-d]' has no character of the alphabet"),
         ("a\\", "missing"),
+        ("\\d{5}", "write [0-9]"),
         ("(" * 5000, "too long"),
         ("(a|b)*a(a|b){20}", f"more than {MOST_STATES} states"),
     ],

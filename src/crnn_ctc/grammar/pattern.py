@@ -219,6 +219,8 @@ class _Parser:
             case ".":
                 return self._terms.one(self._all)
             case "\\":
+                if self._peek() in {"d", "w", "s"} and self._peek() not in self._alphabet:
+                    raise self._wrong("there are no classes such as \\d; write [0-9] or [A-Z]")
                 return self._terms.one(frozenset({self._index(self._take())}))
             case "?" | "*" | "+" | "{":
                 self._at -= 1

@@ -82,6 +82,8 @@ def _path(name: str, shipped: list[str], what: str) -> Iterator[Path]:
         if (Path(name) / "recipe.toml").is_file():
             export = f"crnn-ctc export {shlex.quote(name)}"
             why = f"a training run, not a {what} file; export it first: {export}"
+        elif Path(name).is_dir():
+            why = f"a folder, not a {what} file; {give}"
         elif name not in _shipped():
             why = f"no such {what}; {give}"
         elif what == "model":

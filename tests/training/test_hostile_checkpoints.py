@@ -80,6 +80,9 @@ def test_a_run_of_a_stranger(small_run: Path, tmp_path: Path) -> None:
     for other in (wide, {}, {"recipe": 1}, {"recipe": facts["recipe"]}):
         with pytest.raises(InputError, match="do not belong to its recipe"):
             trained(tensors, other)
+    for task, says in (("find", "a locator's run; export it"), ("rectify", "a rectifier's run")):
+        with pytest.raises(InputError, match=says):
+            trained(tensors, {"recipe": {"task": task}})
     shutil.rmtree(tmp_path)
 
 

@@ -217,7 +217,7 @@ def test_a_run_begins_with_a_model_file() -> None:
 def test_a_reader_is_no_start_for_a_locator() -> None:
     from crnn_ctc.training.from_onnx import load_locator
 
-    with pytest.raises(InputError, match="no such locator"):
+    with pytest.raises(InputError, match="a reader, it finds nothing"):
         load_locator("plates-small")
 
 

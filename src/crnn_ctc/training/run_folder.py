@@ -49,7 +49,8 @@ class Trained:
             raise InputError(
                 f"{run}: no {BEST.name} in it; give a run folder that train has validated once"
             )
-        task = facts["recipe"].get("task")
+        recipe = facts.get("recipe")
+        task = recipe.get("task") if isinstance(recipe, dict) else None
         if task == "find":
             raise InputError(f"{run}: a locator's run; export it: crnn-ctc export {run}")
         if task == "rectify":

@@ -55,19 +55,31 @@ def dev_pictures(data: Path, name: str) -> list[tuple[Any, str]]:
     return [(sample.path, sample.text) for sample in samples]
 
 
-def write_means(results: Path, facts: dict[str, Any]) -> None:
-    """Write the results of each variant with their means over the seeds so far."""
-    for found in facts["variants"].values():
-        for key in facts["pictures"]:
-            found[f"{key}, mean"] = round(statistics.mean(found[key]), 2) if found[key] else None
-    results.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-
-
 def percent_right(model: Path, pictures: list[tuple[Any, str]]) -> float:
     """Exact match in percent."""
     readings = Reader(model, find="never").read([picture for picture, _ in pictures])
     right = sum(r.text == text for r, (_, text) in zip(readings, pictures, strict=True))
     return round(100 * right / len(pictures), 2)
+
+
+def record(
+    results: Path,
+    facts: dict[str, Any],
+    seed: int,
+    name: str,
+    model: Path,
+    sets: dict[str, list[tuple[Any, str]]],
+) -> None:
+    """Measure a variant's ``model`` on ``sets`` and write ``facts`` with the means over seeds."""
+    found = facts["variants"].setdefault(name, {key: [] for key in sets})
+    for key, pictures in sets.items():
+        found[key].append(percent_right(model, pictures))
+    print(seed, name, {key: found[key][-1] for key in sets}, flush=True)
+    for variant in facts["variants"].values():
+        for key in sets:
+            measured = variant[key]
+            variant[f"{key}, mean"] = round(statistics.mean(measured), 2) if measured else None
+    results.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -105,11 +117,7 @@ def main() -> None:
             )
             file = run.with_suffix(".onnx")
             subprocess.run([*command, "export", run / "last", "--out", file], check=True)
-            found = facts["variants"].setdefault(name, {key: [] for key in sets})
-            for key, pictures in sets.items():
-                found[key].append(percent_right(file, pictures))
-            print(seed, name, {key: found[key][-1] for key in sets}, flush=True)
-            write_means(RESULTS, facts)
+            record(RESULTS, facts, seed, name, file, sets)
 
 
 if __name__ == "__main__":

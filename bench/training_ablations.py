@@ -34,7 +34,7 @@ from crnn_ctc.training.finetune import begin_with, open_start, settle_norms
 from crnn_ctc.training.loop import train
 from crnn_ctc.training.run_start import start_run
 from crnn_ctc.training.trained_rectifier import open_rectifier
-from light_ablation import dev_pictures, hard_views, percent_right, write_means
+from light_ablation import dev_pictures, hard_views, percent_right, record
 from training_variants import VARIANTS, VIEW, Guide, Pictures, Student
 
 SEEDS = (51, 52, 53)
@@ -171,11 +171,7 @@ def main() -> None:
             file = run.with_suffix(".onnx")
             if not file.exists():  # resumes an interrupted run
                 train_variant(name, recipe, composed, validation, options.start, run)
-            found = facts["variants"][name]
-            for key, pictures in sets.items():
-                found[key].append(percent_right(file, pictures))
-            print(seed, name, {key: found[key][-1] for key in sets}, flush=True)
-            write_means(RESULTS, facts)
+            record(RESULTS, facts, seed, name, file, sets)
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def evaluate_command(
             check_writable(file)
     from crnn_ctc.model_file.opening import is_locator
 
-    if any(is_locator(model) for model in models):
+    if locators := [model for model in models if is_locator(model)]:
         others = {
             "--split": split,
             "--subset": subset,
@@ -123,7 +123,8 @@ def evaluate_command(
         }
         if given := [name for name, value in others.items() if value is not None]:
             raise InputError(f"{given[0]}: not for a locator; leave it out")
-        _evaluate_locator(models, data, json_file, threads, device)
+        readers = [model for model in models if model not in locators]
+        _evaluate_locator(locators, readers, data, json_file, threads, device)
         return
     if report is not None:
         with needs("report", "evaluate --report"):
@@ -250,21 +251,25 @@ def open_contenders(
 
 
 def _evaluate_locator(
-    models: list[str], data: Path, json_file: Path | None, threads: int, device: str
+    locators: list[str],
+    readers: list[str],
+    data: Path,
+    json_file: Path | None,
+    threads: int,
+    device: str,
 ) -> None:
     """Evaluate a locator, and a reader if one is named, on photographs; print the measures."""
     from crnn_ctc.data.scenes import read_scenes
     from crnn_ctc.evaluation.scenes import evaluate_scenes
-    from crnn_ctc.model_file.opening import is_locator
     from crnn_ctc.reader import Reader
 
-    locator, *others = sorted(models, key=lambda model: not is_locator(model))
-    if len(others) > 1:
+    locator = locators[0]
+    if len(locators) + len(readers) > 2:
         raise InputError(f"{locator}: a locator is measured with one reader; name one, or none")
-    if others and is_locator(others[0]):
-        raise InputError(f"{others[0]}: a second locator; name a reader after the first, or none")
+    if len(locators) > 1:
+        raise InputError(f"{locators[1]}: a second locator; name a reader after the first, or none")
     reader = Reader(
-        others[0] if others else "plates-small",
+        readers[0] if readers else "plates-small",
         threads=threads,
         device=device,
         find="always",

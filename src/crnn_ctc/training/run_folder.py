@@ -21,7 +21,7 @@ from crnn_ctc.net.build import build
 from crnn_ctc.net.network import Network, scale_pixels
 from crnn_ctc.net.rectifier import COLOURS, VIEW_HEIGHT, VIEW_WIDTH
 from crnn_ctc.net.summary import summarize
-from crnn_ctc.recipe import Recipe, RowsData, load_recipe
+from crnn_ctc.recipe import RECTIFY, TASK, Recipe, RowsData, load_recipe
 from crnn_ctc.rectify import MARGIN
 from crnn_ctc.training.checkpoint import BEST, RECIPE, RECTIFIER, STATE, load_tensors, under
 from crnn_ctc.training.trained_rectifier import TrainedRectifier
@@ -51,9 +51,9 @@ class Trained:
             )
         recipe = facts.get("recipe")
         task = recipe.get("task") if isinstance(recipe, dict) else None
-        if task == "find":
+        if task == TASK:
             raise InputError(f"{run}: a locator's run; export it: crnn-ctc export {run}")
-        if task == "rectify":
+        if task == RECTIFY:
             raise InputError(
                 f"{run}: a rectifier's run; train a reader behind it: --set data.rectifier={run}"
             )

@@ -124,8 +124,7 @@ class Folder:
     def __iter__(self) -> Iterator[Frame | None]:
         """Yield the pictures in the order of their times; None while there is no new one."""
         done: dict[str, float] = {}  # modification times: a picture written again is read again
-        tries: dict[str, int] = {}
-        errors: dict[str, str] = {}
+        failed: dict[str, tuple[int, str]] = {}  # attempts and the last error
         numbers = count()
         try:
             while True:
@@ -133,28 +132,26 @@ class Folder:
                 names = {name for _, name in there}
                 # names that are gone are forgotten: the maps are as large as the folder
                 done = {name: written for name, written in done.items() if name in names}
-                tries = {name: n for name, n in tries.items() if name in names}
+                failed = {name: last for name, last in failed.items() if name in names}
                 for written, name in sorted(there):
                     if done.get(name) == written:
                         continue
                     try:
                         picture = open_picture(self._path / name)
                     except InputError as error:
-                        tries[name] = tries.get(name, 0) + 1
-                        errors[name] = str(error)
-                        if tries[name] >= _TRIES:
+                        failed[name] = (failed.get(name, (0, ""))[0] + 1, str(error))
+                        if failed[name][0] >= _TRIES:
                             done[name] = written
-                            del tries[name]
-                            self._tell(errors.pop(name))
+                            self._tell(failed.pop(name)[1])
                         continue
                     done[name] = written
-                    tries.pop(name, None)
+                    failed.pop(name, None)
                     yield Frame(next(numbers), written, picture, name)
                 yield None
                 time.sleep(TICK)
         finally:
-            for name in tries:
-                self._tell(errors[name])
+            for _, last in failed.values():
+                self._tell(last)
 
     def _tell(self, error: str) -> None:
         self.error = error
